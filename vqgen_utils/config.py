@@ -1,0 +1,231 @@
+"""The profiles and every hyperparameter: what each one is, its unit, and why it has its value.
+
+A profile is one set of settings for the whole series:
+
+    smoke   seconds a notebook; the tests use it. Scores mean nothing here.
+    quick   the default: two CPU cores, all notebooks in minutes, half-resolution slices.
+    full    a GPU: 256 x 128 slices, all 12,600 of them.
+
+Any field can be changed by its flat name (see `PARAMETERS`), from a notebook's parameters cell
+or with `vqgen run --set num_embeddings=256`.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vqgen_utils.errors import InputError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """The folder that holds `data/` and `runs/`: $VQGEN_HOME, or else the repository."""
+    return Path(os.environ.get("VQGEN_HOME", REPOSITORY))
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which slices, how large, and who is held out."""
+
+    data_source: str = "phantom"  # phantom | hipmri | nifti: who laid the folder out
+    data_dir: str = ""  # where the scans lie; empty: the phantom writes its own under data/
+    image_height: int = 128  # pixels along the array's first axis (the patient's right to left)
+    image_width: int = 64  # pixels along the second axis (back to front); half the study's 128
+    other_shapes: str = "drop"  # drop | crop: slices of another shape than most (study: 256x144)
+    slice_axis: int = 2  # the axis that slices are cut across in 3D volumes (2: axial)
+    patients_train: int = 60  # phantom patients in training: more patients beat more slices each
+    patients_validate: int = 4  # phantom patients the learning curves are drawn on
+    patients_test: int = 8  # phantom patients that every reported score is measured on
+    weeks: int = 2  # scans of each phantom patient (the study: up to eight)
+    slice_step: int = 6  # the phantom writes every n-th of a volume's 60 slices
+    data_seed: int = 0  # of the phantom, and of the split by patient where the folder gives none
+
+
+@dataclass(frozen=True)
+class VQVAEConfig:
+    """The autoencoder and its codebook. Names as in van den Oord et al. 2017."""
+
+    num_embeddings: int = 128  # K, codes in the codebook
+    embedding_dim: int = 32  # D, numbers in a code; few make the nearest-code search meaningful
+    hidden_dim: int = 96  # channels inside encoder and decoder
+    residual_layers: int = 2  # residual blocks on each side
+    residual_hidden_dim: int = 32  # channels inside a residual block
+    commitment_cost: float = 0.25  # beta: how strongly the encoder is pulled to its codes
+    stem: str = "unshuffle"  # unshuffle | strided: how 4x4 pixels become one position
+    codebook_update: str = "ema"  # ema | gradient: van den Oord et al. 2017, appendix A.1 or eq. 3
+    decay: float = 0.99  # of the EMA: a code follows about its last 100 batches
+    revive_below: float = 0.1  # EMA count under which a code is dead and is drawn anew; 0: never
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """The gated PixelCNN over the grid of codes (van den Oord et al. 2016)."""
+
+    prior_channels: int = 48  # channels of each stack
+    prior_layers: int = 6  # gated layers
+    prior_kernel_size: int = 5  # odd; 5 reaches across a body sooner than 3
+    prior_hidden_dim: int = 128  # channels of the head before the logits
+    prior_dropout: float = 0.0  # share of head channels dropped in training
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One optimisation run."""
+
+    batch_size: int = 16  # slices a step; 8-16 beat 32 on a CPU (tensors stay under 32 MiB)
+    epochs: int = 8  # passes over all training slices
+    learning_rate: float = 2e-3  # peak of the one-cycle schedule, AdamW
+    weight_decay: float = 0.01  # AdamW's
+    seed: int = 0  # of weights, data order and codebook revival
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything the series needs to know, as one value."""
+
+    name: str
+    data: DataConfig = field(default_factory=DataConfig)
+    vqvae: VQVAEConfig = field(default_factory=VQVAEConfig)
+    vqvae_training: TrainingConfig = field(default_factory=TrainingConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    prior_training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def to_dict(self) -> dict:
+        """This profile as plain nested dictionaries, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict) -> "Profile":
+        """The inverse of `to_dict`."""
+        return Profile(
+            name=values["name"],
+            data=DataConfig(**values["data"]),
+            vqvae=VQVAEConfig(**values["vqvae"]),
+            vqvae_training=TrainingConfig(**values["vqvae_training"]),
+            prior=PriorConfig(**values["prior"]),
+            prior_training=TrainingConfig(**values["prior_training"]),
+        )
+
+
+PROFILES = {
+    "smoke": Profile(
+        name="smoke",
+        data=DataConfig(
+            patients_train=4, patients_validate=1, patients_test=2, weeks=1, slice_step=6
+        ),
+        vqvae=VQVAEConfig(hidden_dim=32, residual_layers=1),
+        vqvae_training=TrainingConfig(epochs=4, batch_size=8),
+        prior=PriorConfig(prior_channels=16, prior_layers=2, prior_hidden_dim=32),
+        prior_training=TrainingConfig(epochs=2, batch_size=8),
+    ),
+    "quick": Profile(name="quick"),
+    "full": Profile(
+        name="full",
+        data=DataConfig(
+            image_height=256,
+            image_width=128,
+            patients_train=95,
+            patients_validate=5,
+            patients_test=5,
+            slice_step=1,
+        ),
+        vqvae=VQVAEConfig(hidden_dim=128),
+        vqvae_training=TrainingConfig(epochs=20, batch_size=32),
+        prior=PriorConfig(
+            prior_channels=128, prior_layers=12, prior_hidden_dim=512, prior_dropout=0.1
+        ),
+        prior_training=TrainingConfig(epochs=30, batch_size=32, learning_rate=1e-3),
+    ),
+}
+
+# flat name -> (section, field): the names a notebook's parameters cell and `--set` use. Each name
+# means one thing in the whole series; the prior's training settings carry the prefix `prior_`.
+PARAMETERS: dict[str, tuple[str, str]] = {}
+for _section, _class, _prefix in (
+    ("data", DataConfig, ""),
+    ("vqvae", VQVAEConfig, ""),
+    ("vqvae_training", TrainingConfig, ""),
+    ("prior", PriorConfig, ""),
+    ("prior_training", TrainingConfig, "prior_"),
+):
+    for _field in dataclasses.fields(_class):
+        PARAMETERS[_prefix + _field.name] = (_section, _field.name)
+
+
+def get_profile(name: str, **changes) -> Profile:
+    """The profile called `name`, with the fields in `changes` (flat names) replaced.
+
+    A change whose value is None is left out, so a notebook can pass its parameters as they are.
+
+    Raises:
+        InputError: for an unknown profile, an unknown parameter, or a value of the wrong type.
+    """
+    if name not in PROFILES:
+        raise InputError(f"profile '{name}' does not exist: choose one of {', '.join(PROFILES)}.")
+    profile = PROFILES[name]
+    for parameter, value in changes.items():
+        if value is None:
+            continue
+        if parameter not in PARAMETERS:
+            raise InputError(
+                f"parameter '{parameter}' does not exist: choose one of {', '.join(PARAMETERS)}."
+            )
+        section, name_in_section = PARAMETERS[parameter]
+        old = getattr(profile, section)
+        kind = type(getattr(old, name_in_section))
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise InputError(
+                f"parameter '{parameter}' must be of type {kind.__name__}, not {value!r}."
+            )
+        profile = dataclasses.replace(
+            profile, **{section: dataclasses.replace(old, **{name_in_section: value})}
+        )
+    validate(profile)
+    return profile
+
+
+# name -> allowed values, for parameters that choose by word
+CHOICES = {
+    "data_source": ("phantom", "hipmri", "nifti"),
+    "other_shapes": ("drop", "crop"),
+    "stem": ("unshuffle", "strided"),
+    "codebook_update": ("ema", "gradient"),
+}
+# these may be zero; every other number must be positive
+_MAY_BE_ZERO = {
+    *("slice_axis", "patients_validate", "data_seed", "seed", "prior_seed", "residual_layers"),
+    *("commitment_cost", "weight_decay", "prior_weight_decay", "revive_below", "prior_dropout"),
+}
+
+
+def validate(profile: Profile) -> None:
+    """Check ranges and choices of every field.
+
+    Raises:
+        InputError: naming the parameter, its value and what is allowed.
+    """
+    for parameter, (section, name) in PARAMETERS.items():
+        value = getattr(getattr(profile, section), name)
+        if parameter in CHOICES and value not in CHOICES[parameter]:
+            raise InputError(
+                f"parameter '{parameter}' is '{value}': choose {' or '.join(CHOICES[parameter])}."
+            )
+        if isinstance(value, (int, float)) and not (
+            value > 0 or (value == 0 and parameter in _MAY_BE_ZERO)
+        ):
+            raise InputError(f"parameter '{parameter}' is {value}: give a number above zero.")
+    if profile.prior.prior_kernel_size % 2 == 0:
+        raise InputError(
+            f"parameter 'prior_kernel_size' is {profile.prior.prior_kernel_size}: give an odd "
+            "number, so that a kernel has a centre."
+        )
+    for parameter in ("image_height", "image_width"):
+        if getattr(profile.data, parameter) % 4:
+            raise InputError(
+                f"parameter '{parameter}' is {getattr(profile.data, parameter)}: give a multiple "
+                "of 4, the number of pixels a code covers along each axis."
+            )
