@@ -1,0 +1,128 @@
+"""The codebook, both ways of learning it."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vqgen_utils.quantizer import Codebook
+
+
+def three_clusters(number=300, dim=4, seed=0):
+    """(N, D, 1, 1) vectors around three far-apart centres."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.tensor([[5.0], [0.0], [-5.0]]).expand(3, dim)
+    noise = torch.randn(number, dim, generator=generator) * 0.1
+    return (centres[torch.arange(number) % 3] + noise)[:, :, None, None]
+
+
+def test_nearest_is_the_code_at_the_smallest_distance():
+    codebook = Codebook(50, 8)
+    codebook.embedding.copy_(torch.randn(50, 8))
+    vectors = torch.randn(200, 8)
+    assert torch.equal(
+        codebook.nearest(vectors), torch.cdist(vectors, codebook.embedding).argmin(1)
+    )
+
+
+def test_quantised_vectors_are_codes_of_the_codebook():
+    codebook = Codebook(10, 4).eval()
+    z_q, codes, _ = codebook(torch.randn(2, 4, 3, 5))
+    assert codes.shape == (2, 3, 5)
+    assert torch.allclose(z_q, codebook.lookup(codes), atol=1e-6)
+
+
+@pytest.mark.parametrize("update", ["ema", "gradient"])
+def test_the_gradient_passes_straight_through(update):
+    codebook = Codebook(10, 4, update=update, commitment_cost=0.0)
+    z_e = torch.randn(2, 4, 3, 5, requires_grad=True)
+    z_q, _, _ = codebook(z_e)
+    upstream = torch.randn_like(z_q)
+    z_q.backward(upstream)
+    assert torch.equal(z_e.grad, upstream)
+
+
+def test_each_loss_term_reaches_only_the_side_it_is_meant_for():
+    codebook = Codebook(10, 4, update="gradient", commitment_cost=0.25)
+    z_e = torch.randn(2, 4, 3, 5, requires_grad=True)
+    _, codes, losses = codebook(z_e)
+    distance = F.mse_loss(z_e, codebook.lookup(codes)).item()
+    assert losses["codebook"].item() == pytest.approx(distance)
+    assert losses["commitment"].item() == pytest.approx(0.25 * distance)
+
+    grads = torch.autograd.grad(
+        losses["codebook"], [z_e, codebook.embedding], allow_unused=True, retain_graph=True
+    )
+    assert grads[0] is None and grads[1].abs().sum() > 0
+    grads = torch.autograd.grad(losses["commitment"], [z_e, codebook.embedding], allow_unused=True)
+    assert grads[0].abs().sum() > 0 and grads[1] is None
+
+
+def means_of_served(codebook, vectors):
+    """What each code should be: the mean of the vectors it serves."""
+    flat = vectors[:, :, 0, 0]
+    indices = codebook.nearest(flat)
+    return torch.stack([flat[indices == k].mean(0) for k in range(len(codebook.embedding))])
+
+
+def test_the_first_batch_initialises_the_codes_as_its_cluster_means():
+    vectors = three_clusters()
+    codebook = Codebook(3, 4, revive_below=0.0)
+    codebook(vectors)
+    assert torch.allclose(codebook.embedding, means_of_served(codebook, vectors), atol=0.05)
+
+
+def test_the_initialisation_is_not_undone_by_the_next_update():
+    codebook = Codebook(3, 4, revive_below=0.0)
+    codebook(three_clusters())
+    before = codebook.embedding.clone()
+    codebook(three_clusters())
+    assert torch.allclose(codebook.embedding, before, atol=0.05)
+
+
+def test_codes_follow_the_vectors_they_serve():
+    codebook = Codebook(3, 4, decay=0.5, revive_below=0.0)
+    for shift in (0.0, 0.5, 1.0):
+        for _ in range(20):
+            codebook(three_clusters() + shift)
+    vectors = three_clusters() + 1
+    assert torch.allclose(codebook.embedding, means_of_served(codebook, vectors), atol=0.05)
+
+
+def test_a_dead_code_is_revived_and_stays_alive():
+    vectors = three_clusters()
+    codebook = Codebook(3, 4)
+    codebook(vectors)
+    codebook.embedding[0] = 1000.0  # nobody's nearest code any more
+    codebook.ema_count[0] = 0.0
+    codebook.ema_sum[0] = 0.0
+    codebook(vectors)
+    revived = codebook.embedding[0].clone()
+    assert revived.abs().max() < 10
+    codebook(vectors)  # the next moving-average update must not throw it back
+    assert codebook.embedding[0].abs().max() < 10
+    assert (codebook.nearest(vectors[:, :, 0, 0]) == 0).any()
+
+
+def test_nothing_is_learned_in_eval_mode():
+    codebook = Codebook(3, 4)
+    codebook(three_clusters())
+    before = {name: value.clone() for name, value in codebook.state_dict().items()}
+    codebook.eval()(three_clusters() + 3)
+    assert all(torch.equal(value, before[name]) for name, value in codebook.state_dict().items())
+
+
+def test_the_batch_is_quantised_before_the_codes_move():
+    codebook = Codebook(3, 4, revive_below=0.0)
+    codebook(three_clusters())
+    before = codebook.embedding.clone()
+    z_q, codes, _ = codebook(three_clusters() + 1)
+    assert torch.allclose(z_q[:, :, 0, 0], before[codes[:, 0, 0]], atol=1e-5)
+    assert not torch.allclose(codebook.embedding, before)
+
+
+def test_same_seed_same_codebook():
+    books = [Codebook(8, 4, seed=3) for _ in range(2)]
+    for book in books:
+        for step in range(5):
+            book(three_clusters(seed=step))
+    assert torch.equal(books[0].embedding, books[1].embedding)

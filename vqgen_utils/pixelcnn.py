@@ -1,0 +1,145 @@
+"""The prior: a gated PixelCNN that says how likely each code is, given the codes before it.
+
+    van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
+    arXiv:1606.05328 (section 2.3 and figure 2: two stacks, no blind spot).
+
+"Before" is reading order: the rows above, and the codes to the left in the same row. Two stacks of
+convolutions look at just these, for a kernel of 3:
+
+    vertical stack      horizontal stack
+    x x x               . . .
+    x x x  <- row i     x x o  <- row i, o is the code being predicted
+    . . .               . . .
+
+The embedded codes are shifted once at the entrance, down by a row for the vertical stack and right
+by a column for the horizontal one. After the shift, "this row and those above" is "the rows above"
+in terms of codes, so every layer may use its own position, and no kernel needs a mask. There are no
+weights that could see the answer.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqgen_utils.config import PriorConfig
+from vqgen_utils.errors import InputError
+
+HEIGHT_FEATURES = 16  # bumps along the body; neighbouring slices share most of theirs
+
+
+def height_features(height: Tensor) -> Tensor:
+    """A slice's height in the body as a smooth vector: (B,) in [0, 1] -> (B, 16).
+
+    Sixteen Gaussian bumps along the body: near heights get near vectors, and any height between
+    two training slices can be asked for.
+    """
+    centres = torch.linspace(0, 1, HEIGHT_FEATURES, device=height.device)
+    return torch.exp(-0.5 * ((height.unsqueeze(1) - centres) * (HEIGHT_FEATURES - 1)).square())
+
+
+def gate(x: Tensor, dim: int = 1) -> Tensor:
+    """tanh(a) * sigmoid(b), where a and b are the two halves of x along `dim` (eq. 2)."""
+    a, b = x.chunk(2, dim)
+    return torch.tanh(a) * torch.sigmoid(b)
+
+
+class GatedLayer(nn.Module):
+    """One layer of both stacks (figure 2). The horizontal one hears the vertical one, never back.
+
+    Args:
+        channels: C of each stack.
+        kernel_size: k, odd; with r = k // 2 a position sees r rows up and r columns left (and, in
+            the vertical stack, right).
+        features: length of the conditioning vector.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, features: int):
+        super().__init__()
+        self.reach = r = kernel_size // 2
+        self.vertical = nn.Conv2d(channels, 2 * channels, (r + 1, kernel_size))
+        self.horizontal = nn.Conv2d(channels, 2 * channels, (1, r + 1))
+        self.down_to_right = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
+        self.condition = nn.Linear(features, 4 * channels, bias=False)
+        self.out_vertical = nn.Conv2d(channels, channels, 1)
+        self.out_horizontal = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, v: Tensor, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """v, h (B, C, H, W) and condition (B, F) -> the next v, h (B, C, H, W)."""
+        r = self.reach
+        bias_v, bias_h = self.condition(condition)[:, :, None, None].chunk(2, 1)  # (B, 2C, 1, 1)
+        up = self.vertical(F.pad(v, (r, r, r, 0)))  # (B, 2C, H, W)
+        left = self.horizontal(F.pad(h, (r, 0, 0, 0)))  # (B, 2C, H, W)
+        h = h + self.out_horizontal(gate(left + self.down_to_right(up) + bias_h))
+        v = v + self.out_vertical(gate(up + bias_v))
+        return v, h
+
+
+class PixelCNN(nn.Module):
+    """p(codes | condition) as a product over positions in reading order.
+
+    Args:
+        config: sizes.
+        num_embeddings: K, the codes to choose from.
+        grid: (H, W) of the code grid; each position has a learned bias of its own.
+        features: length of the conditioning vector (default: `height_features`; append others).
+    """
+
+    def __init__(
+        self,
+        config: PriorConfig,
+        num_embeddings: int,
+        grid: tuple[int, int],
+        features: int = HEIGHT_FEATURES,
+    ):
+        super().__init__()
+        channels = config.prior_channels
+        self.config = config
+        self.grid = tuple(grid)
+        self.num_embeddings = num_embeddings
+        self.features = features
+        self.embedding = nn.Embedding(num_embeddings, channels)
+        self.position_v = nn.Parameter(torch.zeros(channels, *grid))  # (C, H, W)
+        self.position_h = nn.Parameter(torch.zeros(channels, *grid))  # (C, H, W)
+        self.layers = nn.ModuleList(
+            GatedLayer(channels, config.prior_kernel_size, features)
+            for _ in range(config.prior_layers)
+        )
+        self.head = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(channels, config.prior_hidden_dim, 1),
+            nn.ReLU(),
+            nn.Dropout(config.prior_dropout),
+            nn.Conv2d(config.prior_hidden_dim, num_embeddings, 1),
+        )
+
+    def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
+        """Logits of each code given those before it.
+
+        Args:
+            codes: (B, H, W), integers in [0, K).
+            condition: (B, F).
+
+        Returns:
+            (B, K, H, W). The logits at a position do not depend on the code there or on later ones.
+
+        Raises:
+            InputError: when the grid is not the model's.
+        """
+        if tuple(codes.shape[1:]) != self.grid:
+            raise InputError(
+                f"codes come on a grid of {tuple(codes.shape[1:])} but this prior was made for "
+                f"{self.grid}: train a prior on the codes of this VQ-VAE (notebook 04)."
+            )
+        embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, H, W)
+        v = F.pad(embedded, (0, 0, 1, -1)) + self.position_v  # down by a row
+        h = F.pad(embedded, (1, -1)) + self.position_h  # right by a column
+        for layer in self.layers:
+            v, h = layer(v, h, condition)
+        return self.head(h)
+
+
+def prior_losses(model: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
+    """Cross-entropy in nats a code of one batch (codes, heights), for `fit`."""
+    codes, height = batch
+    logits = model(codes, height_features(height))
+    return {"loss": F.cross_entropy(logits, codes)}

@@ -1,0 +1,162 @@
+"""The codebook: turn each vector into the nearest of K learned vectors.
+
+    van den Oord et al. 2017, "Neural Discrete Representation Learning", arXiv:1711.00937
+    (section 3 for the losses, appendix A.1 for the moving-average update).
+
+Two ways to learn the codes share one class:
+
+    update="gradient"  the paper's loss: codes are parameters, pulled to the vectors they serve.
+    update="ema"       codes are running means of the vectors they serve. They start as a k-means of
+                       the first batch, and a code that nobody uses is moved onto a living vector.
+"""
+
+import torch
+import torch.distributed as distributed
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KMEANS_ITERATIONS = 10  # of the data initialisation; the codes hardly move after ten
+
+
+class Codebook(nn.Module):
+    """K vectors of D numbers, the nearest of which replaces each vector that comes in.
+
+    Args:
+        num_embeddings: K.
+        embedding_dim: D.
+        commitment_cost: beta, the weight of the commitment loss.
+        update: "ema" or "gradient".
+        decay: of the moving averages (ema only).
+        revive_below: a code whose average use falls under this share of an even share (1/K of
+            all vectors) is dead and is moved onto a vector of the batch (ema only; 0: never).
+        seed: of the data initialisation and the revival (ema only).
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        *,
+        commitment_cost: float = 0.25,
+        update: str = "ema",
+        decay: float = 0.99,
+        revive_below: float = 0.05,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.commitment_cost = commitment_cost
+        self.update = update
+        self.decay = decay
+        self.revive_below = revive_below
+        self.seed = seed
+        codes = torch.empty(num_embeddings, embedding_dim)
+        codes.uniform_(-1 / num_embeddings, 1 / num_embeddings)
+        if update == "gradient":
+            self.embedding = nn.Parameter(codes)  # (K, D)
+        else:
+            self.register_buffer("embedding", codes)  # (K, D)
+            self.register_buffer("ema_count", torch.zeros(num_embeddings))  # (K,)
+            self.register_buffer("ema_sum", torch.zeros(num_embeddings, embedding_dim))  # (K, D)
+            self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Index of the code nearest to each vector: (N, D) -> (N,), integers in [0, K).
+
+        argmin |z - e|^2 = argmax z.e - |e|^2 / 2, one matrix product and no table of distances.
+        """
+        with torch.autocast(vectors.device.type, enabled=False):  # near ties need all the digits
+            half_norms = self.embedding.square().sum(1).div(2)  # (K,)
+            scores = torch.addmm(-half_norms, vectors.float(), self.embedding.t())  # (N, K)
+        return scores.argmax(1)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """The vectors behind a grid of codes: (B, H, W) integers -> (B, D, H, W)."""
+        return F.embedding(codes, self.embedding).permute(0, 3, 1, 2)
+
+    def forward(self, z_e: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Quantise the encoder's output.
+
+        Args:
+            z_e: (B, D, H, W).
+
+        Returns:
+            z_q: (B, D, H, W), the nearest codes. Its gradient flows to z_e unchanged: the
+                straight-through estimator.
+            codes: (B, H, W), their indices.
+            losses: `codebook` (gradient update only) = |sg(z_e) - e|^2 and `commitment` =
+                beta |z_e - sg(e)|^2, each a mean over all numbers (eq. 3, second and third term).
+        """
+        batch, dim, height, width = z_e.shape
+        vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*H*W, D)
+        learning = self.training and self.update == "ema"
+        if learning and self.updates == 0:
+            self._initialise(vectors.detach())
+        indices = self.nearest(vectors.detach())  # (B*H*W,)
+        codes = indices.view(batch, height, width)  # (B, H, W)
+        z_q = self.lookup(codes)  # (B, D, H, W)
+
+        losses = {"commitment": self.commitment_cost * F.mse_loss(z_e, z_q.detach())}
+        if self.update == "gradient":
+            losses["codebook"] = F.mse_loss(z_q, z_e.detach())
+        if learning:  # after quantising: this batch was served by the codes as they were
+            self._follow(vectors.detach(), indices)
+        return z_e + (z_q - z_e).detach(), codes, losses
+
+    @torch.no_grad()
+    def _follow(self, vectors: Tensor, indices: Tensor) -> None:
+        """Move each code to the running mean of the vectors it serves, then revive the dead."""
+        counts, sums = self._totals(vectors, indices)
+        self.ema_count.lerp_(counts, 1 - self.decay)
+        self.ema_sum.lerp_(sums, 1 - self.decay)
+        served = self.ema_count > 1e-5
+        means = self.ema_sum / self.ema_count.clamp(min=1e-5).unsqueeze(1)  # (K, D)
+        self.embedding.copy_(torch.where(served.unsqueeze(1), means, self.embedding))
+        self.updates += 1
+        self._revive(vectors, even_share=counts.sum() / len(counts))
+
+    def _totals(self, vectors: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """How many vectors each code serves, and their sum, over all processes: (K,), (K, D)."""
+        vectors = vectors.to(self.ema_sum.dtype)
+        counts = torch.zeros_like(self.ema_count).index_add_(
+            0, indices, torch.ones_like(vectors[:, 0])
+        )
+        sums = torch.zeros_like(self.ema_sum).index_add_(0, indices, vectors)
+        if distributed.is_initialized():
+            distributed.all_reduce(counts)
+            distributed.all_reduce(sums)
+        return counts, sums
+
+    @torch.no_grad()
+    def _initialise(self, vectors: Tensor) -> None:
+        """k-means of the first batch. Sets the counts too, or the next update would undo it."""
+        self.embedding.copy_(self._draw(vectors, len(self.embedding)))
+        for _ in range(KMEANS_ITERATIONS):
+            counts, sums = self._totals(vectors, self.nearest(vectors))
+            means = sums / counts.clamp(min=1).unsqueeze(1)  # (K, D)
+            self.embedding.copy_(torch.where(counts.unsqueeze(1) > 0, means, self.embedding))
+        self.ema_count.copy_(counts.clamp(min=1))
+        self.ema_sum.copy_(self.embedding * self.ema_count.unsqueeze(1))
+
+    def _revive(self, vectors: Tensor, even_share: Tensor) -> None:
+        """Put each dead code on a random vector of the batch, with an even share to its name."""
+        dead = self.ema_count < self.revive_below * even_share  # (K,)
+        number = int(dead.sum())
+        if number:
+            self.embedding[dead] = self._draw(vectors, number)
+            self.ema_count[dead] = even_share
+            self.ema_sum[dead] = self.embedding[dead] * even_share
+
+    def _draw(self, vectors: Tensor, number: int) -> Tensor:
+        """`number` random rows of `vectors`, the same on every process: (number, D).
+
+        The draw depends on the seed and the update's number alone, so a resumed run repeats it.
+        """
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
+        if len(vectors) >= number:
+            rows = torch.randperm(len(vectors), generator=generator)[:number]
+        else:
+            rows = torch.randint(len(vectors), (number,), generator=generator)
+        drawn = vectors[rows.to(vectors.device)].to(self.embedding.dtype)
+        if distributed.is_initialized():
+            distributed.broadcast(drawn, src=0)
+        return drawn
