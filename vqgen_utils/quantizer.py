@@ -6,16 +6,15 @@
 Two ways to learn the codes share one class:
 
     update="gradient"  the paper's loss: codes are parameters, pulled to the vectors they serve.
-    update="ema"       codes are running means of the vectors they serve. They start as a k-means of
-                       the first batch, and a code that nobody uses is moved onto a living vector.
+    update="ema"       codes are running means of the vectors they serve. They start as the k-means
+                       of the first batch, and a code that nobody uses is moved onto a living vector.
 """
 
 import torch
 import torch.distributed as distributed
 import torch.nn.functional as F
+from scipy.cluster.vq import kmeans2
 from torch import Tensor, nn
-
-KMEANS_ITERATIONS = 10  # of the data initialisation; the codes hardly move after ten
 
 
 class Codebook(nn.Module):
@@ -128,12 +127,14 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def _initialise(self, vectors: Tensor) -> None:
-        """k-means of the first batch. Sets the counts too, or the next update would undo it."""
-        self.embedding.copy_(self._draw(vectors, len(self.embedding)))
-        for _ in range(KMEANS_ITERATIONS):
-            counts, sums = self._totals(vectors, self.nearest(vectors))
-            means = sums / counts.clamp(min=1).unsqueeze(1)  # (K, D)
-            self.embedding.copy_(torch.where(counts.unsqueeze(1) > 0, means, self.embedding))
+        """k-means++ of the first batch. Sets the counts too, or the next update would undo it."""
+        centres, _ = kmeans2(
+            vectors.float().cpu().numpy(), len(self.embedding), minit="++", rng=self.seed
+        )
+        self.embedding.copy_(torch.from_numpy(centres))
+        if distributed.is_initialized():
+            distributed.broadcast(self.embedding, src=0)
+        counts, _ = self._totals(vectors, self.nearest(vectors))
         self.ema_count.copy_(counts.clamp(min=1))
         self.ema_sum.copy_(self.embedding * self.ema_count.unsqueeze(1))
 
