@@ -6,8 +6,8 @@
 Two ways to learn the codes share one class:
 
     update="gradient"  the paper's loss: codes are parameters, pulled to the vectors they serve.
-    update="ema"       codes are running means of the vectors they serve. They start as the k-means
-                       of the first batch, and a code that nobody uses is moved onto a living vector.
+    update="ema"       codes are running means of the vectors they serve. They start as the k-means of
+                       the first batch, and a code that nobody uses is moved onto a living one.
 """
 
 import torch

@@ -1,0 +1,87 @@
+"""What codes mean, and what positions see."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from vqgen_utils import codebook
+from vqgen_utils.config import VQVAEConfig
+from vqgen_utils.receptive_field import allowed_field, blind_share, gated_field, plain_field
+from vqgen_utils.vqvae import VQVAE
+
+
+def test_each_code_is_decoded_to_its_own_patch():
+    model = VQVAE(VQVAEConfig(num_embeddings=6, embedding_dim=4, hidden_dim=8)).eval()
+    model.codebook.embedding.copy_(torch.randn(6, 4) * 3)
+    patches = codebook.decoded_codes(model)
+    assert patches.shape == (6, 4, 4)
+    assert len({tuple(patch.flatten().tolist()) for patch in patches}) == 6
+
+
+def test_a_cell_has_the_tissue_of_most_of_its_pixels():
+    labels = np.zeros((1, 8, 4), int)
+    labels[0, :4] = 2
+    labels[0, 0, 0] = 5
+    assert codebook.tissue_of_cells(labels).tolist() == [[[2], [0]]]
+
+
+def test_the_table_counts_code_and_tissue_together():
+    labels = np.zeros((1, 8, 4), int)
+    labels[0, :4] = 1
+    table = codebook.code_tissue_table(torch.tensor([[[3], [0]]]), labels, ("a", "b"), 4)
+    assert table.loc["b", 3] == 1 and table.loc["a", 0] == 1 and table.to_numpy().sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "bits"),
+    [
+        ([[5, 0], [0, 5]], 1.0),  # the code settles the tissue
+        ([[5, 5], [5, 5]], 0.0),  # the code says nothing
+        ([[4, 4, 0, 0], [0, 0, 4, 4]], 1.0),  # two codes a tissue say no more than one
+    ],
+)
+def test_mutual_information_of_known_tables(counts, bits):
+    assert codebook.mutual_information_bits(pd.DataFrame(counts)) == pytest.approx(bits, abs=1e-9)
+
+
+def test_principal_components_find_the_widest_direction():
+    embedding = torch.zeros(20, 3)
+    embedding[:, 1] = torch.linspace(-5, 5, 20)
+    embedding[:, 2] = torch.linspace(-1, 1, 20).square()
+    points, share = codebook.principal_components(embedding)
+    assert points.shape == (20, 2)
+    assert share[0] > 0.95
+    assert abs(np.corrcoef(points[:, 0], embedding[:, 1])[0, 1]) > 0.999
+
+
+def test_neighbours_are_sorted_and_leave_out_the_code_itself():
+    assert codebook.neighbours(torch.tensor([[0.0], [1.0], [10.0], [2.0]]), 0, 2) == [1, 3]
+
+
+def test_swapping_a_code_leaves_the_original_alone():
+    codes = torch.zeros(2, 2, dtype=torch.long)
+    assert codebook.swap(codes, 0, 1, 7).tolist() == [[0, 7], [0, 0]]
+    assert codes.sum() == 0
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("layers", [1, 4, 8])
+def test_the_gated_prior_sees_all_that_its_depth_allows_and_nothing_later(kernel_size, layers):
+    grid, position = (20, 41), (19, 20)
+    allowed = allowed_field(layers, kernel_size, grid, position)
+    past = allowed_field(100, kernel_size, grid, position)
+    seen = gated_field(layers, kernel_size, grid, position)
+    assert (seen & allowed).equal(allowed)
+    assert not (seen & ~past).any()
+
+
+def test_the_plain_stack_has_a_blind_spot_that_grows_with_depth():
+    shares = [blind_share(layers, 3) for layers in (3, 5, 8)]
+    assert shares == pytest.approx([0.125, 0.167, 0.194], abs=0.001)
+
+
+def test_an_unmasked_last_layer_sees_its_own_answer():
+    position = (4, 4)
+    assert not plain_field(3, 3, (9, 9), position)[position]
+    assert plain_field(3, 3, (9, 9), position, mask_last=False)[position]

@@ -1,0 +1,199 @@
+"""Training can be stopped anywhere and goes on as if it had not been."""
+
+import errno
+import os
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from vqgen_utils import checkpoint, training
+from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
+from vqgen_utils.errors import InputError
+from vqgen_utils.pixelcnn import PixelCNN, prior_losses
+from vqgen_utils.training import fit, learning_rate
+from vqgen_utils.vqvae import VQVAE, vqvae_losses
+
+CONFIG = TrainingConfig(batch_size=4, epochs=3, seed=1)
+
+
+def vqvae_job():
+    torch.manual_seed(0)
+    config = VQVAEConfig(num_embeddings=8, embedding_dim=4, hidden_dim=8, residual_hidden_dim=4)
+    images = torch.rand(18, 1, 16, 8, generator=torch.Generator().manual_seed(0))
+    return VQVAE(config), vqvae_losses, TensorDataset(images, torch.zeros(18))
+
+
+def prior_job():
+    torch.manual_seed(0)
+    config = PriorConfig(
+        prior_channels=4, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8, prior_dropout=0.5
+    )
+    codes = torch.randint(8, (18, 4, 3), generator=torch.Generator().manual_seed(0))
+    return PixelCNN(config, 8, (4, 3)), prior_losses, TensorDataset(codes, torch.linspace(0, 1, 18))
+
+
+def weights(path):
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+class Stop(Exception):
+    """Stands for a crash."""
+
+
+def stop_at(step):
+    """A losses function that crashes at its `step`-th call."""
+
+    def crashing(losses):
+        calls = 0
+
+        def wrapped(model, batch):
+            nonlocal calls
+            calls += 1
+            if calls == step:
+                raise Stop
+            return losses(model, batch)
+
+        return wrapped
+
+    return crashing
+
+
+@pytest.mark.parametrize("job", [vqvae_job, prior_job])
+@pytest.mark.parametrize("step", [3, 5, 6, 11, 15])  # 5 steps an epoch, 15 in all
+def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY", 2)
+    model, losses, data = job()
+    fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {})
+
+    model, losses, data = job()
+    with pytest.raises(Stop):
+        fit(model, stop_at(step)(losses), data, CONFIG, tmp_path / "parts.safetensors", {})
+    model, losses, data = job()
+    fit(model, losses, data, CONFIG, tmp_path / "parts.safetensors", {})
+
+    whole, parts = (weights(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for name in whole:
+        assert torch.equal(whole[name], parts[name]), name
+
+
+def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path):
+    model, losses, data = vqvae_job()
+    path = tmp_path / "m.safetensors"
+    first = fit(model, losses, data, CONFIG, path, {"data": "a"})
+    fresh, _, _ = vqvae_job()
+
+    def must_not_train(model, batch):
+        raise AssertionError("trained again")
+
+    again = fit(fresh, must_not_train, data, CONFIG, path, {"data": "a"})
+    pd.testing.assert_frame_equal(first.history, again.history, check_dtype=False)
+    assert again.seconds == first.seconds
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True)
+    )
+
+
+def test_other_settings_train_anew(tmp_path):
+    path = tmp_path / "m.safetensors"
+    model, losses, data = vqvae_job()
+    fit(model, losses, data, CONFIG, path, {"data": "a"})
+    before = weights(path)
+    model, losses, data = vqvae_job()
+    other = TrainingConfig(batch_size=4, epochs=1, seed=1)
+    assert len(fit(model, losses, data, other, path, {"data": "a"}).history) == 1
+    assert not torch.equal(before["decoder.0.weight"], weights(path)["decoder.0.weight"])
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(tmp_path):
+    for name in ("a", "b"):
+        model, losses, data = prior_job()
+        torch.rand(1 if name == "a" else 7)
+        fit(model, losses, data, CONFIG, tmp_path / f"{name}.safetensors", {})
+    a, b = (weights(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_history_has_every_loss_term_and_validation_once_an_epoch(tmp_path):
+    model, losses, data = vqvae_job()
+    result = fit(model, losses, data, CONFIG, tmp_path / "m.safetensors", {}, validate=data)
+    assert {"step", "epoch", "seconds", "reconstruction", "commitment", "loss"} <= set(
+        result.history.columns
+    )
+    assert result.history["val_loss"].notna().sum() == 3
+    assert result.history["step"].iloc[-1] == 15
+    written = pd.read_csv(tmp_path / "history_m.csv")
+    pd.testing.assert_frame_equal(written, result.history, check_dtype=False)
+
+
+def test_an_epoch_shows_every_slice_once(tmp_path):
+    seen = []
+
+    def recording(model, batch):
+        seen.extend(batch[1].tolist())
+        return prior_losses(model, batch)
+
+    model, _, data = prior_job()
+    fit(model, recording, data, CONFIG, tmp_path / "m.safetensors", {})
+    heights = sorted(data.tensors[1].tolist())
+    for epoch in range(3):
+        assert sorted(seen[18 * epoch : 18 * (epoch + 1)]) == heights
+    assert seen[:18] != seen[18:36]
+
+
+def test_the_learning_rate_climbs_then_falls():
+    rates = [learning_rate(step, 100, 1.0) for step in range(100)]
+    peak = rates.index(max(rates))
+    assert max(rates) == 1.0 and 0 < peak < 10
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_weights_of_another_shape_are_refused_naming_the_weight(tmp_path):
+    path = tmp_path / "m.safetensors"
+    checkpoint.save_weights(path, torch.nn.Linear(3, 2), {})
+    with pytest.raises(InputError, match=r"'weight' is \(2, 3\) in the file and \(2, 4\)"):
+        checkpoint.load_weights(path, torch.nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model", None])
+def test_a_damaged_model_file_is_refused_in_a_sentence(damage, tmp_path):
+    path = tmp_path / "m.safetensors"
+    checkpoint.save_weights(path, torch.nn.Linear(3, 2), {})
+    path.write_bytes(path.read_bytes()[:-5] if damage is None else damage)
+    with pytest.raises(InputError, match="not a whole vqgen model file"):
+        checkpoint.load_weights(path, torch.nn.Linear(3, 2))
+
+
+def test_a_damaged_training_state_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "m.training.pt"
+    checkpoint.save_state(path, {"step": 3})
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match="not a whole training state"):
+        checkpoint.load_state(path)
+
+
+def test_a_training_state_that_could_run_code_is_refused(tmp_path):
+    path = tmp_path / "m.training.pt"
+    torch.save({"step": os.system}, path)
+    with pytest.raises(InputError):
+        checkpoint.load_state(path)
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_the_earlier_file(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    checkpoint.save_weights(path, torch.nn.Linear(3, 2), {})
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="no space left"):
+        checkpoint.save_weights(path, torch.nn.Linear(3, 2), {})
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]
