@@ -170,16 +170,24 @@ for _section, _class, _prefix in (
 
 
 def get_profile(name: str, **changes) -> Profile:
-    """The profile called `name`, with the fields in `changes` (flat names) replaced.
+    """The profile called `name`, changed by `change`.
+
+    Raises:
+        InputError: for an unknown profile, an unknown parameter, or a value that cannot be.
+    """
+    if name not in PROFILES:
+        raise InputError(f"profile '{name}' does not exist: choose one of {', '.join(PROFILES)}.")
+    return change(PROFILES[name], **changes)
+
+
+def change(profile: Profile, **changes) -> Profile:
+    """`profile` with the fields in `changes` (flat names, see PARAMETERS) replaced.
 
     A change whose value is None is left out, so a notebook can pass its parameters as they are.
 
     Raises:
-        InputError: for an unknown profile, an unknown parameter, or a value of the wrong type.
+        InputError: for an unknown parameter, or a value of the wrong type or range.
     """
-    if name not in PROFILES:
-        raise InputError(f"profile '{name}' does not exist: choose one of {', '.join(PROFILES)}.")
-    profile = PROFILES[name]
     for parameter, value in changes.items():
         if value is None:
             continue

@@ -10,6 +10,7 @@
 Each artefact names what it was made from, so that a prior is never put on top of another VQ-VAE.
 """
 
+import dataclasses
 import hashlib
 import io
 import zipfile
@@ -19,14 +20,21 @@ import numpy as np
 import torch
 
 from vqgen_utils import checkpoint
-from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, run_folder
+from vqgen_utils.config import (
+    PriorConfig,
+    Profile,
+    VQVAEConfig,
+    change,
+    get_profile,
+    run_folder,
+)
 from vqgen_utils.data import Slices, load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import PixelCNN
 from vqgen_utils.vqvae import VQVAE
 
 MAKER = {  # file -> the notebook that makes it
-    "config.json": "01_data_exploration",
+    "config.json": "02_vqvae_training",
     "vqvae.safetensors": "02_vqvae_training",
     "codes.npz": "02_vqvae_training",
     "prior.safetensors": "04_pixelcnn_training",
@@ -62,15 +70,25 @@ class Run:
             )
         return settings
 
-    def save_settings(self, settings: Profile, *sections: str) -> None:
-        """Write the named sections of `settings`; the others stay as they were left."""
-        values = settings.to_dict()
+    def configure(self, profile: str, *sections: str, **changes) -> Profile:
+        """Settle this notebook's settings and write them down for the next ones.
+
+        The named sections start from the profile; the others stay as earlier notebooks of this run
+        left them, if they used the same profile. `changes` (flat names) go on top.
+
+        Raises:
+            InputError: for an unknown profile or parameter, or a value that cannot be.
+        """
+        settings = get_profile(profile)
         path = self.path("config.json")
         if path.exists():
-            before = checkpoint.load_json(path)
-            if before.get("name") == settings.name:
-                values = {**before, **{section: values[section] for section in sections}}
-        checkpoint.save_json(path, values)
+            before = Profile.from_dict(checkpoint.load_json(path))
+            if before.name == profile:
+                own = {section: getattr(settings, section) for section in sections}
+                settings = dataclasses.replace(before, **own)
+        settings = change(settings, **changes)
+        checkpoint.save_json(path, settings.to_dict())
+        return settings
 
     def add_metrics(self, section: str, values: dict) -> None:
         """Put one notebook's scores into metrics.json beside the others'."""

@@ -1,0 +1,47 @@
+# `make` lists what there is to do. Everything happens in .venv, which is made from nothing.
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+PIP := -m pip -q --disable-pip-version-check
+# touched when an installation is complete
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tutorial lab test lint lock
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP)  ## make .venv and install the tested versions into it
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "vqgen needs Python 3.11 or newer; install one, or name it: make setup PYTHON=python3.12"; \
+	  exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) install -r requirements.txt
+	PYTHONWARNINGS=ignore .venv/bin/python $(PIP) install --no-deps -e .
+	@touch $@
+
+tutorial: setup  ## run all notebooks on the built-in data (profile quick)
+	.venv/bin/vqgen run --profile quick
+
+lab: setup  ## open the notebooks in JupyterLab
+	.venv/bin/jupyter lab notebooks/
+
+test: setup  ## run the tests
+	.venv/bin/python -m pytest
+
+lint: setup  ## check style and format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+# PyTorch goes first and alone, so that nothing else can choose another version of it. A CPU build
+# is called 2.13.0+cpu; the lock leaves the suffix out, so that it fits the CUDA build as well.
+lock:  ## write requirements.txt anew from pyproject.toml
+	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
+	$(PYTHON) -m venv $$env; \
+	$$env/bin/python $(PIP) install torch==2.13.0; \
+	$$env/bin/python $(PIP) install -e '.[dev]'; \
+	$$env/bin/python $(PIP) freeze --all --exclude-editable > $$env/freeze; \
+	echo "# The tested versions of everything. Made by: make lock" > requirements.txt; \
+	sed -e '/^pip==/d' -e 's/+[[:alnum:].]*$$//' $$env/freeze >> requirements.txt

@@ -1,0 +1,162 @@
+"""A run folder: each notebook finds what the one before left, and nothing that does not fit."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from vqgen_utils import checkpoint
+from vqgen_utils.config import PriorConfig, VQVAEConfig, get_profile
+from vqgen_utils.errors import InputError
+from vqgen_utils.pixelcnn import PixelCNN
+from vqgen_utils.run import Run
+from vqgen_utils.vqvae import VQVAE
+
+VQVAE_CONFIG = VQVAEConfig(num_embeddings=8, embedding_dim=4, hidden_dim=8)
+PRIOR_CONFIG = PriorConfig(prior_channels=4, prior_layers=1, prior_hidden_dim=4)
+
+
+def plain(config):
+    return dict(vars(config))
+
+
+@pytest.fixture
+def run():
+    """A run after notebooks 02 and 04, without any training."""
+    run = Run("r")
+    torch.manual_seed(0)
+    run.configure("smoke", "data")
+    save_vqvae(run)
+    run.save_codes(torch.randint(8, (5, 4, 3)))
+    save_prior(run)
+    return run
+
+
+def save_vqvae(run, config=VQVAE_CONFIG):
+    settings = {"model": plain(config), "data": "content"}
+    checkpoint.save_weights(run.path("vqvae.safetensors"), VQVAE(config), settings)
+
+
+def save_prior(run, num_embeddings=8, grid=(4, 3), fingerprint=None):
+    settings = {
+        "model": plain(PRIOR_CONFIG),
+        "num_embeddings": num_embeddings,
+        "grid": list(grid),
+        "vqvae": fingerprint or run.vqvae_fingerprint(),
+    }
+    model = PixelCNN(PRIOR_CONFIG, num_embeddings, grid)
+    checkpoint.save_weights(run.path("prior.safetensors"), model, settings)
+
+
+def test_what_was_saved_is_loaded(run):
+    again = Run("r")
+    assert again.load_codes().shape == (5, 4, 3)
+    assert again.load_vqvae().num_embeddings == 8
+    assert again.load_prior().grid == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("load", "notebook"),
+    [
+        (lambda run: run.settings("smoke"), "02_vqvae_training"),
+        (lambda run: run.load_vqvae(), "02_vqvae_training"),
+        (lambda run: run.load_codes(), "02_vqvae_training"),
+        (lambda run: run.load_prior(), "04_pixelcnn_training"),
+    ],
+)
+def test_what_is_missing_names_the_notebook_that_makes_it(load, notebook):
+    with pytest.raises(InputError, match=notebook):
+        load(Run("empty"))
+
+
+def test_a_prior_for_another_codebook_is_refused(run):
+    save_prior(run, num_embeddings=16)
+    with pytest.raises(InputError, match=r"among 16 codes.*has 8.*04_pixelcnn_training"):
+        run.load_prior()
+
+
+def test_a_prior_of_another_vqvae_is_refused(run):
+    save_prior(run, fingerprint="something else")
+    with pytest.raises(InputError, match="another VQ-VAE"):
+        run.load_prior()
+
+
+def test_a_prior_for_another_grid_is_refused(run):
+    save_prior(run, grid=(8, 8))
+    with pytest.raises(InputError, match=r"\(4, 3\).*made for \(8, 8\)"):
+        run.load_prior()(run.load_codes(), torch.zeros(5, 16))
+
+
+def test_codes_of_another_vqvae_are_refused(run):
+    save_vqvae(run, VQVAEConfig(num_embeddings=16, embedding_dim=4, hidden_dim=8))
+    with pytest.raises(InputError, match="another VQ-VAE"):
+        run.load_codes()
+
+
+def test_damaged_codes_are_refused(run):
+    path = run.path("codes.npz")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="damaged"):
+        run.load_codes()
+
+
+def test_codes_that_could_run_code_are_refused(run):
+    np.savez(run.path("codes.npz"), codes=np.array([print], dtype=object), vqvae="x")
+    with pytest.raises(InputError, match="damaged"):
+        run.load_codes()
+
+
+def test_another_profile_is_refused(run):
+    with pytest.raises(InputError, match="made with profile 'smoke', not 'quick'"):
+        run.settings("quick")
+
+
+def test_a_notebook_keeps_what_earlier_ones_chose_and_changes_its_own():
+    run = Run("r")
+    run.configure("smoke", "data", data_source="nifti", data_dir="somewhere")
+    settings = run.configure("smoke", "vqvae", "vqvae_training", num_embeddings=64, epochs=9)
+    assert settings.data.data_source == "nifti"
+    assert settings.vqvae.num_embeddings == 64
+    assert run.configure("smoke", "prior").vqvae_training.epochs == 9
+    assert run.settings("smoke") == run.configure("smoke")
+
+
+def test_a_changed_parameter_does_not_stick_when_its_notebook_runs_again():
+    run = Run("r")
+    run.configure("smoke", "vqvae", num_embeddings=64)
+    default = get_profile("smoke").vqvae.num_embeddings
+    assert run.configure("smoke", "vqvae").vqvae.num_embeddings == default
+
+
+def test_each_notebook_adds_its_own_metrics():
+    run = Run("r")
+    run.add_metrics("data", {"a": 1})
+    run.add_metrics("vqvae", {"b": 2})
+    run.add_metrics("data", {"a": 3})
+    metrics = json.loads(run.path("metrics.json").read_text())
+    assert metrics == {"data": {"a": 3}, "vqvae": {"b": 2}}
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b"])
+def test_a_run_name_must_be_a_folder_name(name):
+    with pytest.raises(InputError, match="run name"):
+        Run(name)
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "words"),
+    [
+        ("huge", {}, "profile 'huge' does not exist"),
+        ("smoke", {"epoch": 3}, "'epoch' does not exist"),
+        ("smoke", {"epochs": "three"}, "'epochs' must be of type int"),
+        ("smoke", {"epochs": 0}, "'epochs' is 0"),
+        ("smoke", {"data_source": "dicom"}, "choose phantom or hipmri or nifti"),
+        ("smoke", {"prior_kernel_size": 4}, "odd"),
+        ("smoke", {"image_width": 30}, "multiple of 4"),
+        ("smoke", {"learning_rate": -1.0}, "'learning_rate' is -1.0"),
+    ],
+)
+def test_bad_settings_are_one_sentence(profile, changes, words):
+    with pytest.raises(InputError, match=words):
+        get_profile(profile, **changes)

@@ -1,0 +1,292 @@
+"""`vqgen run` on toy notebooks: what it runs, what it refuses, what it says when one fails."""
+
+import errno
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from vqgen_utils import series
+from vqgen_utils.cli import main
+from vqgen_utils.errors import InputError
+
+COMMON = """
+profile: str = "quick"
+run_name: str = "tutorial"
+data_source: str = "phantom"
+data_dir: str = ""
+"""
+
+
+def write_notebook(folder: Path, name: str, parameters: str, *cells: str) -> None:
+    """A notebook with a parameters cell followed by `cells`."""
+    first = nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]})
+    rest = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=[first, *rest]), folder / name)
+
+
+def printed(notebook: Path) -> str:
+    """Everything an executed notebook printed."""
+    cells = nbformat.read(str(notebook), as_version=4).cells
+    return "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """An empty folder of notebooks that `vqgen run` finds, with `runs/` beside it."""
+    folder = tmp_path / "note books {1}"  # papermill takes braces in a path for a template
+    folder.mkdir()
+    monkeypatch.setattr(series, "NOTEBOOKS", folder)
+    monkeypatch.setenv("VQGEN_HOME", str(tmp_path))
+    return folder
+
+
+@pytest.fixture
+def vqgen(capsys):
+    """Run the command; gives its exit code, standard output and standard error."""
+
+    def run(*words) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+# ---- What runs -----------------------------------------------------------------------------------
+
+
+def test_notebooks_run_in_order_with_their_parameters(notebooks, vqgen, tmp_path, monkeypatch):
+    scans = tmp_path / "my scans"
+    scans.mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    show = "import os, sys; print([profile, run_name, data_source, data_dir, os.getcwd()])"
+    write_notebook(
+        notebooks, "02_second.ipynb", COMMON + "epochs: int | None = None", "print(epochs)"
+    )
+    write_notebook(notebooks, "01_first.ipynb", COMMON, show, "print(sys.executable)")
+    write_notebook(notebooks, "10_last.ipynb", "decay: float = 0.9", "print(decay)")
+    write_notebook(notebooks, "draft.ipynb", COMMON, "1 / 0")  # without a number: not of the series
+
+    code, out, err = vqgen(
+        *("run", "--profile", "smoke", "--run-name", "try-1", "--data-dir", "../my scans"),
+        *("--set", "epochs=3", "--set", "decay=0.5"),
+    )
+
+    assert (code, err) == (0, "")
+    assert re.findall(r"^(\d\d \w+) +ok +\d+ s$", out, re.M) == ["01 first", "02 second", "10 last"]
+    assert "\r" not in out and "\x1b" not in out, "no terminal codes in a file"
+    executed = tmp_path / "runs" / "try-1" / "notebooks"
+    assert str(executed.parent) in out
+    passed, python = printed(executed / "01_first.ipynb").splitlines()
+    assert passed == str(["smoke", "try-1", "nifti", str(scans), str(notebooks)])
+    assert python == sys.executable
+    assert printed(executed / "02_second.ipynb") == "3\n"
+    assert printed(executed / "10_last.ipynb") == "0.5\n"
+
+
+def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks, vqgen, tmp_path):
+    for number in (1, 2, 3):
+        write_notebook(notebooks, f"0{number}_part.ipynb", COMMON, "print(1)")
+    path = tmp_path / "runs" / "tutorial" / "metrics.json"
+    path.parent.mkdir(parents=True)
+    before = {"seconds": {"01_part": 40.0, "02_part": 50.0, "total": 90.0}, "profile": "smoke"}
+    path.write_text(json.dumps({"vqvae": {"ssim": 0.9}, "series": before}))
+
+    assert vqgen("run", "--profile", "smoke", "--from", "02")[0] == 0
+    assert sorted(p.name for p in (path.parent / "notebooks").iterdir()) == [
+        *("02_part.ipynb", "03_part.ipynb")
+    ]
+    metrics = json.loads(path.read_text())
+    seconds = metrics["series"]["seconds"]
+    assert metrics["vqvae"] == {"ssim": 0.9}
+    assert seconds["01_part"] == 40.0 and seconds["02_part"] < 50.0 and seconds["03_part"] > 0
+    assert seconds["total"] == pytest.approx(sum(list(seconds.values())[:3]), abs=0.1)
+    assert metrics["series"].keys() == {"seconds", "device", "torch", "profile"}
+
+    assert vqgen("run", "--only", "3")[0] == 0  # another profile: older times do not count
+    assert json.loads(path.read_text())["series"]["seconds"].keys() == {"03_part", "total"}
+
+
+def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
+    notebooks, vqgen, tmp_path, monkeypatch
+):
+    spec = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "print(1)")
+    assert vqgen("run")[0] == 0
+
+
+# ---- What is refused before anything runs --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--set", "epoch=3"], "have no parameter 'epoch'; did you mean epochs"),
+        (["--only", "1", "--set", "epochs=3"], "have no parameter 'epochs'"),
+        (["--set", "epochs"], "write it as name=value"),
+        (["--set", "epochs=many"], "must be a whole number"),
+        (["--set", "epochs=2.5"], "must be a whole number"),
+        (["--set", "epochs=0"], "'epochs' is 0"),
+        (["--set", "learning_rate=fast"], "must be a number"),
+        (["--set", "show=maybe"], "must be true or false"),
+        (["--set", "stem=round"], "'stem' is 'round': choose unshuffle or strided"),
+        (["--set", "run_name=x"], "use the option --run-name"),
+        (["--profile", "fast"], "profile 'fast' does not exist: choose one of smoke, quick, full"),
+        (["--data-source", "ct"], "'data_source' is 'ct'"),
+        (["--data-source", "hipmri"], "needs --data-dir"),
+        (["--data-dir", "nowhere"], "nowhere' is not a folder"),
+        (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
+        (["--only", "3"], "--only 03: no such notebook"),
+        (["--from", "1", "--only", "2"], "exclude each other"),
+        (["--run-name", "../up"], "run name '../up'"),
+        (["--run-name", ".."], "run name '..'"),
+        (["--run-name", ""], "run name ''"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_path, words, sentence):
+    more = (
+        "epochs: int | None = None\nlearning_rate: float = 0.1\nshow: bool = True\nstem: str = ''"
+    )
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "1 / 0")
+    write_notebook(notebooks, "02_second.ipynb", COMMON + more, "1 / 0")
+    code, out, err = vqgen("run", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("vqgen: ") and err.count("\n") == 1 and sentence in err
+    assert not (tmp_path / "runs").exists(), "nothing may have run"
+
+
+def test_a_folder_without_notebooks_and_a_damaged_notebook_are_named(notebooks):
+    with pytest.raises(InputError, match="holds no notebooks"):
+        series.run_series(folder=notebooks)
+    (notebooks / "01_first.ipynb").write_text("<<<<<<< HEAD")
+    with pytest.raises(InputError, match=r"01_first\.ipynb' cannot be read"):
+        series.run_series(folder=notebooks)
+
+
+# ---- What happens when a notebook fails ----------------------------------------------------------
+
+
+def test_a_failure_names_notebook_cell_and_error_and_how_to_go_on(notebooks, vqgen, tmp_path):
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "print(1)")
+    write_notebook(
+        notebooks, "02_second.ipynb", COMMON, "print('so far')", "raise ValueError('too\\nlong')"
+    )
+    write_notebook(notebooks, "03_third.ipynb", COMMON + "epochs: int = 1", "print(3)")
+    code, out, err = vqgen("run", "--run-name", "a", "--set", "epochs=2")
+    partial = tmp_path / "runs" / "a" / "notebooks" / "02_second.ipynb"
+    assert code == 1
+    assert "02 second" in out and "FAILED" in out and "03 third" not in out
+    # cell 1 holds the parameters, cell 2 what papermill puts in their place
+    assert err.splitlines()[0] == "02_second.ipynb, cell [4]: ValueError: too"
+    assert "vqgen run --run-name a --set epochs=2 --from 02" in err
+    assert str(partial) in err and "Traceback" not in err and len(err.splitlines()) <= 4
+    assert "so far" in printed(partial)
+    seconds = json.loads((partial.parent.parent / "metrics.json").read_text())["series"]["seconds"]
+    assert seconds.keys() == {"01_first", "total"}
+
+
+def test_of_an_input_error_only_its_sentence_is_shown(notebooks, vqgen):
+    cell = "from vqgen_utils.errors import InputError\nraise InputError('weights are missing.')"
+    write_notebook(notebooks, "01_first.ipynb", COMMON, cell)
+    code, _, err = vqgen("run")
+    assert code == 1 and err.splitlines()[0] == "01_first.ipynb, cell [3]: weights are missing."
+
+
+def test_a_kernel_that_dies_is_reported(notebooks, vqgen, tmp_path):
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "print('so far')", "import os; os._exit(9)")
+    code, _, err = vqgen("run")
+    assert code == 1 and "01_first.ipynb, cell [4]: the kernel died" in err
+    assert "so far" in printed(tmp_path / "runs" / "tutorial" / "notebooks" / "01_first.ipynb")
+
+
+def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):
+    slow = f"open({str(tmp_path / 'here')!r}, 'w').close(); import time; time.sleep(60)"
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "print('so far')", slow)
+    script = (
+        "import pathlib, signal; from vqgen_utils import cli, series;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # CI may start us without it
+        f"series.NOTEBOOKS = pathlib.Path({str(notebooks)!r}); cli.main(['run'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.time() + 30
+    while not (tmp_path / "here").exists() and time.time() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.startswith("stopped") and err.count("\n") == 1
+    assert "so far" in printed(tmp_path / "runs" / "tutorial" / "notebooks" / "01_first.ipynb")
+
+
+# ---- The command ---------------------------------------------------------------------------------
+
+
+def test_help_answers_without_loading_torch():
+    script = (
+        "import sys, vqgen_utils.cli as c\ntry: c.main(['--help'])\nfinally: print(*sys.modules)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    assert "run" in out and "data" in out
+    assert not {"torch", "papermill", "pandas"} & set(out.split())
+
+
+def test_every_command_has_help_and_the_version_is_told(vqgen):
+    for words in (["run"], ["data"], ["data", "phantom"], ["data", "check"], ["data", "pack"]):
+        code, out, _ = vqgen(*words, "--help")
+        assert code == 0 and "Usage" in out
+    assert re.fullmatch(r"vqgen \d+\.\d+\.\d+\n", vqgen("--version")[1])
+
+
+def test_a_phantom_is_written_checked_and_packed(vqgen, tmp_path):
+    study = tmp_path / "my study"
+    numbers = ("--profile", "smoke", "--patients-train", 2, "--slice-step", 20)
+    assert vqgen("data", "phantom", study, *numbers)[0] == 0
+    code, out, _ = vqgen("data", "check", study)
+    assert code == 0 and "001" in out and out.endswith("0 errors\n")
+    code, out, _ = vqgen("data", "pack", study, "--profile", "smoke", "--set", "other_shapes=crop")
+    assert code == 0 and re.search(r"^train +6 slices of 2 patients$", out, re.M)
+    next((study / "keras_slices_test").iterdir()).write_bytes(b"")
+    code, out, _ = vqgen("data", "check", study)
+    assert code == 1 and out.endswith("1 errors\n")
+
+
+def test_a_wrong_data_request_and_a_full_disk_are_one_sentence(vqgen, tmp_path, monkeypatch):
+    for words, sentence in (
+        (["check", tmp_path / "none"], "is not a folder"),
+        (["pack", tmp_path, "--set", "slice_axi=1"], "did you mean slice_axis"),
+        (["phantom", tmp_path / "new", "--weeks", 0], "'weeks' is 0"),
+    ):
+        code, out, err = vqgen("data", *words)
+        assert (code, out, err.count("\n")) == (2, "", 1) and sentence in err
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "a.nii.gz")
+
+    monkeypatch.setattr("vqgen_utils.phantom.write_phantom", full)
+    code, _, err = vqgen("data", "phantom", tmp_path / "new")
+    assert (code, err) == (2, "vqgen: cannot write a.nii.gz: No space left on device.\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 00 s"), (112, "1 min 52 s"), (11100, "3 h 05 min")],
+)
+def test_durations_read_well(seconds, text):
+    assert series.duration(seconds) == text

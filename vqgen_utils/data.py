@@ -1,0 +1,234 @@
+"""Slices to learn from: a folder of scans, packed once into arrays that open in milliseconds.
+
+    load_slices(config) -> Slices -> .subset("train") -> SliceDataset
+
+The scans are read once, into `data/packed/KEY/` (memory-mapped arrays and an index). The key is a
+hash of the files' names, sizes and times and of every setting that matters, so a changed file or
+setting is packed anew and nothing stale is ever opened.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vqgen_utils import phantom
+from vqgen_utils.config import DataConfig, home
+from vqgen_utils.errors import InputError
+from vqgen_utils.folder import SPLITS, list_files, natural, overlap
+from vqgen_utils.packing import COLUMNS, open_packed, pack, split_slices, whole_folder
+from vqgen_utils.survey import Progress, Survey, survey
+from vqgen_utils.volumes import read_slices
+
+FORMAT = 1  # of a packed folder; raise it when the same files would be packed differently
+_PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
+_PACKING_FIELDS = (
+    *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
+)
+
+
+class SliceDataset(torch.utils.data.Dataset):
+    """The slices of one split, read from disk one at a time.
+
+    Item i is (image (1, H, W) float32 in [0, 1], height () float32 in [0, 1]), and `rows.iloc[i]`
+    its row of the index; `rows.index` holds the positions in `Slices.images`.
+    """
+
+    def __init__(self, path: Path, rows: pd.DataFrame):
+        self.path, self.rows = path, rows
+        self._images = np.load(path, mmap_mode="r")
+        self._positions = rows.index.to_numpy()
+        self._heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image = self._images[self._positions[item]].astype(np.float32)
+        return torch.from_numpy(image)[None], self._heights[item]
+
+    def __reduce__(self):
+        # a worker process opens the file itself; pickling a memory map would send all of it
+        return SliceDataset, (self.path, self.rows)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Slices:
+    """All slices of a folder of scans, with who is held out and what was left out."""
+
+    index: pd.DataFrame  # one row a slice, the columns of COLUMNS; row i is images[i]
+    images: np.memmap  # (N, H, W) float16 in [0, 1]
+    labels: np.memmap | None  # (N, H, W) uint8, 0 where a slice has no label_file
+    dropped: list[dict]  # {"file", "reason"}: every file or slice that is not used
+    notes: list[str]  # sentences for the reader
+    content: str  # sha256 of images and index: the same data, the same text
+    patients_disjoint: bool  # no patient is in two splits
+
+    def subset(self, split: str) -> SliceDataset:
+        """The slices of "train", "validate" or "test"; it may have none.
+
+        Raises:
+            InputError: for another name.
+        """
+        if split not in SPLITS:
+            raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
+        return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{(self.index['split'] == split).sum()} {split}" for split in SPLITS)
+        count, height, width = self.images.shape
+        return f"Slices({count} of {height} x {width}: {counts}; {len(self.dropped)} dropped)"
+
+
+def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slices:
+    """The slices of `config.data_source`, packed on the first call and opened on every later one.
+
+    Args:
+        config: a relative `data_dir` starts at `home()`; an empty one is the phantom's own folder,
+            which is written if it is missing.
+        progress: called with (what is being done, how many are done, of how many).
+
+    Raises:
+        InputError: for a folder that is missing, laid out differently or without one usable
+            slice, and for a disk that is full.
+    """
+    progress = progress or _silent
+    folder = _source_folder(config, progress)
+    files, unread = list_files(folder)
+    packed = home() / "data" / "packed" / _key(FORMAT, files, _values(config, _PACKING_FIELDS))
+    if not packed.is_dir():
+        found = _survey(folder, files, unread, config, progress)
+        with whole_folder(packed) as making:
+            pack(found, config.data_seed, making, progress)
+    index, images, labels, meta = open_packed(packed)
+    disjoint = not any(overlap(index).values())
+    return Slices(index, images, labels, **meta, patients_disjoint=disjoint)
+
+
+def _source_folder(config: DataConfig, progress: Progress) -> Path:
+    if config.data_dir:
+        folder = home() / Path(config.data_dir).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"{folder}: there is no such folder; check data_dir.")
+        return folder
+    if config.data_source != "phantom":
+        raise InputError(
+            f"data_source '{config.data_source}' needs scans: set data_dir to their folder."
+        )
+    settings = _values(config, _PHANTOM_FIELDS)
+    source = Path(phantom.__file__).read_text("utf-8")  # another phantom.py draws other patients
+    folder = home() / "data" / "phantom" / _key(source, settings, config.data_seed)
+    if not folder.is_dir():
+        with whole_folder(folder) as making:
+            phantom.write_phantom(
+                making,
+                **settings,
+                seed=config.data_seed,
+                progress=lambda done, total: progress("writing the phantom", done, total),
+            )
+    return folder
+
+
+def _survey(
+    folder: Path,
+    files: list[tuple[str, int, int]],
+    unread: list[dict],
+    config: DataConfig,
+    progress: Progress,
+) -> Survey:
+    if not files:
+        reasons = "".join(f" {entry['file']}: {entry['reason']}." for entry in unread[:3])
+        raise InputError(
+            f"{folder}: holds no .nii or .nii.gz file; check data_dir or export the scans as "
+            f"NIfTI.{reasons}"
+        )
+    found = survey(folder, [name for name, _, _ in files], config, progress)
+    for entry in unread:
+        found.drop(entry["file"], entry["reason"])
+    return found
+
+
+def _key(*what) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _values(config: DataConfig, fields: tuple[str, ...]) -> dict:
+    return {name: getattr(config, name) for name in fields}
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+# ---- Checking ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check_folder` found."""
+
+    folder: Path
+    index: pd.DataFrame  # as Slices.index; without rows where nothing can be used
+    notes: list[str]
+    dropped: list[dict]
+    overlap: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
+    errors: int  # files that are damaged, plus patients in more than one split
+
+    def lines(self) -> list[str]:
+        """The report as text, a table of the splits first."""
+        lines = [f"{self.folder}", f"{'split':<10}{'patients':>9}{'scans':>7}{'slices':>8}"]
+        for split in SPLITS:
+            rows = self.index[self.index["split"] == split]
+            patients = sorted(rows["patient"].unique(), key=natural)
+            scans = len(rows[["patient", "week"]].drop_duplicates())
+            counts = f"{split:<10}{len(patients):>9}{scans:>7}{len(rows):>8}"
+            lines.append(f"{counts}   {shorten(patients)}".rstrip())
+        lines += [f"note: {note}" for note in self.notes]
+        reasons = defaultdict(list)
+        for entry in self.dropped:
+            reasons[entry["reason"]].append(entry["file"])
+        for reason, files in reasons.items():
+            more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+            lines.append(f"left out: {files[0]}{more}: {reason}")
+        for (first, second), patients in self.overlap.items():
+            names = shorten(sorted(patients, key=natural))
+            lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
+        return [*lines, f"{self.errors} errors"]
+
+
+def shorten(names: list[str]) -> str:
+    """The first few of a list of names, and how many more there are."""
+    rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + rest
+
+
+def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Report:
+    """Read all of a folder as `load_slices` would, packing nothing, and say what is there.
+
+    Raises:
+        InputError: for a folder that is missing, empty or laid out differently. Files that cannot
+            be used are in the report instead.
+    """
+    progress = progress or _silent
+    folder = _source_folder(config, progress)
+    found = _survey(folder, *list_files(folder), config, progress)
+    rows = [one.row for one in read_slices(found, progress)]
+    index = pd.DataFrame(rows, columns=list(COLUMNS))
+    laid_out = overlap(index)
+    shared = set().union(*laid_out.values())
+    if rows:
+        index = split_slices(found, index, config.data_seed)
+        index = index[index["split"] != ""]
+    return Report(
+        folder=folder,
+        index=index,
+        notes=found.notes,
+        dropped=found.dropped,
+        overlap=laid_out if shared else overlap(index),
+        errors=found.broken + len(shared),
+    )

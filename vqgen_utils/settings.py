@@ -1,0 +1,88 @@
+"""What a user asks for, turned into typed values: `--set name=value` and `--data-dir`.
+
+Every value is checked here, before anything runs; an error names the text that was given.
+"""
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from vqgen_utils.errors import InputError
+
+KINDS = {"int": int, "float": float, "str": str, "bool": bool}
+OPTIONS = {"profile", "run_name", "data_source", "data_dir"}  # parameters with their own option
+
+
+def notebook_parameters(notebook: Path) -> dict[str, type]:
+    """Name and type of each parameter in the cell tagged `parameters`.
+
+    Read with `ast`, since papermill 2.7's own inspection overlooks `epochs: int | None = None`.
+    """
+    parameters = {}
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cells = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        for line in ast.parse("\n".join("".join(cell["source"]) for cell in cells)).body:
+            if isinstance(line, ast.AnnAssign):
+                words = re.findall(r"\w+", ast.unparse(line.annotation))
+                parameters[line.target.id] = next((KINDS[w] for w in words if w in KINDS), str)
+    except (ValueError, KeyError, SyntaxError) as error:
+        raise InputError(f"notebook '{notebook}' cannot be read: {error}.") from error
+    return parameters
+
+
+def parse_settings(settings: Iterable[str], kinds: dict[str, type], owners: str) -> dict:
+    """Turn `name=value` texts into typed values.
+
+    Args:
+        settings: the texts, as given to `--set`.
+        kinds: every name that may be set, and its type.
+        owners: what has those names, for the message: "OWNERS have no parameter ...".
+    """
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not (name and equals):
+            raise InputError(f"--set {setting}: write it as name=value.")
+        if name in OPTIONS:
+            raise InputError(f"--set {setting}: use the option --{name.replace('_', '-')}.")
+        if name not in kinds:
+            names = sorted(kinds.keys() - OPTIONS)
+            close = difflib.get_close_matches(name, names, cutoff=0.5)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"choose {', '.join(names)}."
+            raise InputError(f"--set {setting}: {owners} have no parameter '{name}'; {hint}")
+        values[name] = _parse(setting, text, kinds[name])
+    return values
+
+
+def _parse(setting: str, text: str, kind: type) -> int | float | str | bool:
+    """The value of one `name=value`."""
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"--set {setting}: the value must be true or false.")
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        number = "a whole number" if kind is int else "a number"
+        raise InputError(f"--set {setting}: the value must be {number}.") from None
+
+
+def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
+    """The parameters data_source and data_dir, as far as they are given or follow.
+
+    A folder without a source is taken for the study's release if it is laid out like it.
+    """
+    if folder is None:
+        if source in ("hipmri", "nifti"):
+            raise InputError(f"--data-source {source} needs --data-dir: the folder of the scans.")
+        return {"data_source": source} if source else {}
+    folder = folder.expanduser().resolve()  # a kernel works in another folder
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is not a folder: give the folder of the scans.")
+    if source is None:
+        source = "hipmri" if (folder / "keras_slices_train").is_dir() else "nifti"
+    return {"data_source": source, "data_dir": str(folder)}
