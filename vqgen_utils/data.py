@@ -68,6 +68,7 @@ class Slices:
     notes: list[str]  # sentences for the reader
     content: str  # sha256 of images and index: the same data, the same text
     patients_disjoint: bool  # no patient is in two splits
+    folder: Path  # of the scans; `file` and `label_file` in the index start there
 
     def subset(self, split: str) -> SliceDataset:
         """The slices of "train", "validate" or "test"; it may have none.
@@ -107,7 +108,7 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
             pack(found, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
     disjoint = not any(overlap(index).values())
-    return Slices(index, images, labels, **meta, patients_disjoint=disjoint)
+    return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
 
 
 def _source_folder(config: DataConfig, progress: Progress) -> Path:
