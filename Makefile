@@ -6,7 +6,7 @@ PIP := -m pip -q --disable-pip-version-check
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial lab test lint lock
+.PHONY: help setup tutorial lab test notebooks lint lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -30,6 +30,20 @@ lab: setup  ## open the notebooks in JupyterLab
 
 test: setup  ## run the tests
 	.venv/bin/python -m pytest
+
+notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep their outputs
+	rm -rf runs/published
+	.venv/bin/jupytext --quiet --sync notebooks/py/*.py
+	.venv/bin/vqgen run --profile quick --run-name published
+	.venv/bin/jupyter nbconvert --log-level WARN --to notebook --output-dir notebooks \
+	  --TagRemovePreprocessor.enabled=True \
+	  --TagRemovePreprocessor.remove_cell_tags injected-parameters \
+	  --ClearMetadataPreprocessor.enabled=True \
+	  --ClearMetadataPreprocessor.preserve_cell_metadata_mask tags \
+	  --ClearMetadataPreprocessor.preserve_nb_metadata_mask "['jupytext', 'kernelspec', 'widgets']" \
+	  runs/published/notebooks/*.ipynb
+	cp runs/published/samples.png notebooks/samples.png
+	cp runs/published/metrics.json benchmarks/results/tutorial.json
 
 lint: setup  ## check style and format
 	.venv/bin/ruff check .

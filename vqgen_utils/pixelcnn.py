@@ -80,7 +80,7 @@ class PixelCNN(nn.Module):
     Args:
         config: sizes.
         num_embeddings: K, the codes to choose from.
-        grid: (H, W) of the code grid; each position has a learned bias of its own.
+        grid: (H, W) of the code grid.
         features: length of the conditioning vector (default: `height_features`; append others).
     """
 
@@ -98,8 +98,9 @@ class PixelCNN(nn.Module):
         self.num_embeddings = num_embeddings
         self.features = features
         self.embedding = nn.Embedding(num_embeddings, channels)
-        self.position_v = nn.Parameter(torch.zeros(channels, *grid))  # (C, H, W)
-        self.position_h = nn.Parameter(torch.zeros(channels, *grid))  # (C, H, W)
+        self.atlas = nn.Linear(features, 2 * channels * grid[0] * grid[1])
+        nn.init.zeros_(self.atlas.weight)
+        nn.init.zeros_(self.atlas.bias)
         self.layers = nn.ModuleList(
             GatedLayer(channels, config.prior_kernel_size, features)
             for _ in range(config.prior_layers)
@@ -131,11 +132,27 @@ class PixelCNN(nn.Module):
                 f"{self.grid}: train a prior on the codes of this VQ-VAE (notebook 04)."
             )
         embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, H, W)
-        v = F.pad(embedded, (0, 0, 1, -1)) + self.position_v  # down by a row
-        h = F.pad(embedded, (1, -1)) + self.position_h  # right by a column
+        place_v, place_h = self.places(condition)
+        v = F.pad(embedded, (0, 0, 1, -1)) + place_v  # down by a row
+        h = F.pad(embedded, (1, -1)) + place_h  # right by a column
         for layer in self.layers:
             v, h = layer(v, h, condition)
         return self.head(h)
+
+    def places(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """What to expect at each position under a condition, whatever the codes before it.
+
+        A convolution does not know where it is, and the anatomy at a height is a matter of where:
+        each feature of the condition has a learned map over the grid for either stack.
+
+        Args:
+            condition: (B, F).
+
+        Returns:
+            Two (B, C, H, W), added to the embedded codes of the vertical and horizontal stack.
+        """
+        maps = self.atlas(condition).unflatten(1, (2, -1, *self.grid))  # (B, 2, C, H, W)
+        return maps.unbind(1)
 
 
 def prior_losses(model: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,9 @@ here they are turned so that the patient lies on the back, front at the top, as 
 them. MR is gray, numbers are viridis, and nothing is told by colour alone.
 """
 
+import inspect
 import io
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +24,14 @@ def show(figure: Figure, alt: str) -> None:
     from IPython.display import Image, display
 
     display(Image(to_png(figure)), metadata={"image/png": {"alt": alt}})
+
+
+def show_source(*functions) -> None:
+    """Display the package's own text of functions, so that what is read is what runs."""
+    from IPython.display import Markdown, display
+
+    texts = [textwrap.dedent(inspect.getsource(function)) for function in functions]
+    display(Markdown("```python\n" + "\n".join(texts) + "```"))
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
@@ -117,19 +127,18 @@ def intensity_histograms(before: dict[str, np.ndarray], after: dict[str, np.ndar
 
 
 def bar_counts(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
-    """A bar a row of `table` (one or more columns, side by side)."""
+    """A bar a row of `table`, its columns stacked on each other."""
     figure = Figure(figsize=(10, 2.8), layout="constrained")
     ax = figure.subplots()
-    hatches = ("", "//", "..")
-    width = 0.8 / table.shape[1]
+    at, below = np.arange(len(table)), np.zeros(len(table))
     for number, column in enumerate(table.columns):
-        at = np.arange(len(table)) + (number - (table.shape[1] - 1) / 2) * width
-        ax.bar(at, table[column], width, label=str(column), hatch=hatches[number % 3])
+        hatch = ("", "//", "..")[number % 3]
+        ax.bar(at, table[column], 1.0, below, label=str(column), hatch=hatch, edgecolor="white")
+        below = below + table[column].to_numpy()
     step = max(1, len(table) // 24)
-    ax.set_xticks(np.arange(len(table))[::step], table.index[::step], fontsize=8)
+    ax.set_xticks(at[::step], table.index[::step], fontsize=8)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    if table.shape[1] > 1:
-        ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="lower left")
     return figure
 
 

@@ -6,7 +6,7 @@
 Two ways to learn the codes share one class:
 
     update="gradient"  the paper's loss: codes are parameters, pulled to the vectors they serve.
-    update="ema"       codes are running means of the vectors they serve. They start as the k-means of
+    update="ema"       codes are running means of the vectors they serve. They start as k-means of
                        the first batch, and a code that nobody uses is moved onto a living one.
 """
 
@@ -39,7 +39,7 @@ class Codebook(nn.Module):
         commitment_cost: float = 0.25,
         update: str = "ema",
         decay: float = 0.99,
-        revive_below: float = 0.05,
+        revive_below: float = 0.1,
         seed: int = 0,
     ):
         super().__init__()

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import PixelCNN, gate
+from vqgen_utils.progress import progress_bar
 
 
 class Cache:
@@ -36,6 +36,7 @@ class Cache:
         batch, width, channels = len(condition), model.grid[1], model.config.prior_channels
         biases = torch.stack([layer.condition(condition) for layer in layers])  # (L, B, 4C)
         self.bias_v, self.bias_h = biases.chunk(2, 2)  # (L, B, 2C)
+        self.place_v, self.place_h = model.places(condition)  # (B, C, H, W)
         self.rows = biases.new_zeros(len(layers), batch, channels, r, width)
         self.columns = biases.new_zeros(len(layers), batch, r * channels)
 
@@ -56,7 +57,7 @@ class Cache:
         Returns what each layer's horizontal stack adds at each column: (W, L, B, 2C).
         """
         model, r = self.model, self.reach
-        v = model.position_v[:, i : i + 1].expand(len(self.bias_v[0]), -1, -1, -1)  # (B, C, 1, W)
+        v = self.place_v[:, :, i : i + 1]  # (B, C, 1, W)
         if above is not None:
             v = v + model.embedding(above).transpose(1, 2).unsqueeze(2)
         inputs = []
@@ -73,7 +74,7 @@ class Cache:
     def step(self, i: int, j: int, left: Tensor | None, from_above: Tensor) -> Tensor:
         """Logits (B, K) at (i, j), given the code left of it (B,) and `start_row`'s [j]."""
         model, channels = self.model, self.model.config.prior_channels
-        h = model.position_h[:, i, j].expand(from_above.shape[1], -1)  # (B, C)
+        h = self.place_h[:, :, i, j]  # (B, C)
         if left is not None:
             h = h + model.embedding(left)
         known = torch.baddbmm(from_above, self.columns, self.past)  # (L, B, 2C): all layers at once
@@ -122,12 +123,14 @@ def walk(
     model.eval()
     cache = Cache(model, condition)
     codes = torch.zeros(len(condition), height, width, dtype=torch.long, device=condition.device)
-    with one_thread(condition.device):
-        for i in tqdm(range(height), desc="sampling rows", disable=not progress, leave=False):
+    bar = progress_bar(height, "sampling", "row", shown=progress)
+    with one_thread(condition.device), bar:
+        for i in range(height):
             from_above = cache.start_row(i, codes[:, i - 1] if i else None)
             for j in range(width):
                 left = codes[:, i, j - 1] if j else None
                 codes[:, i, j] = choose(i, j, cache.step(i, j, left, from_above[j]))
+            bar.update()
     model.train(was_training)
     return codes
 

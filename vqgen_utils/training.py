@@ -20,10 +20,10 @@ from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from vqgen_utils import checkpoint
 from vqgen_utils.config import TrainingConfig
+from vqgen_utils.progress import progress_bar
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 
@@ -105,7 +105,8 @@ def fit(
     with _random_state_of_its_own(config.seed):
         step, rows, seconds_before = _resume(state_path, settings, model, optimizer)
         started = time.perf_counter()
-        bar = tqdm(total=total, initial=step, desc=path.stem, mininterval=2, unit="step")
+        shown = accelerator.is_main_process
+        bar = progress_bar(total, f"training {path.stem}", "step", initial=step, shown=shown)
         recent = []
         wrapped.train()
         while step < total:

@@ -93,7 +93,9 @@ for note in slices.notes:
 # of its volume, 1 at the highest. `low` and `high` are the stored intensities that became 0 and 1.
 
 # %%
-slices.index[["patient", "week", "slice", "height", "split", "rows", "columns", "low", "high"]].head()
+slices.index[
+    ["patient", "week", "slice", "height", "split", "rows", "columns", "low", "high"]
+].head()
 
 # %% [markdown]
 # ## Count patients, not pictures
@@ -175,7 +177,9 @@ show(
 
 # %%
 clipped = index.drop_duplicates(["patient", "week"])["clipped"]
-print(f"voxels brighter than 1 and cut there: {clipped.mean():.3%} on average, {clipped.max():.3%} at most")
+print(
+    f"voxels brighter than 1 and cut there: {clipped.mean():.3%} on average, {clipped.max():.3%} at most"
+)
 
 # %% [markdown]
 # That share is the price of a robust scale, and now it is written down. Converting to 8 bits, a
@@ -190,17 +194,20 @@ print(f"voxels brighter than 1 and cut there: {clipped.mean():.3%} on average, {
 # radiologists look at it: the patient's right is on your left.
 
 # %%
-patient = index.loc[index["split"] == "train", "patient"].value_counts().index[0]
-body = index[index["patient"] == patient].sort_values(["height", "week"]).drop_duplicates("height")
-body = body.iloc[np.linspace(0, len(body) - 1, min(12, len(body))).astype(int)]
+known = index[index["split"] == "train"]
+body = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
 show(
-    plots.slice_sheet(slices.images[body.index], [f"height {h:.2f}" for h in body["height"]]),
-    f"Slices of patient {patient} from the lowest to the highest.",
+    plots.slice_sheet(
+        slices.images[body.index],
+        [f"height {row.height:.2f}, patient {row.patient}" for row in body.itertuples()],
+    ),
+    "Twelve training slices from the lowest to the highest.",
 )
 
 # %% [markdown]
-# *One patient from the lowest slice to the highest. Neighbours look alike; the ends of the body do
-# not. The prior in notebook 04 is told this height, and draws accordingly.*
+# *Twelve heights from the lowest slice to the highest, with the patient's number. For the pelvis that is
+# thighs, hips with their round femoral heads beside the bright bladder, then the wings of the pelvis.
+# The prior in notebook 04 is told this height, and draws accordingly.*
 
 # %% [markdown]
 # ## Labels
@@ -212,7 +219,7 @@ show(
 if slices.labels is None:
     print("these data have no labels")
 else:
-    some = body.iloc[[len(body) // 6, len(body) // 3, len(body) // 2, -2]].index
+    some = body.index[[2, 4, 6, 8]]
     show(
         plots.label_overlay(slices.images[some], slices.labels[some]),
         "Four slices, and below them the same slices with bone, bladder, rectum and prostate coloured.",
@@ -227,6 +234,7 @@ else:
 # **Predict:** what changes within a person from week to week, and what does not?
 
 # %%
+patient = known["patient"].value_counts().index[0]
 times = index[index["patient"] == patient].groupby("slice")["week"].nunique()
 if times.max() < 2:
     print("each patient was scanned once")

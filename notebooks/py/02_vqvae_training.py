@@ -61,14 +61,12 @@ seed: Optional[int] = None
 
 # %%
 import dataclasses
-import inspect
 
 import numpy as np
 import torch
-from IPython.display import Code
 
 from vqgen_utils import metrics, plots
-from vqgen_utils.plots import show
+from vqgen_utils.plots import show, show_source
 from vqgen_utils.quantizer import Codebook
 from vqgen_utils.run import Run
 from vqgen_utils.training import fit
@@ -110,7 +108,7 @@ print("nearest codes:", tiny.nearest(vectors).tolist())
 # matrix product.
 
 # %%
-Code(inspect.getsource(Codebook.nearest) + "\n" + inspect.getsource(Codebook.forward), language="python")
+show_source(Codebook.nearest, Codebook.forward)
 
 # %% [markdown]
 # ## A gradient past a choice
@@ -146,14 +144,17 @@ model = VQVAE(settings.vqvae, data_variance=pixels.var().item(), seed=settings.v
 x = pixels[:8]  # (8, 1, H, W)
 
 for update in ("gradient", "ema"):
-    untrained = VQVAE(dataclasses.replace(settings.vqvae, codebook_update=update), pixels.var().item())
+    untrained = VQVAE(
+        dataclasses.replace(settings.vqvae, codebook_update=update), pixels.var().item()
+    )
     x_hat, codes, losses = untrained(x)
     print(f"{update:>9}:", {name: round(value.item(), 4) for name, value in losses.items()})
 print("x", tuple(x.shape), "-> codes", tuple(codes.shape), "-> x_hat", tuple(x_hat.shape))
 print(sum(p.numel() for p in model.parameters()), "weights in the model to be trained")
 
 # %% [markdown]
-# Untrained, the reconstruction is about as good as a constant guess. That is where we start.
+# Untrained, the reconstruction is worse than a constant guess at the mean, which would score 1.
+# That is where we start.
 #
 # ## Training
 #

@@ -94,7 +94,9 @@ show(
 order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
 for batch in (1, 4, 16, 64, len(codes)):
     in_batch = metrics.code_counts(codes[order[:batch]], K)
-    print(f"{batch:4d} slices: {int((in_batch > 0).sum()):4d} codes, perplexity {metrics.perplexity(in_batch):6.1f}")
+    print(
+        f"{batch:4d} slices: {int((in_batch > 0).sum()):4d} codes, perplexity {metrics.perplexity(in_batch):6.1f}"
+    )
 
 # %% [markdown]
 # ## Where each code stands
@@ -129,7 +131,10 @@ for place, k in enumerate(by_brightness.tolist()):
     row, column = divmod(place, columns)
     top = (rows - 1 - row) * 5 + 1  # the first row of codes at the top of the picture
     sheet[column * 5 + 1 : column * 5 + 5, top : top + 4] = patches[k]
-show(plots.maps([sheet.numpy()], [f"all {K} codes, darkest first"], cmap="gray"), "All codes decoded.")
+show(
+    plots.maps([sheet.numpy()], [f"all {K} codes, darkest first"], cmap="gray"),
+    "All codes decoded.",
+)
 
 # %% [markdown]
 # *Every code as the decoder draws it, from dark to bright. Flat patches serve the inside of tissues;
@@ -149,7 +154,10 @@ else:
     table = codebook.code_tissue_table(codes, labels, plots.LABEL_NAMES, K)  # (tissues, K)
     order = (table / table.sum()).fillna(0).T.sort_values(list(table.index), ascending=False).index
     share = (table / table.sum().clip(lower=1))[order]
-    show(plots.heatmap(share, "code", "tissue", "share of the code's uses"), "Heat map: tissue by code.")
+    show(
+        plots.heatmap(share, "code", "tissue", "share of the code's uses"),
+        "Heat map: tissue by code.",
+    )
 
 # %% [markdown]
 # *For each code (column), how its uses divide among the tissues. A bright cell is a code that belongs to
@@ -162,10 +170,14 @@ else:
 if slices.labels is not None:
     tissue_bits = metrics.entropy_bits(torch.from_numpy(table.sum(axis=1).to_numpy()))
     shared_bits = codebook.mutual_information_bits(table)
-    print(f"the tissue of a block is worth {tissue_bits:.2f} bits; its code alone tells {shared_bits:.2f} of them")
+    print(
+        f"the tissue of a block is worth {tissue_bits:.2f} bits; its code alone tells {shared_bits:.2f} of them"
+    )
     for tissue, row in table.iterrows():
         best = (row / table.sum().clip(lower=1)).idxmax()
-        print(f"{tissue:>10}: code {best} means it in {row[best] / table[best].sum():.0%} of its uses")
+        print(
+            f"{tissue:>10}: code {best} means it in {row[best] / table[best].sum():.0%} of its uses"
+        )
 
 # %% [markdown]
 # The codes were learned without labels and yet know much about tissue, since tissue and brightness go
@@ -183,7 +195,10 @@ points, variance = codebook.principal_components(model.codebook.embedding)
 groups = ["code"] * K if slices.labels is None else list(table.idxmax())
 sizes = 15 + 300 * (counts / counts.sum()).sqrt().numpy()
 title = f"two components hold {variance[:2].sum():.0%} of the variance"
-show(plots.scatter(points, sizes, groups, title), "Codes in the plane of their two principal components.")
+show(
+    plots.scatter(points, sizes, groups, title),
+    "Codes in the plane of their two principal components.",
+)
 
 # %% [markdown]
 # *Codes in the plane of their two widest directions; marker: commonest tissue, size: use. Codes of a
@@ -199,8 +214,13 @@ show(plots.scatter(points, sizes, groups, title), "Codes in the plane of their t
 # %%
 grid = codes[chosen[2]]  # (h, w)
 i, j = grid.shape[0] // 2, grid.shape[1] // 2
-other = codebook.neighbours(model.codebook.embedding, int(grid[i, j]), K - 1)[-1]  # the least like it
-show(swap_figure(model, grid, i, j, other), "A slice, the slice with one code swapped, the difference.")
+other = codebook.neighbours(model.codebook.embedding, int(grid[i, j]), K - 1)[
+    -1
+]  # the least like it
+show(
+    swap_figure(model, grid, i, j, other),
+    "A slice, the slice with one code swapped, the difference.",
+)
 
 # %% [markdown]
 # *Before, after, and where it changed. The change reaches beyond its block: the decoder's convolutions

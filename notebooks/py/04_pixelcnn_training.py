@@ -53,17 +53,15 @@ prior_seed: Optional[int] = None
 
 # %%
 import dataclasses
-import inspect
 
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
 from torch.utils.data import TensorDataset
 
 from vqgen_utils import metrics, plots, receptive_field
 from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features, prior_losses
-from vqgen_utils.plots import show
+from vqgen_utils.plots import show, show_source
 from vqgen_utils.run import Run
 from vqgen_utils.training import fit
 from vqgen_utils.vqvae import STRIDE
@@ -99,7 +97,10 @@ settings.prior
 part = {}  # split -> (codes (N, h, w), heights (N,))
 for split in ("train", "validate", "test"):
     rows = slices.subset(split).rows
-    part[split] = (all_codes[rows.index], torch.tensor(rows["height"].to_numpy(), dtype=torch.float32))
+    part[split] = (
+        all_codes[rows.index],
+        torch.tensor(rows["height"].to_numpy(), dtype=torch.float32),
+    )
 
 counts = metrics.code_counts(part["train"][0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
@@ -127,12 +128,17 @@ size, position, layers = (16, 25), (12, 12), 4
 allowed = receptive_field.allowed_field(layers, 3, size, position)
 fields = {}
 for name, seen in {
-    "last layer not masked": receptive_field.plain_field(layers, 3, size, position, mask_last=False),
+    "last layer not masked": receptive_field.plain_field(
+        layers, 3, size, position, mask_last=False
+    ),
     "plain masked stack": receptive_field.plain_field(layers, 3, size, position),
     "gated, two stacks": receptive_field.gated_field(layers, 3, size, position),
 }.items():
     fields[name] = np.where(seen, 1.0, np.where(allowed, 0.5, 0.0))
-show(plots.receptive_fields(fields, position), "Receptive fields of three networks, four layers deep.")
+show(
+    plots.receptive_fields(fields, position),
+    "Receptive fields of three networks, four layers deep.",
+)
 
 # %% [markdown]
 # *Yellow: seen. Crosses: allowed but missed. Left: one forgotten mask, and the position sees itself and
@@ -147,15 +153,22 @@ for layers in (1, 3, 5, 8):
     print(f"{layers} plain layers miss {missed:.1%} of the codes they could see")
 
 # %%
-Code(inspect.getsource(GatedLayer.forward), language="python")
+show_source(GatedLayer.forward)
 
 # %% [markdown]
 # This is the cure. A **vertical stack** `v` sees the rows above without any mask, since its input is
-# shifted down by one row. A **horizontal stack** `h`, shifted right by one, sees the left of the same row
-# and listens to the vertical one. Never the reverse, or the future would leak in. The gate
-# $\tanh(a)\,\sigma(b)$ lets a position decide how much of what it sees matters; the height $h$ enters as
-# a bias in every layer.
+# shifted down by one row. A **horizontal stack** `h`, shifted right by one, sees the left of the same
+# row and listens to the vertical one. Never the reverse, or the future would leak in. The gate
+# $\tanh(a)\,\sigma(b)$ lets a position decide how much of what it sees matters.
 #
+# The height enters twice: as a bias in every layer, and as a map over the grid. The map is there
+# because a convolution does not know where it is, while anatomy is a matter of where: at hip height,
+# femoral heads stand left and right of the middle, whatever the codes so far.
+
+# %%
+show_source(PixelCNN.places)
+
+# %% [markdown]
 # A test worth more than any diagram: change one code, and see which guesses move.
 
 # %% tags=["nbval-check-output"]
@@ -244,9 +257,14 @@ show(
 # there the patient decides and not the neighbourhood.*
 
 # %%
-by_height = pd.DataFrame({"height": (heights * 10).floor().clip(max=9) / 10 + 0.05, "bits": bits.mean((1, 2))})
+by_height = pd.DataFrame(
+    {"height": (heights * 10).floor().clip(max=9) / 10 + 0.05, "bits": bits.mean((1, 2))}
+)
 by_height = by_height.groupby("height").mean().rename(columns={"bits": "bits per code, held out"})
-show(plots.lines(by_height, "height in the body", "bits"), "Line plot of bits per code against height.")
+show(
+    plots.lines(by_height, "height in the body", "bits"),
+    "Line plot of bits per code against height.",
+)
 
 # %% [markdown]
 # *Mean cost by height in the body: some levels are more predictable than others.*
@@ -259,7 +277,9 @@ show(plots.lines(by_height, "height in the body", "bits"), "Line plot of bits pe
 # %%
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 with torch.no_grad():
-    p = prior(codes[example][None], height_features(heights[example][None]))[0].softmax(0)  # (K, h, w)
+    p = prior(codes[example][None], height_features(heights[example][None]))[0].softmax(
+        0
+    )  # (K, h, w)
 image = vqvae.decode(codes[example][None])[0, 0]  # (H, W)
 show(
     plots.distributions(

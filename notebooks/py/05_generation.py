@@ -38,7 +38,6 @@ sampling_seed: int = 0  # image n is drawn with seed sampling_seed + n
 import time
 
 import numpy as np
-import pandas as pd
 import torch
 from IPython.display import Image, display
 
@@ -102,7 +101,9 @@ show(figure, "Three rows of generated slices at five heights, and a row of real 
 temperatures = [0.0, 0.5, 0.8, 1.0, 1.3]
 rows = {}
 for height in (0.25, 0.75):
-    drawn = [sample(prior, condition(height), [sampling_seed + 7], temperature=t) for t in temperatures]
+    drawn = [
+        sample(prior, condition(height), [sampling_seed + 7], temperature=t) for t in temperatures
+    ]
     rows[f"height {height}"] = [vqvae.decode(codes)[0, 0].numpy() for codes in drawn]
 show(
     plots.slice_rows(rows, [f"T = {t}" for t in temperatures]),
@@ -130,7 +131,9 @@ display(Image(plots.animation(frames), format="gif"), metadata={"image/gif": {"a
 # %%
 stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
 show(
-    plots.slice_sheet([frames[s] for s in stages], [f"after {s} of {grid[0]} rows" for s in stages], 4),
+    plots.slice_sheet(
+        [frames[s] for s in stages], [f"after {s} of {grid[0]} rows" for s in stages], 4
+    ),
     "Four stages of the drawing.",
 )
 
@@ -150,9 +153,8 @@ real = all_codes[test.rows.index[some]]  # (4, h, w)
 given = real.clone()
 given[:, grid[0] // 2 :] = -1  # -1 asks for a code to be drawn
 where = condition(*test.rows["height"].iloc[some])
-rows = {"given": [image.copy() for image in vqvae.decode(given.clamp(min=unknown * 0))[:, 0].numpy()]}
-for image in rows["given"]:
-    image[image.shape[0] // 2 :] = 0.0
+hidden = torch.where(given < 0, unknown, given)  # air where nothing is given
+rows = {"given": list(vqvae.decode(hidden)[:, 0].numpy())}
 for attempt in (1, 2):
     seeds = [sampling_seed + 100 * attempt + n for n in range(4)]
     completed = sample(prior, where, seeds, given=given)  # (4, h, w)
@@ -174,10 +176,14 @@ show(plots.slice_rows(rows), "Half slices, two completions of each, and the real
 heights = np.linspace(0.02, 0.98, images)
 start = time.perf_counter()
 drawn = sample(
-    prior, condition(*heights), range(sampling_seed + 1000, sampling_seed + 1000 + images), progress=True
+    prior,
+    condition(*heights),
+    range(sampling_seed + 1000, sampling_seed + 1000 + images),
+    progress=True,
 )  # (n, h, w)
 seconds = time.perf_counter() - start
 samples = vqvae.decode(drawn)[:, 0]  # (n, H, W)
+
 
 # %%
 def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +194,9 @@ def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.nd
 
 
 step = max(1, len(train) // 5000)  # a large training set is thinned for this look
-training = vqvae.decode(all_codes[train.rows.index[::step]])[:, 0]  # decoded alike: texture is no alibi
+training = vqvae.decode(all_codes[train.rows.index[::step]])[
+    :, 0
+]  # decoded alike: texture is no alibi
 held_out = vqvae.decode(all_codes[test.rows.index])[:, 0]
 distance, which = nearest(samples, training)
 floor, _ = nearest(held_out, training)
@@ -199,7 +207,10 @@ print(f"real held out to nearest training slice: {np.median(floor):.4f} (median)
 closest = distance.argsort()[:5]
 show(
     plots.slice_rows(
-        {"generated": list(samples[closest].numpy()), "nearest": list(training[which[closest]].numpy())},
+        {
+            "generated": list(samples[closest].numpy()),
+            "nearest": list(training[which[closest]].numpy()),
+        },
         [f"distance {d:.3f}" for d in distance[closest]],
     ),
     "The five generated slices closest to a training slice, above that slice.",
@@ -221,7 +232,9 @@ show(
 # %%
 with torch.no_grad():
     full = prior(drawn[:4], condition(*heights[:4]))  # (4, K, h, w)
-difference = (incremental_logits(prior, drawn[:4], condition(*heights[:4])) - full).abs().max().item()
+difference = (
+    (incremental_logits(prior, drawn[:4], condition(*heights[:4])) - full).abs().max().item()
+)
 print(f"largest difference between the two ways, over all logits: {difference:.1e}")
 
 # %%
@@ -231,7 +244,9 @@ with one_thread(drawn.device):  # the same single thread as our sampler
     for _ in range(positions):
         full_grid_step(prior, drawn, condition(*heights), 0, 0)
     naive = (time.perf_counter() - start) / positions * grid[0] * grid[1]
-print(f"{len(drawn)} slices: {seconds:.1f} s incrementally, {naive:.0f} s by the obvious loop (estimated")
+print(
+    f"{len(drawn)} slices: {seconds:.1f} s incrementally, {naive:.0f} s by the obvious loop (estimated"
+)
 print(f"from {positions} of its {grid[0] * grid[1]} positions): {naive / seconds:.0f} times faster")
 
 # %% [markdown]
