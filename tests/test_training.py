@@ -145,6 +145,13 @@ def test_an_epoch_shows_every_slice_once(tmp_path):
     assert seen[:18] != seen[18:36]
 
 
+def test_without_epochs_the_steps_are_made_up_by_whole_epochs(tmp_path):
+    model, losses, data = vqvae_job()
+    config = TrainingConfig(batch_size=4, epochs=0, steps=7)
+    history = fit(model, losses, data, config, tmp_path / "m.safetensors", {}).history
+    assert history["step"].iloc[-1] == 10  # 5 steps an epoch
+
+
 def test_the_learning_rate_climbs_then_falls():
     rates = [learning_rate(step, 100, 1.0) for step in range(100)]
     peak = rates.index(max(rates))

@@ -90,7 +90,8 @@ class TrainingConfig:
     """One optimisation run."""
 
     batch_size: int = 16  # slices a step; 8-16 beat 32 on a CPU (tensors stay under 32 MiB)
-    epochs: int = 12  # passes over all training slices; the curves are nearly flat by then
+    epochs: int = 0  # passes over all training slices; 0: as many as make up `steps`
+    steps: int = 900  # a time budget that holds for 100 slices as for 10,000
     learning_rate: float = 2e-3  # peak of the one-cycle schedule, AdamW
     weight_decay: float = 0.01  # AdamW's
     seed: int = 0  # of weights, data order and codebook revival
@@ -137,7 +138,7 @@ PROFILES = {
     ),
     "quick": Profile(
         name="quick",
-        prior_training=TrainingConfig(epochs=5, learning_rate=4e-3),  # two minutes on two cores
+        prior_training=TrainingConfig(steps=375, learning_rate=4e-3),  # two minutes on two cores
     ),
     "full": Profile(
         name="full",
@@ -224,6 +225,7 @@ CHOICES = {
 # these may be zero; every other number must be positive
 _MAY_BE_ZERO = {
     *("slice_axis", "patients_validate", "data_seed", "seed", "prior_seed", "residual_layers"),
+    *("epochs", "prior_epochs"),
     *("commitment_cost", "weight_decay", "prior_weight_decay", "revive_below", "prior_dropout"),
 }
 

@@ -66,7 +66,7 @@ def fit(
         model: trained in place.
         losses: `losses(model, batch)` -> named scalar terms, among them `loss`, their sum.
         train: what to learn from; shuffled anew each epoch.
-        config: batch size, epochs, learning rate, seed.
+        config: batch size, epochs or steps, learning rate, seed.
         path: of the weights (.safetensors). Beside it go the learning curves (history_NAME.csv)
             and, while training lasts, its state (NAME.training.pt).
         settings: plain values that describe model and data. Weights already at `path` with the
@@ -100,7 +100,7 @@ def fit(
     model = model.to(accelerator.device, memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     per_epoch = math.ceil(len(train) / config.batch_size)
-    total = config.epochs * per_epoch
+    total = (config.epochs or math.ceil(config.steps / per_epoch)) * per_epoch
 
     with _random_state_of_its_own(config.seed):
         step, rows, seconds_before = _resume(state_path, settings, model, optimizer)

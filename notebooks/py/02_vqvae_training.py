@@ -51,7 +51,8 @@ num_embeddings: Optional[int] = None  # K, codes in the codebook
 embedding_dim: Optional[int] = None  # D, numbers in a code
 commitment_cost: Optional[float] = None  # beta
 learning_rate: Optional[float] = None  # peak
-epochs: Optional[int] = None  # passes over the training slices
+epochs: Optional[int] = None  # passes over the training slices; 0: as many as make up steps
+steps: Optional[int] = None  # training steps
 stem: Optional[str] = None  # unshuffle (fast on a CPU) or strided (as published)
 codebook_update: Optional[str] = None  # ema or gradient
 decay: Optional[float] = None  # of the EMA update
@@ -80,7 +81,7 @@ settings = run.configure(
     batch_size=batch_size, hidden_dim=hidden_dim, residual_layers=residual_layers,
     residual_hidden_dim=residual_hidden_dim, num_embeddings=num_embeddings,
     embedding_dim=embedding_dim, commitment_cost=commitment_cost, learning_rate=learning_rate,
-    epochs=epochs, stem=stem, codebook_update=codebook_update, decay=decay,
+    epochs=epochs, steps=steps, stem=stem, codebook_update=codebook_update, decay=decay,
     revive_below=revive_below, weight_decay=weight_decay, seed=seed,
 )  # fmt: skip
 slices = load_slices(settings.data)

@@ -46,7 +46,10 @@ prior_kernel_size: Optional[int] = None  # odd
 prior_hidden_dim: Optional[int] = None  # channels of the head
 prior_dropout: Optional[float] = None
 prior_batch_size: Optional[int] = None  # grids a step
-prior_epochs: Optional[int] = None
+prior_epochs: Optional[int] = (
+    None  # passes over the training grids; 0: as many as make up prior_steps
+)
+prior_steps: Optional[int] = None  # training steps
 prior_learning_rate: Optional[float] = None  # peak
 prior_weight_decay: Optional[float] = None
 prior_seed: Optional[int] = None
@@ -72,7 +75,7 @@ run.settings(profile)  # complains if notebook 02 used another profile
 settings = run.configure(
     profile, "prior", "prior_training", prior_channels=prior_channels, prior_layers=prior_layers,
     prior_kernel_size=prior_kernel_size, prior_hidden_dim=prior_hidden_dim,
-    prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs,
+    prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs, prior_steps=prior_steps,
     prior_learning_rate=prior_learning_rate, prior_weight_decay=prior_weight_decay,
     prior_seed=prior_seed,
 )  # fmt: skip
@@ -234,6 +237,8 @@ print(f"uniform guess     {np.log2(K):.3f} bits a code")
 print(f"order-0 entropy   {order0:.3f}")
 print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
 print(f"that is           {per_code / STRIDE**2:.4f} bits a pixel")
+if per_code > order0:
+    print("worse than order-0: these patients are unlike those it learned from, or those were too few")
 
 # %% [markdown]
 # ## Where is it surprised?

@@ -193,7 +193,7 @@ def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.nd
     return found.values.numpy(), found.indices.numpy()
 
 
-step = max(1, len(train) // 5000)  # a large training set is thinned for this look
+step = max(1, len(train) // 2000)  # a large training set is thinned for this look
 training = vqvae.decode(all_codes[train.rows.index[::step]])[
     :, 0
 ]  # decoded alike: texture is no alibi
