@@ -19,6 +19,15 @@ def test_each_code_is_decoded_to_its_own_patch():
     assert len({tuple(patch.flatten().tolist()) for patch in patches}) == 6
 
 
+def test_under_each_code_lies_the_mean_of_its_blocks():
+    images = np.zeros((1, 8, 4), np.float32)
+    images[0, :4] = 0.8
+    images[0, 0, 1] = 0.4
+    patches = codebook.codes_in_use(torch.tensor([[[2], [0]]]), images, 3)
+    assert patches[2, 0, 1] == pytest.approx(0.4) and patches[2, 3, 3] == pytest.approx(0.8)
+    assert (patches[0] == 0).all() and patches[1].isnan().all()
+
+
 def test_a_cell_has_the_tissue_of_most_of_its_pixels():
     labels = np.zeros((1, 8, 4), int)
     labels[0, :4] = 2

@@ -33,6 +33,7 @@ TABLE = pd.DataFrame(RNG.random((3, 8)), index=["a", "b", "c"])
         lambda: plots.loss_curves(HISTORY, ["loss"], "nats"),
         lambda: plots.maps(SLICES[:2], ["one", "two"], label="bits"),
         lambda: plots.code_maps(SLICES[:2], GRIDS[:2], 8),
+        lambda: plots.patch_sheets({"one": RNG.random((9, 4, 4)), "two": RNG.random((9, 4, 4))}, 4),
         lambda: plots.usage(np.array([5, 0, 3]), 1.9),
         lambda: plots.heatmap(TABLE, "code", "tissue", "share"),
         lambda: plots.scatter(RNG.random((5, 2)), np.full(5, 9.0), list("aabbc"), "codes"),

@@ -103,6 +103,20 @@ def test_a_dead_code_is_revived_and_stays_alive():
     assert (codebook.nearest(vectors[:, :, 0, 0]) == 0).any()
 
 
+def test_the_dead_rise_where_vectors_are_served_badly():
+    """Nine in ten vectors are air, all alike; the rest spread far. The air must not get them."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.zeros(400, 4)
+    vectors[:40] = torch.randn(40, 4, generator=generator) * 5
+    codebook = Codebook(8, 4)
+    codebook(vectors[:, :, None, None])
+    codebook.embedding.fill_(0.0)
+    codebook.ema_count.fill_(0.0)
+    codebook.ema_sum.fill_(0.0)
+    codebook(vectors[:, :, None, None])
+    assert (codebook.embedding.norm(dim=1) > 1).sum() >= 6
+
+
 def test_nothing_is_learned_in_eval_mode():
     codebook = Codebook(3, 4)
     codebook(three_clusters())

@@ -145,11 +145,12 @@ def test_an_epoch_shows_every_slice_once(tmp_path):
     assert seen[:18] != seen[18:36]
 
 
-def test_without_epochs_the_steps_are_made_up_by_whole_epochs(tmp_path):
+def test_without_epochs_training_takes_the_steps_asked_for(tmp_path):
     model, losses, data = vqvae_job()
     config = TrainingConfig(batch_size=4, epochs=0, steps=7)
-    history = fit(model, losses, data, config, tmp_path / "m.safetensors", {}).history
-    assert history["step"].iloc[-1] == 10  # 5 steps an epoch
+    history = fit(model, losses, data, config, tmp_path / "m.safetensors", {}, data).history
+    assert history["step"].iloc[-1] == 7  # in the second epoch of 5 steps
+    assert history["val_loss"].notna().tolist() == [True, True]
 
 
 def test_the_learning_rate_climbs_then_falls():

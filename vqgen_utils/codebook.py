@@ -23,6 +23,25 @@ def decoded_codes(model: VQVAE) -> Tensor:
     return model.decode(fields)[:, 0, middle, middle].cpu()
 
 
+def codes_in_use(codes: Tensor, images: np.ndarray, k: int) -> Tensor:
+    """What really lies under each code: the mean of the 4x4 blocks it stands for.
+
+    Args:
+        codes: (N, h, w).
+        images: (N, 4h, 4w) in [0, 1].
+        k: number of codes.
+
+    Returns:
+        (K, 4, 4) in [0, 1], NaN for a code that never occurs.
+    """
+    n, height, width = codes.shape
+    blocks = torch.from_numpy(np.asarray(images, np.float32))
+    blocks = blocks.view(n, height, STRIDE, width, STRIDE).transpose(2, 3)  # (N, h, w, 4, 4)
+    sums = torch.zeros(k, STRIDE, STRIDE)
+    sums.index_add_(0, codes.flatten(), blocks.reshape(-1, STRIDE, STRIDE))
+    return sums / torch.bincount(codes.flatten(), minlength=k)[:, None, None]
+
+
 def tissue_of_cells(labels: np.ndarray, tissues: int = 6) -> np.ndarray:
     """The commonest label in each 4x4 cell: (N, H, W) integers -> (N, H/4, W/4)."""
     n, height, width = labels.shape

@@ -5,6 +5,8 @@ here they are turned so that the patient lies on the back, front at the top, as 
 them. MR is gray, numbers are viridis, and nothing is told by colour alone.
 """
 
+import base64
+import html
 import inspect
 import io
 import textwrap
@@ -24,6 +26,15 @@ def show(figure: Figure, alt: str) -> None:
     from IPython.display import Image, display
 
     display(Image(to_png(figure)), metadata={"image/png": {"alt": alt}})
+
+
+def show_animation(frames: Sequence[np.ndarray], alt: str) -> None:
+    """Display slices (H, W) in [0, 1] as an endless animation."""
+    from IPython.display import display
+
+    data = base64.b64encode(animation(frames)).decode()
+    image = f'<img src="data:image/gif;base64,{data}" alt="{html.escape(alt)}">'
+    display({"text/html": image, "text/plain": alt}, raw=True)
 
 
 def show_source(*functions) -> None:
@@ -202,6 +213,22 @@ def code_maps(images: Sequence[np.ndarray], codes: Sequence[np.ndarray], number:
     return figure
 
 
+def patch_sheets(sheets: dict[str, np.ndarray], columns: int = 32) -> Figure:
+    """Sheets of small patches under each other, in reading order: title -> (K, 4, 4) in [0, 1]."""
+    figure = Figure(figsize=(11, 2.0 * len(sheets)), layout="constrained")
+    axes = figure.subplots(len(sheets), 1, squeeze=False)[:, 0]
+    for ax, (title, patches) in zip(axes, sheets.items(), strict=True):
+        number, side, _ = patches.shape
+        step, rows = side + 1, -(-number // columns)  # a gap of one pixel around each patch
+        sheet = np.full((columns * step + 1, rows * step + 1), np.nan)
+        for place, patch in enumerate(patches):
+            row, column = divmod(place, columns)
+            left, bottom = column * step + 1, (rows - 1 - row) * step + 1
+            sheet[left : left + side, bottom : bottom + side] = patch
+        draw_slice(ax, sheet, title)
+    return figure
+
+
 def usage(counts: np.ndarray, perplexity: float) -> Figure:
     """How often each code is used, most used first, beside an even share."""
     share = np.sort(counts)[::-1] / counts.sum()
@@ -245,7 +272,7 @@ def receptive_fields(fields: dict[str, np.ndarray], position: tuple[int, int]) -
 
     Drawn in reading order (row 0 at the top), not as anatomy.
     """
-    figure = Figure(figsize=(2.7 * len(fields), 3.2), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(fields), 2.6), layout="constrained")
     axes = figure.subplots(1, len(fields), squeeze=False)[0]
     for ax, (title, field) in zip(axes, fields.items(), strict=True):
         ax.imshow(field, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")

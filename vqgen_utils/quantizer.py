@@ -111,7 +111,7 @@ class Codebook(nn.Module):
         means = self.ema_sum / self.ema_count.clamp(min=1e-5).unsqueeze(1)  # (K, D)
         self.embedding.copy_(torch.where(served.unsqueeze(1), means, self.embedding))
         self.updates += 1
-        self._revive(vectors, even_share=counts.sum() / len(counts))
+        self._revive(vectors, indices, even_share=counts.sum() / len(counts))
 
     def _totals(self, vectors: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """How many vectors each code serves, and their sum, over all processes: (K,), (K, D)."""
@@ -138,25 +138,28 @@ class Codebook(nn.Module):
         self.ema_count.copy_(counts.clamp(min=1))
         self.ema_sum.copy_(self.embedding * self.ema_count.unsqueeze(1))
 
-    def _revive(self, vectors: Tensor, even_share: Tensor) -> None:
-        """Put each dead code on a random vector of the batch, with an even share to its name."""
+    def _revive(self, vectors: Tensor, indices: Tensor, even_share: Tensor) -> None:
+        """Move each dead code onto a vector of the batch, with an even share to its name.
+
+        Badly served vectors are likelier to get one (as in k-means++): drawn evenly, most of the
+        dead would rise in the air around the body, where there is nothing left to tell apart.
+        """
         dead = self.ema_count < self.revive_below * even_share  # (K,)
         number = int(dead.sum())
         if number:
-            self.embedding[dead] = self._draw(vectors, number)
+            error = (vectors - self.embedding[indices]).square().sum(1)  # (N,)
+            self.embedding[dead] = self._draw(vectors, error, number)
             self.ema_count[dead] = even_share
             self.ema_sum[dead] = self.embedding[dead] * even_share
 
-    def _draw(self, vectors: Tensor, number: int) -> Tensor:
+    def _draw(self, vectors: Tensor, error: Tensor, number: int) -> Tensor:
         """`number` random rows of `vectors`, the same on every process: (number, D).
 
         The draw depends on the seed and the update's number alone, so a resumed run repeats it.
         """
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
-        if len(vectors) >= number:
-            rows = torch.randperm(len(vectors), generator=generator)[:number]
-        else:
-            rows = torch.randint(len(vectors), (number,), generator=generator)
+        weights = error.cpu().double() + 1e-12  # (N,)
+        rows = torch.multinomial(weights, number, replacement=True, generator=generator)
         drawn = vectors[rows.to(vectors.device)].to(self.embedding.dtype)
         if distributed.is_initialized():
             distributed.broadcast(drawn, src=0)

@@ -100,7 +100,7 @@ def fit(
     model = model.to(accelerator.device, memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     per_epoch = math.ceil(len(train) / config.batch_size)
-    total = (config.epochs or math.ceil(config.steps / per_epoch)) * per_epoch
+    total = config.epochs * per_epoch or config.steps
 
     with _random_state_of_its_own(config.seed):
         step, rows, seconds_before = _resume(state_path, settings, model, optimizer)
@@ -122,7 +122,8 @@ def fit(
                 step += 1
                 bar.update()
                 recent.append({name: term.detach() for name, term in terms.items()})
-                if step % LOG_EVERY == 0 or step % per_epoch == 0:
+                epoch_ends = step % per_epoch == 0 or step == total
+                if step % LOG_EVERY == 0 or epoch_ends:
                     row = {
                         "step": step,
                         "epoch": step / per_epoch,
@@ -130,7 +131,7 @@ def fit(
                         "learning_rate": optimizer.param_groups[0]["lr"],
                         **_means(recent),
                     }
-                    if validate is not None and step % per_epoch == 0:
+                    if validate is not None and epoch_ends:
                         scores = evaluate(model, losses, validate, config.batch_size)
                         row |= {f"val_{name}": value for name, value in scores.items()}
                     rows.append(row)
@@ -141,6 +142,8 @@ def fit(
                 if step % SAVE_EVERY == 0 and accelerator.is_main_process:
                     seconds = seconds_before + time.perf_counter() - started
                     _save(state_path, settings, model, optimizer, step, rows, seconds)
+                if step == total:
+                    break
         bar.close()
         seconds = seconds_before + time.perf_counter() - started
 

@@ -84,11 +84,12 @@ show(
 
 # %% [markdown]
 # *Share of each code over all held-out slices, most used first; the dashed line is an even share. The
-# steep part on the left is mostly air: it fills a good part of every slice and needs few codes.*
+# steep part on the left is mostly air: it fills a good part of every slice and needs few codes. The
+# more even the rest, the less of the alphabet is wasted.*
 
 # %% [markdown]
-# Count over the whole held-out set, never over a batch: a batch of a few slices cannot contain all
-# codes, so its perplexity is lower, and it grows with the batch size.
+# Count over the whole held-out set, never over a batch: a few slices cannot contain all codes, so their
+# perplexity is lower, and it grows with their number until all codes have been seen.
 
 # %%
 order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
@@ -106,39 +107,36 @@ for batch in (1, 4, 16, 64, len(codes)):
 # %%
 heights = test.rows["height"].to_numpy()
 chosen = np.argsort(heights)[np.linspace(0, len(test) - 1, 5).astype(int)]
+patches = codebook.decoded_codes(model)  # (K, 4, 4)
+by_brightness = patches.mean((1, 2)).argsort()  # (K,), the darkest code first
+rank = torch.empty_like(by_brightness)
+rank[by_brightness] = torch.arange(K)
 show(
-    plots.code_maps(images[chosen], codes[chosen].numpy(), K),
-    "Five slices above their code grids, coloured by code number.",
+    plots.code_maps(images[chosen], rank[codes[chosen]].numpy(), K),
+    "Five slices above their code grids, coloured by the brightness rank of the code.",
 )
 
 # %% [markdown]
-# *Slices (top) and their codes (bottom), one colour a code. Outlines and organs can be recognised
-# although the colours mean nothing: equal tissue gets equal codes.*
+# *Slices (top) and their codes (bottom). A code's own number means nothing, so the colour is its rank
+# from dark to bright when decoded. Outline and organs can be recognised in a grid of a few hundred codes.*
 
 # %% [markdown]
 # ## What each code looks like
 #
-# We decode a field filled with one code and look at its middle. This is the code's plain face; in a
-# slice its neighbours have a say too.
+# Two ways to ask. Decoded alone, in a field filled with one code. And in use: the mean of all held-out
+# 4×4 blocks that the code stands for.
+#
+# **Predict:** will the two look the same?
 
 # %%
-patches = codebook.decoded_codes(model)  # (K, 4, 4)
-by_brightness = patches.mean((1, 2)).argsort()
-columns = 32
-rows = -(-K // columns)
-sheet = torch.zeros(columns * 5 + 1, rows * 5 + 1)  # a gap of one pixel around each patch
-for place, k in enumerate(by_brightness.tolist()):
-    row, column = divmod(place, columns)
-    top = (rows - 1 - row) * 5 + 1  # the first row of codes at the top of the picture
-    sheet[column * 5 + 1 : column * 5 + 5, top : top + 4] = patches[k]
-show(
-    plots.maps([sheet.numpy()], [f"all {K} codes, darkest first"], cmap="gray"),
-    "All codes decoded.",
-)
+in_use = codebook.codes_in_use(codes, images, K)  # (K, 4, 4)
+sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
+show(plots.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code.")
 
 # %% [markdown]
-# *Every code as the decoder draws it, from dark to bright. Flat patches serve the inside of tissues;
-# patches with an edge or a corner serve the boundaries between them.*
+# *Every code from dark to bright: decoded alone (top) and the mean block it stands for (bottom; a blank
+# was never used here). Alone most are flat greys. In use many carry an edge or a slope: a code says
+# little by itself, and the decoder reads it together with its neighbours, like letters in a word.*
 
 # %% [markdown]
 # ## Codes and tissues
@@ -168,7 +166,7 @@ else:
 
 # %%
 if slices.labels is not None:
-    tissue_bits = metrics.entropy_bits(torch.from_numpy(table.sum(axis=1).to_numpy()))
+    tissue_bits = metrics.entropy_bits(torch.tensor(table.sum(axis=1).tolist()))
     shared_bits = codebook.mutual_information_bits(table)
     print(
         f"the tissue of a block is worth {tissue_bits:.2f} bits; its code alone tells {shared_bits:.2f} of them"
@@ -202,7 +200,7 @@ show(
 
 # %% [markdown]
 # *Codes in the plane of their two widest directions; marker: commonest tissue, size: use. Codes of a
-# tissue gather, so near codes mean like things. The share of variance in the title tells how much of
+# tissue gather, so near codes mean like things, and the widest direction is mostly brightness. The share of variance in the title tells how much of
 # the cloud's shape a flat picture can show.*
 
 # %% [markdown]
@@ -214,9 +212,8 @@ show(
 # %%
 grid = codes[chosen[2]]  # (h, w)
 i, j = grid.shape[0] // 2, grid.shape[1] // 2
-other = codebook.neighbours(model.codebook.embedding, int(grid[i, j]), K - 1)[
-    -1
-]  # the least like it
+nearest_first = codebook.neighbours(model.codebook.embedding, int(grid[i, j]), K - 1)
+other = nearest_first[-1]  # the code least like the one there
 show(
     swap_figure(model, grid, i, j, other),
     "A slice, the slice with one code swapped, the difference.",

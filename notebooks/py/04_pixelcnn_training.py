@@ -46,9 +46,7 @@ prior_kernel_size: Optional[int] = None  # odd
 prior_hidden_dim: Optional[int] = None  # channels of the head
 prior_dropout: Optional[float] = None
 prior_batch_size: Optional[int] = None  # grids a step
-prior_epochs: Optional[int] = (
-    None  # passes over the training grids; 0: as many as make up prior_steps
-)
+prior_epochs: Optional[int] = None  # passes over the training grids; 0: stop after prior_steps
 prior_steps: Optional[int] = None  # training steps
 prior_learning_rate: Optional[float] = None  # peak
 prior_weight_decay: Optional[float] = None
@@ -111,12 +109,12 @@ drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator
 random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, H, W)
 real = vqvae.decode(part["test"][0][:: max(1, len(part["test"][0]) // 4)][:4])[:, 0]
 show(
-    plots.slice_rows({"real codes": list(real), "random codes": list(random_slices)}),
-    "Decoded grids of real slices above decoded grids of codes drawn independently.",
+    plots.slice_rows({"held-out codes": list(real), "random codes": list(random_slices)}),
+    "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
 
 # %% [markdown]
-# *Real grids decoded (top), and grids with the same code frequencies in random order (bottom). The
+# *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom). The
 # alphabet alone is not enough: the order carries the anatomy.*
 
 # %% [markdown]
@@ -238,7 +236,9 @@ print(f"order-0 entropy   {order0:.3f}")
 print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
 print(f"that is           {per_code / STRIDE**2:.4f} bits a pixel")
 if per_code > order0:
-    print("worse than order-0: these patients are unlike those it learned from, or those were too few")
+    print(
+        "worse than order-0: these patients are unlike those it learned from, or those were too few"
+    )
 
 # %% [markdown]
 # ## Where is it surprised?
@@ -247,7 +247,7 @@ if per_code > order0:
 
 # %%
 cost = bits.mean(0)  # (h, w)
-example = len(codes) // 2
+example = int((heights - 0.45).abs().argmin())
 show(
     plots.maps(
         [cost.numpy(), bits[example].numpy()],
@@ -282,9 +282,8 @@ show(
 # %%
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 with torch.no_grad():
-    p = prior(codes[example][None], height_features(heights[example][None]))[0].softmax(
-        0
-    )  # (K, h, w)
+    logits = prior(codes[example][None], height_features(heights[example][None]))  # (1, K, h, w)
+p = logits[0].softmax(0)  # (K, h, w)
 image = vqvae.decode(codes[example][None])[0, 0]  # (H, W)
 show(
     plots.distributions(

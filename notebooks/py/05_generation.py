@@ -39,12 +39,11 @@ import time
 
 import numpy as np
 import torch
-from IPython.display import Image, display
 
 from vqgen_utils import plots
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import height_features
-from vqgen_utils.plots import show
+from vqgen_utils.plots import show, show_animation
 from vqgen_utils.run import Run
 from vqgen_utils.sampling import full_grid_step, incremental_logits, one_thread, sample
 
@@ -80,13 +79,13 @@ for seed in range(3):
     drawn = sample(prior, condition(*asked), seeds, progress=True)  # (5, h, w)
     rows[f"draw {seed + 1}"] = list(vqvae.decode(drawn)[:, 0].numpy())
 at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
-rows["real"] = list(slices.images[at])
+rows["held out"] = list(slices.images[at])
 figure = plots.slice_rows(rows, [f"height {h}" for h in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Three rows of generated slices at five heights, and a row of real slices.")
+show(figure, "Three rows of generated slices at five heights, and a row of held-out slices.")
 
 # %% [markdown]
-# *Generated slices at five heights, three draws each, and real held-out slices below. A column shares its
+# *Generated slices at five heights, three draws each, and held-out slices of the data below. A column shares its
 # level of the body; down the column the patient changes. Look closely at outlines and at symmetry: a
 # long-range mistake early in a row has to be lived with to the end.*
 
@@ -111,8 +110,8 @@ show(
 )
 
 # %% [markdown]
-# *The same seed at rising temperature. Low temperatures are smooth and repeat themselves; high ones are
-# bold and fall apart. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
+# *The same seed at rising temperature. Low temperatures are smooth and alike; high ones are bolder, and so
+# are their mistakes. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
 
 # %% [markdown]
 # ## Watching it draw
@@ -125,8 +124,7 @@ for row in range(grid[0] + 1):
     partial = codes.clone()
     partial[row:] = unknown
     frames.append(vqvae.decode(partial[None])[0, 0].numpy())
-alt = "Animation: a slice appears column by column from one side of the body to the other."
-display(Image(plots.animation(frames), format="gif"), metadata={"image/gif": {"alt": alt}})
+show_animation(frames, "A slice appears from one side of the body to the other.")
 
 # %%
 stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
@@ -144,7 +142,7 @@ show(
 # %% [markdown]
 # ## Completing half a slice
 #
-# Give the sampler the first half of a real held-out slice and let it finish, twice.
+# Give the sampler the first half of a held-out slice and let it finish, twice.
 
 # %%
 order = np.argsort(test.rows["height"].to_numpy())
@@ -159,8 +157,8 @@ for attempt in (1, 2):
     seeds = [sampling_seed + 100 * attempt + n for n in range(4)]
     completed = sample(prior, where, seeds, given=given)  # (4, h, w)
     rows[f"completed {attempt}"] = list(vqvae.decode(completed)[:, 0].numpy())
-rows["real"] = list(vqvae.decode(real)[:, 0].numpy())
-show(plots.slice_rows(rows), "Half slices, two completions of each, and the real slices.")
+rows["held out"] = list(vqvae.decode(real)[:, 0].numpy())
+show(plots.slice_rows(rows), "Half slices, two completions of each, and the held-out slices.")
 
 # %% [markdown]
 # *The given half, two completions, the truth. A body is nearly symmetric, so much of the missing side
@@ -170,7 +168,8 @@ show(plots.slice_rows(rows), "Half slices, two completions of each, and the real
 # ## New, or remembered?
 #
 # For each sample we look for the nearest training slice, pixel by pixel. If samples were copies, the
-# distance would be tiny. The yardstick: how near do *real* held-out slices come to the training set?
+# distance would be tiny. The yardstick: how near do held-out slices, of other patients, come to the
+# training set?
 
 # %%
 heights = np.linspace(0.02, 0.98, images)
@@ -196,12 +195,12 @@ def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.nd
 step = max(1, len(train) // 2000)  # a large training set is thinned for this look
 training = vqvae.decode(all_codes[train.rows.index[::step]])[
     :, 0
-]  # decoded alike: texture is no alibi
-held_out = vqvae.decode(all_codes[test.rows.index])[:, 0]
+]  # (m, H, W), decoded like samples
+held_out = vqvae.decode(all_codes[test.rows.index])[:, 0]  # (n, H, W)
 distance, which = nearest(samples, training)
 floor, _ = nearest(held_out, training)
-print(f"generated to nearest training slice:     {np.median(distance):.4f} (median)")
-print(f"real held out to nearest training slice: {np.median(floor):.4f} (median)")
+print(f"generated to nearest training slice: {np.median(distance):.4f} (median)")
+print(f"held out to nearest training slice:  {np.median(floor):.4f} (median)")
 
 # %%
 closest = distance.argsort()[:5]
@@ -218,7 +217,7 @@ show(
 
 # %% [markdown]
 # *The five samples that come closest to a training slice, above that slice: the worst cases, not the
-# average ones. Same level of the body, but different outlines and organs mean different patients.*
+# average ones. Compare outline and organs: where they differ, it is another body at the same level.*
 #
 # Pixels are a blunt measure; a notebook on evaluation measures this again in features.
 
@@ -244,16 +243,15 @@ with one_thread(drawn.device):  # the same single thread as our sampler
     for _ in range(positions):
         full_grid_step(prior, drawn, condition(*heights), 0, 0)
     naive = (time.perf_counter() - start) / positions * grid[0] * grid[1]
-print(
-    f"{len(drawn)} slices: {seconds:.1f} s incrementally, {naive:.0f} s by the obvious loop (estimated"
-)
-print(f"from {positions} of its {grid[0] * grid[1]} positions): {naive / seconds:.0f} times faster")
+print(f"{len(drawn)} slices, incrementally:   {seconds:.1f} s")
+print(f"{len(drawn)} slices, obvious loop: {naive:.0f} s, estimated from {positions} positions")
+print(f"ratio: {naive / seconds:.0f}")
 
 # %% [markdown]
 # ## Summary
 #
 # - Samples read as slices at the height asked for; temperature trades boldness for safety.
-# - The nearest training slices are other slices: the prior composes rather than recalls.
+# - A sample is new if it is no nearer to the training slices than a held-out patient is. Print both.
 # - The same numbers, much sooner: incremental sampling changes the cost, not the result.
 #
 # **What's next:** run the series on scans of your own: `vqgen run --data-source nifti --data-dir ...`.
