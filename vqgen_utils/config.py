@@ -139,7 +139,7 @@ PROFILES = {
     "quick": Profile(
         name="quick",
         # small batches: on the clock, more steps beat larger ones
-        prior_training=TrainingConfig(batch_size=8, steps=680, learning_rate=4e-3),
+        prior_training=TrainingConfig(batch_size=8, steps=650, learning_rate=4e-3),
     ),
     "full": Profile(
         name="full",

@@ -30,7 +30,7 @@ Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 WARM_UP = 0.05  # share of the steps in which the learning rate climbs to its peak
 CLIP_NORM = 1.0  # longest gradient let through; rare bad batches do no harm
 LOG_EVERY = 10  # steps between two rows of the history
-SAVE_EVERY = 50  # steps between two saved training states
+SAVE_EVERY = 100  # steps between two saved training states
 
 
 @dataclass
@@ -95,7 +95,7 @@ def fit(
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     model = model.to(accelerator.device, memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)

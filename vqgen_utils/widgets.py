@@ -28,7 +28,7 @@ class LivePlot:
         alt: a text for those who cannot see the picture.
     """
 
-    def __init__(self, terms: Sequence[str], unit: str, alt: str, seconds: float = 5.0):
+    def __init__(self, terms: Sequence[str], unit: str, alt: str, seconds: float = 8.0):
         self.terms, self.unit, self.alt, self.seconds = terms, unit, alt, seconds
         self.drawn = -np.inf
         self.handle = None

@@ -14,7 +14,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # # 02 · A picture as a handful of codes: the VQ-VAE
 #
 # A slice has thousands of pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
@@ -60,7 +60,7 @@ revive_below: Optional[float] = None  # share of an even share under which a cod
 weight_decay: Optional[float] = None
 seed: Optional[int] = None
 
-# %%
+# %% tags=[]
 import dataclasses
 
 import numpy as np
@@ -89,7 +89,7 @@ train, validate, test = (slices.subset(split) for split in ("train", "validate",
 print(slices)
 settings.vqvae
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## The idea on three vectors
 #
 # Quantising is looking up the nearest entry. Here is a codebook of three codes in the plane, and
@@ -103,15 +103,15 @@ tiny.embedding.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))  # e_0,
 vectors = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.6]])  # (3, 2)
 print("nearest codes:", tiny.nearest(vectors).tolist())
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
 # table of distances: $\arg\min_k \|z - e_k\|^2 = \arg\max_k \, z \cdot e_k - \tfrac12\|e_k\|^2$, one
 # matrix product.
 
-# %%
+# %% tags=[]
 show_source(Codebook.nearest, Codebook.forward)
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## A gradient past a choice
 #
 # Choosing a code has no slope: move $z_e$ a little and the choice stays the same. The
@@ -125,7 +125,7 @@ z_q.backward(torch.tensor([[[[5.0]], [[-7.0]]]]))  # some gradient from a decode
 print("forward:", [round(v, 6) for v in z_q.flatten().tolist()], "- the code, not the vector")
 print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untouched")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## The loss, term by term
 #
 # $$L = \underbrace{\|x-\hat x\|^2 / \sigma^2}_{\text{reconstruction}}
@@ -138,7 +138,7 @@ print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untou
 # guessing the mean". With `codebook_update="ema"`, our default, the codebook term is replaced by
 # something steadier: each code is the running mean of the vectors it serves.
 
-# %%
+# %% tags=[]
 pixels = torch.stack([train[i][0] for i in range(0, len(train), max(1, len(train) // 200))])
 torch.manual_seed(settings.vqvae_training.seed)
 model = VQVAE(settings.vqvae, data_variance=pixels.var().item(), seed=settings.vqvae_training.seed)
@@ -153,7 +153,7 @@ for update in ("gradient", "ema"):
 print("x", tuple(x.shape), "-> codes", tuple(codes.shape), "-> x_hat", tuple(x_hat.shape))
 print(sum(p.numel() for p in model.parameters()), "weights in the model to be trained")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # Untrained, the reconstruction is worse than a constant guess at the mean, which would score 1.
 # That is where we start.
 #
@@ -164,7 +164,7 @@ print(sum(p.numel() for p in model.parameters()), "weights in the model to be tr
 #
 # **Predict:** which falls faster at first, the reconstruction or the commitment term?
 
-# %%
+# %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
 result = fit(
     model,
@@ -179,17 +179,17 @@ result = fit(
 live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Loss terms by step, log scale on the left. On the right the late phase alone, which the early fall
 # would hide. Circles: patients not trained on. They lie close to the line, so the model has learned
 # pelvises and not these pelvises.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Originals and reconstructions
 #
 # Everything from here on is measured on **test patients**.
 
-# %%
+# %% tags=[]
 model = run.load_vqvae()
 x = torch.stack([test[i][0] for i in range(len(test))])  # (N, 1, H, W)
 codes = torch.cat([model.encode(part) for part in x.split(32)])  # (N, H/4, W/4)
@@ -200,7 +200,7 @@ originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W)
 ssim, ssim_body = metrics.ssim(originals, reconstructions, masks)  # (N,), (N,)
 psnr = metrics.psnr(originals, reconstructions)  # (N,)
 
-# %%
+# %% tags=[]
 chosen = np.argsort(test.rows["height"].to_numpy())[np.linspace(0, len(test) - 1, 6).astype(int)]
 figure = plots.slice_rows(
     {"original": list(originals[chosen]), "reconstruction": list(reconstructions[chosen])},
@@ -210,7 +210,7 @@ figure = plots.slice_rows(
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Six test slices above their reconstructions, with the SSIM of each.")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Held-out slices (top) and what is left of them after passing through the codes (bottom). Organs and
 # outlines survive; the finest lines are softened, since sixteen pixels share one of $K$ codes.*
 #
@@ -218,20 +218,20 @@ show(figure, "Six test slices above their reconstructions, with the SSIM of each
 # paper's Gaussian window and `data_range=1`, because slices lie in [0, 1]. The air around the
 # body is easy to get right and lifts the mean, so the body alone stands beside it.
 
-# %%
+# %% tags=[]
 print(f"mean over {len(test)} slices of {test.rows['patient'].nunique()} held-out patients")
 print(f"SSIM            {metrics.mean_and_spread(ssim)}")
 print(f"SSIM, body only {metrics.mean_and_spread(ssim_body)}")
 print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Inside: one channel before and after quantising
 #
 # $z_e$ has D channels. Here is the first of them for one slice, next to the same channel of $z_q$.
 #
 # **Predict:** both have the same shape. How many different values can a position of $z_q$ take?
 
-# %%
+# %% tags=[]
 with torch.no_grad():
     z_e = model.encoder(x[chosen[2] : chosen[2] + 1])  # (1, D, h, w)
     z_q = model.codebook.lookup(codes[chosen[2] : chosen[2] + 1])  # (1, D, h, w)
@@ -243,16 +243,16 @@ show(
     "Channel 0 of the encoder's output, of the quantised output, and the distance between them.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
 # quantising threw away: it is largest where anatomy is busiest.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Every slice as a grid of codes
 #
 # The next notebooks work on codes alone, so we write them down for all slices.
 
-# %%
+# %% tags=[]
 parts = np.array_split(slices.images, max(1, len(slices.images) // 32))  # a few at a time
 parts = (torch.from_numpy(part.astype(np.float32))[:, None] for part in parts)  # (n, 1, H, W)
 all_codes = torch.cat([model.encode(part) for part in parts])  # (N, h, w)
@@ -262,7 +262,7 @@ print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a
 print(f"codes used on held-out patients: {int((counts > 0).sum())} of {model.num_embeddings}")
 print(f"perplexity: {metrics.perplexity(counts):.1f}")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.
@@ -271,7 +271,7 @@ print(f"perplexity: {metrics.perplexity(counts):.1f}")
 #
 # **What's next:** `03_codebook_analysis` asks what each code stands for.
 
-# %%
+# %% tags=[]
 run.add_metrics(
     "vqvae",
     {

@@ -14,7 +14,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # # 04 · How codes follow each other: the PixelCNN prior
 #
 # The VQ-VAE can decode *any* grid of codes. Fill a grid at random and the decoder draws static, for
@@ -52,7 +52,7 @@ prior_learning_rate: Optional[float] = None  # peak
 prior_weight_decay: Optional[float] = None
 prior_seed: Optional[int] = None
 
-# %%
+# %% tags=[]
 import dataclasses
 
 import numpy as np
@@ -82,7 +82,7 @@ slices = run.load_slices(settings)
 K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])
 settings.prior
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## What is a prior over codes?
 #
 # A probability for every grid. By the chain rule it is a product over positions in reading order:
@@ -94,7 +94,7 @@ settings.prior
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
-# %%
+# %% tags=[]
 part = {}  # split -> (codes (N, h, w), heights (N,))
 for split in ("train", "validate", "test"):
     rows = slices.subset(split).rows
@@ -113,18 +113,18 @@ show(
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom). The
 # alphabet alone is not enough: the order carries the anatomy.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Seeing only the past
 #
 # To guess a code, the network must not see it, nor anything after it. The first PixelCNN masked its
 # kernels: half of each kernel is zero. Stack a few such layers and look at what the red position sees
 # (measured by gradients):
 
-# %%
+# %% tags=[]
 size, position, layers = (16, 25), (12, 12), 4
 allowed = receptive_field.allowed_field(layers, 3, size, position)
 fields = {}
@@ -141,7 +141,7 @@ show(
     "Receptive fields of three networks, four layers deep.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Yellow: seen. Crosses: allowed but missed. Left: one forgotten mask, and the position sees itself and
 # the future; its loss will be wonderful and its samples noise. Middle: the plain stack misses a wedge
 # on the right, the **blind spot**. Right: two stacks see all they may.*
@@ -153,10 +153,10 @@ for layers in (1, 3, 5, 8):
     missed = receptive_field.blind_share(layers, 3)
     print(f"{layers} plain layers miss {missed:.1%} of the codes they could see")
 
-# %%
+# %% tags=[]
 show_source(GatedLayer.forward)
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # This is the cure. A **vertical stack** `v` sees the rows above without any mask, since its input is
 # shifted down by one row. A **horizontal stack** `h`, shifted right by one, sees the left of the same
 # row and listens to the vertical one. Never the reverse, or the future would leak in. The gate
@@ -166,10 +166,10 @@ show_source(GatedLayer.forward)
 # because a convolution does not know where it is, while anatomy is a matter of where: at hip height,
 # femoral heads stand left and right of the middle, whatever the codes so far.
 
-# %%
+# %% tags=[]
 show_source(PixelCNN.places)
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # A test worth more than any diagram: change one code, and see which guesses move.
 
 # %% tags=["nbval-check-output"]
@@ -183,13 +183,13 @@ with torch.no_grad():
 print("moved before or at (3, 2):", bool(moved[:3].any() or moved[3, :3].any()))
 print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any()))
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Training
 #
 # The loss is cross-entropy: how surprised the prior is by the code that really comes, in nats. A uniform
 # guess pays $\ln K$.
 
-# %%
+# %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(part['train'][0])} grids of {grid} codes to learn from")
 torch.manual_seed(settings.prior_training.seed)
 prior = PixelCNN(settings.prior, K, grid)
@@ -214,18 +214,18 @@ result = fit(
 live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Cross-entropy by step. Circles: patients not trained on. If they turned upwards while the line fell,
 # the prior would be learning patients by heart.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Honest bits
 #
 # On held-out patients, in bits (nats / ln 2). The yardstick is the **order-0 entropy**: what a coder that
 # knows only how often each code occurs would pay. Whatever the prior saves on that, it saves by knowing
 # what comes next to what.
 
-# %%
+# %% tags=[]
 prior = run.load_prior()
 codes, heights = part["test"]
 bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, h, w)
@@ -240,12 +240,12 @@ if per_code > order0:
         "worse than order-0: these patients are unlike those it learned from, or those were too few"
     )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Where is it surprised?
 #
 # **Predict:** which codes cost most bits: air, outline, organs?
 
-# %%
+# %% tags=[]
 cost = bits.mean(0)  # (h, w)
 example = int((heights - 0.45).abs().argmin())
 show(
@@ -257,11 +257,11 @@ show(
     "Maps of the bits each position costs: mean over slices, and one slice.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Bits by position. Air is free: after some air comes more air. Boundaries and organs cost most, for
 # there the patient decides and not the neighbourhood.*
 
-# %%
+# %% tags=[]
 by_height = pd.DataFrame(
     {"height": (heights * 10).floor().clip(max=9) / 10 + 0.05, "bits": bits.mean((1, 2))}
 )
@@ -271,15 +271,15 @@ show(
     "Line plot of bits per code against height.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Mean cost by height in the body: some levels are more predictable than others.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## The next code, as a distribution
 #
 # At four positions of one slice, the prior's guess before it sees the code.
 
-# %%
+# %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 with torch.no_grad():
     logits = prior(codes[example][None], height_features(heights[example][None]))  # (1, K, h, w)
@@ -293,12 +293,12 @@ show(
     "Four positions on a slice and the prior's probabilities for the code there.",
 )  # fmt: skip
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Left: the position (red square). Right: the probability of each code, with the true one marked. Where
 # one bar towers, the past leaves no choice; where many are low, there is a choice, and a sample will
 # make it at random.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of next-code guesses; causality is a property one can test.
@@ -308,7 +308,7 @@ show(
 #
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 
-# %%
+# %% tags=[]
 run.add_metrics(
     "prior",
     {

@@ -14,7 +14,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # # 05 · New slices
 #
 # All parts are in place: a prior that guesses the next code, and a decoder that turns codes into a
@@ -34,7 +34,7 @@ run_name: str = "tutorial"  # the run to draw from
 images: int = 32  # slices to generate for the speed and novelty checks
 sampling_seed: int = 0  # image n is drawn with seed sampling_seed + n
 
-# %%
+# %% tags=[]
 import time
 
 import numpy as np
@@ -62,7 +62,7 @@ def condition(*heights: float) -> torch.Tensor:
     return height_features(torch.tensor(heights, dtype=torch.float32))
 
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Drawing at a height
 #
 # Sampling is the prior's guess, turned into a choice, position by position: draw a code from the
@@ -71,7 +71,7 @@ def condition(*heights: float) -> torch.Tensor:
 # **Predict:** we ask for five heights with three different seeds. What will differ along a row, and
 # what down a column?
 
-# %%
+# %% tags=[]
 asked = [0.1, 0.3, 0.5, 0.7, 0.9]
 rows = {}
 for seed in range(3):
@@ -84,19 +84,19 @@ figure = plots.slice_rows(rows, [f"height {h}" for h in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five heights, and a row of held-out slices.")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Generated slices at five heights, three draws each, and held-out slices of the data below. A column shares its
 # level of the body; down the column the patient changes. Look closely at outlines and at symmetry: a
 # long-range mistake early in a row has to be lived with to the end.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Temperature
 #
 # Dividing the logits by a temperature $T$ sharpens ($T<1$) or flattens ($T>1$) every choice.
 #
 # **Predict:** at $T=0$ the likeliest code is taken every time. Is the result the likeliest slice?
 
-# %%
+# %% tags=[]
 temperatures = [0.0, 0.5, 0.8, 1.0, 1.3]
 rows = {}
 for height in (0.25, 0.75):
@@ -109,14 +109,14 @@ show(
     "Slices drawn at two heights with rising temperature.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *The same seed at rising temperature. Low temperatures are smooth and alike; high ones are bolder, and so
 # are their mistakes. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Watching it draw
 
-# %%
+# %% tags=[]
 codes = sample(prior, condition(0.5), [sampling_seed + 3])[0]  # (h, w)
 unknown = int(codes[0, 0])  # air, for what is not drawn yet
 frames = []
@@ -126,7 +126,7 @@ for row in range(grid[0] + 1):
     frames.append(vqvae.decode(partial[None])[0, 0].numpy())
 show_animation(frames, "A slice appears from one side of the body to the other.")
 
-# %%
+# %% tags=[]
 stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
 show(
     plots.slice_sheet(
@@ -135,16 +135,16 @@ show(
     "Four stages of the drawing.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *Reading order runs from the patient's right to the left, so the slice grows from one side. By half way
 # the prior has committed itself to a body size, and the second half must match the first.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Completing half a slice
 #
 # Give the sampler the first half of a held-out slice and let it finish, twice.
 
-# %%
+# %% tags=[]
 order = np.argsort(test.rows["height"].to_numpy())
 some = order[np.linspace(len(test) // 8, len(test) - 1 - len(test) // 8, 4).astype(int)]
 real = all_codes[test.rows.index[some]]  # (4, h, w)
@@ -160,18 +160,18 @@ for attempt in (1, 2):
 rows["held out"] = list(vqvae.decode(real)[:, 0].numpy())
 show(plots.slice_rows(rows), "Half slices, two completions of each, and the held-out slices.")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *The given half, two completions, the truth. A body is nearly symmetric, so much of the missing side
 # follows from the given one; where it does not, the two completions differ.*
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## New, or remembered?
 #
 # For each sample we look for the nearest training slice, pixel by pixel. If samples were copies, the
 # distance would be tiny. The yardstick: how near do held-out slices, of other patients, come to the
 # training set?
 
-# %%
+# %% tags=[]
 heights = np.linspace(0.02, 0.98, images)
 start = time.perf_counter()
 drawn = sample(
@@ -184,7 +184,7 @@ seconds = time.perf_counter() - start
 samples = vqvae.decode(drawn)[:, 0]  # (n, H, W)
 
 
-# %%
+# %% tags=[]
 def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Root mean squared difference to the nearest of `others`, and which: (n, H, W) -> (n,), (n,)."""
     distance = torch.cdist(some.flatten(1), others.flatten(1)) / some[0].numel() ** 0.5  # (n, m)
@@ -202,7 +202,7 @@ floor, _ = nearest(held_out, training)
 print(f"generated to nearest training slice: {np.median(distance):.4f} (median)")
 print(f"held out to nearest training slice:  {np.median(floor):.4f} (median)")
 
-# %%
+# %% tags=[]
 closest = distance.argsort()[:5]
 show(
     plots.slice_rows(
@@ -215,20 +215,20 @@ show(
     "The five generated slices closest to a training slice, above that slice.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # *The five samples that come closest to a training slice, above that slice: the worst cases, not the
 # average ones. Compare outline and organs: where they differ, it is another body at the same level.*
 #
 # Pixels are a blunt measure; a notebook on evaluation measures this again in features.
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Why our sampler is fast
 #
 # The obvious loop runs the whole network for each of the grid's positions and keeps one column of the
 # result. Ours keeps what each layer has seen, and computes only what the new code changes. First, both
 # must agree; then we time the obvious loop on a few positions and scale up.
 
-# %%
+# %% tags=[]
 with torch.no_grad():
     full = prior(drawn[:4], condition(*heights[:4]))  # (4, K, h, w)
 difference = (
@@ -236,7 +236,7 @@ difference = (
 )
 print(f"largest difference between the two ways, over all logits: {difference:.1e}")
 
-# %%
+# %% tags=[]
 positions = 3
 with one_thread(drawn.device):  # the same single thread as our sampler
     start = time.perf_counter()
@@ -247,7 +247,7 @@ print(f"{len(drawn)} slices, incrementally:   {seconds:.1f} s")
 print(f"{len(drawn)} slices, obvious loop: {naive:.0f} s, estimated from {positions} positions")
 print(f"ratio: {naive / seconds:.0f}")
 
-# %% [markdown]
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Samples read as slices at the height asked for; temperature trades boldness for safety.
@@ -256,7 +256,7 @@ print(f"ratio: {naive / seconds:.0f}")
 #
 # **What's next:** run the series on scans of your own: `vqgen run --data-source nifti --data-dir ...`.
 
-# %%
+# %% tags=[]
 run.add_metrics(
     "generation",
     {
