@@ -18,11 +18,15 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
 
 
+def call(home: Path, folder: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run a command in `folder`, with `data/` and `runs/` in `home`."""
+    environment = {**os.environ, "VQGEN_HOME": str(home)}
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+
+
 def vqgen(home: Path, *arguments: str) -> subprocess.CompletedProcess:
     """The installed command, as a user calls it."""
-    command = [str(Path(sys.executable).parent / "vqgen"), *arguments]
-    environment = {**os.environ, "VQGEN_HOME": str(home)}
-    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True)
+    return call(home, home, str(Path(sys.executable).parent / "vqgen"), *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -92,31 +96,18 @@ def test_nbval_passes_on_the_committed_notebooks(finished, tmp_path):
             prepare_only=True,
             progress_bar=False,
         )
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"),
-            *("--nbval-cell-timeout=300", "-p", "no:cacheprovider", str(tmp_path)),
-        ],
-        env={**os.environ, "VQGEN_HOME": str(finished)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
+    pytest_command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = call(finished, tmp_path, *pytest_command, *nbval, str(tmp_path))
     assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_plain_papermill_works_from_any_folder(finished, tmp_path):
     notebook = next(path for path in NOTEBOOKS if path.stem.startswith("02"))
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", str(notebook), "out.ipynb"),
-            *("-p", "profile", "smoke", "-p", "run_name", "plain", "-p", "epochs", "1"),
-        ],
-        env={**os.environ, "VQGEN_HOME": str(finished)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    command = (sys.executable, "-m", "papermill", str(notebook), "out.ipynb")
+    parameters = {"profile": "smoke", "run_name": "plain", "epochs": "1"}
+    words = [word for name, value in parameters.items() for word in ("-p", name, value)]
+    done = call(finished, tmp_path, *command, *words)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (finished / "runs" / "plain" / "codes.npz").exists()
 

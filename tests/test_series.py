@@ -139,7 +139,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--set", "epochs"], "write it as name=value"),
         (["--set", "epochs=many"], "must be a whole number"),
         (["--set", "epochs=2.5"], "must be a whole number"),
-        (["--set", "epochs=0"], "'epochs' is 0"),
+        (["--set", "epochs=-1"], "'epochs' is -1"),
         (["--set", "learning_rate=fast"], "must be a number"),
         (["--set", "show=maybe"], "must be true or false"),
         (["--set", "stem=round"], "'stem' is 'round': choose unshuffle or strided"),

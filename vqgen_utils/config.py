@@ -246,7 +246,8 @@ def validate(profile: Profile) -> None:
         if isinstance(value, (int, float)) and not (
             value > 0 or (value == 0 and parameter in _MAY_BE_ZERO)
         ):
-            raise InputError(f"parameter '{parameter}' is {value}: give a number above zero.")
+            least = "zero or more" if parameter in _MAY_BE_ZERO else "a number above zero"
+            raise InputError(f"parameter '{parameter}' is {value}: give {least}.")
     if profile.prior.prior_kernel_size % 2 == 0:
         raise InputError(
             f"parameter 'prior_kernel_size' is {profile.prior.prior_kernel_size}: give an odd "
