@@ -181,8 +181,8 @@ print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
 # *Loss terms by step, log scale on the left. On the right the late phase alone, which the early fall
-# would hide. Circles: patients not trained on. They lie close to the line, so the model has learned
-# pelvises and not these pelvises.*
+# would hide. Circles: patients not trained on. Where they lie close to the line, the model has
+# learned bodies and not these bodies.*
 
 # %% [markdown] tags=[]
 # ## Originals and reconstructions
@@ -245,7 +245,7 @@ show(
 
 # %% [markdown] tags=[]
 # *The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
-# quantising threw away: it is largest where anatomy is busiest.*
+# quantising threw away. Look where it is largest: what is there that has too few codes to choose from?*
 
 # %% [markdown] tags=[]
 # ## Every slice as a grid of codes

@@ -110,8 +110,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *The same seed at rising temperature. Low temperatures are smooth and alike; high ones are bolder, and so
-# are their mistakes. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
+# *The same seed at rising temperature. Low temperatures are smoother, high ones bolder. At any of them, a
+# draw that once loses the outline has to live with it: look for bodies that break off. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
 
 # %% [markdown] tags=[]
 # ## Watching it draw
