@@ -6,7 +6,7 @@ PIP := -m pip -q --disable-pip-version-check
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial lab test notebooks lint lock
+.PHONY: help setup tutorial lab test notebooks benchmarks lint lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -44,6 +44,14 @@ notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep th
 	  runs/published/notebooks/*.ipynb
 	cp runs/published/samples.png notebooks/samples.png
 	cp runs/published/metrics.json benchmarks/results/tutorial.json
+	.venv/bin/python -m benchmarks.series published
+	.venv/bin/python -m benchmarks.readme
+
+# The peers come with their own needs; the constraint keeps the tested versions of everything else.
+benchmarks: setup  ## measure what the README says of speed (20 minutes; leave the machine alone)
+	.venv/bin/python $(PIP) install -e '.[benchmarks]' --constraint requirements.txt
+	set -e; for name in loading quantizer sampling training readme; do \
+	  echo "== $$name"; .venv/bin/python -m benchmarks.$$name; done
 
 lint: setup  ## check style and format
 	.venv/bin/ruff check .

@@ -12,7 +12,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import prepare_data_loader
+from torch.utils.data import DataLoader, Subset
 
+from benchmarks import loading
 from vqgen_utils import packing, volumes
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data import check_folder, load_slices
@@ -605,6 +608,33 @@ def test_a_dataset_gives_tensors_and_travels_to_workers_without_its_images(scans
     assert torch.equal(copy[1][0], image)
     with pytest.raises(InputError, match="split 'val' does not exist"):
         slices.subset("val")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_gives_the_items_in_the_samplers_order(scans, workers):
+    save_study(scans, train=(1, 2), test=(3,))
+    dataset = load_slices(study(scans)).subset("train")
+    order = [4, 0, 5, 2, 3]
+    loader = DataLoader(dataset, 2, sampler=order, num_workers=workers)
+    batches = [loader, DataLoader(Subset(dataset, order), 2), prepare_data_loader(loader)]
+    for images, heights in map(join, batches):
+        assert images.dtype == heights.dtype == torch.float32
+        assert torch.equal(images, torch.stack([dataset[item][0] for item in order]))
+        assert torch.equal(heights, torch.stack([dataset[item][1] for item in order]))
+
+
+def test_a_loader_gives_what_nibabel_reads_from_the_files(scans, tmp_path):
+    save_study(scans, train=(1, 2), test=(3,), labels=True)
+    packed = loading.measure_packing(study(scans))
+    epochs = loading.measure_epochs(study(scans), by_file=7, rounds=1)  # compares every pixel
+    assert packed["slices"] == 9 and epochs["slices_read_by_file"] == 7
+    few = load_slices(loading.link_some(study(scans), 4, tmp_path / "few"))
+    assert len(few.index) == 4 and (few.index["label_file"] != "").all()
+
+
+def join(batches) -> list[torch.Tensor]:
+    """[images (N, 1, H, W), heights (N,)] of all batches."""
+    return [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
 
 def test_a_report_counts_what_is_there_and_what_is_wrong(scans):

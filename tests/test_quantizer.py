@@ -1,9 +1,15 @@
 """The codebook, both ways of learning it."""
 
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.cluster.vq import kmeans2
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from benchmarks import quantizer as benchmark
 from vqgen_utils.quantizer import Codebook
 
 
@@ -22,6 +28,41 @@ def test_nearest_is_the_code_at_the_smallest_distance():
     assert torch.equal(
         codebook.nearest(vectors), torch.cdist(vectors, codebook.embedding).argmin(1)
     )
+
+
+@pytest.mark.parametrize(("number", "size"), [(0, 7), (1, 7), (2500, 1000), (9, 2**18)])
+@pytest.mark.parametrize("update", ["ema", "gradient"])
+def test_the_search_is_exact_for_any_number_of_vectors_and_codes(number, size, update):
+    """Integers, so that float32 is exact and many codes tie: the first of them counts."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randint(-9, 10, (number, 3), generator=generator).float()
+    codebook = Codebook(size, 3, update=update)
+    codebook.embedding.data = torch.randint(-9, 10, (size, 3), generator=generator).float()
+    apart = vectors.double()[:, None] - codebook.embedding.detach().double()  # (N, K, 3)
+    nearest = apart.square().sum(2).numpy().argmin(1)
+    assert codebook.nearest(vectors).tolist() == nearest.tolist()
+
+
+class LargestTensor(TorchDispatchMode):
+    """How many numbers the largest tensor had that any operation gave."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **(keywords or {}))
+        tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        self.numbers = max([self.numbers, *(tensor.numel() for tensor in tensors)])
+        return result
+
+
+def test_no_step_makes_a_table_of_all_vectors_by_all_codes():
+    codebook = Codebook(1024, 2)
+    codebook.updates += 1  # initialised
+    z_e = torch.randn(4, 2, 64, 64, requires_grad=True)
+    with LargestTensor() as largest:
+        z_q, _, losses = codebook(z_e)
+        (z_q.sum() + losses["commitment"]).backward()
+    assert z_e.numel() <= largest.numbers <= 4 * 64 * 64 * 1024 / 8
 
 
 def test_quantised_vectors_are_codes_of_the_codebook():
@@ -69,6 +110,25 @@ def test_the_first_batch_initialises_the_codes_as_its_cluster_means():
     codebook = Codebook(3, 4, revive_below=0.0)
     codebook(vectors)
     assert torch.allclose(codebook.embedding, means_of_served(codebook, vectors), atol=0.05)
+
+
+def test_the_initialisation_is_the_k_means_of_scipy():
+    vectors = torch.randn(400, 4, generator=torch.Generator().manual_seed(0))
+    codebook = Codebook(20, 4, decay=1.0, revive_below=0.0, seed=5)  # decay 1: nothing moves after
+    codebook(vectors[:, :, None, None])
+    expected, _ = kmeans2(vectors.numpy(), 20, minit="++", rng=5)
+    assert torch.allclose(codebook.embedding, torch.from_numpy(expected), atol=1e-5)
+
+
+def test_fewer_vectors_than_codes_are_all_served():
+    vectors = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))[:, :, None, None]
+    z_q, _, _ = Codebook(8, 4)(vectors)
+    assert torch.allclose(z_q, vectors, atol=1e-5)
+
+
+def test_a_batch_of_equal_vectors_is_served():
+    z_q, _, _ = Codebook(8, 4)(torch.full((2, 4, 3, 3), 0.1))
+    assert torch.allclose(z_q, torch.tensor(0.1))
 
 
 def test_the_initialisation_is_not_undone_by_the_next_update():
@@ -140,3 +200,21 @@ def test_same_seed_same_codebook():
         for step in range(5):
             book(three_clusters(seed=step))
     assert torch.equal(books[0].embedding, books[1].embedding)
+
+
+def test_the_benchmark_reports_vectors_that_are_given_another_code():
+    codes = torch.tensor([[0.0], [1.0], [4.0]])
+    z_e = torch.tensor([0.1, 0.5, 2.0, 4.0]).view(1, 1, 2, 2)
+    ours = torch.tensor([0, 0, 1, 2]).view(1, 2, 2).numpy()
+    theirs = torch.tensor([0, 1, 2, 2]).view(1, 2, 2).numpy()
+    found = benchmark.differences(z_e, codes, ours, theirs)
+    assert found == {"differ": 2, "ours_nearer": 2, "largest_gap": 3.0}
+    assert benchmark.differences(z_e, codes, ours, ours)["differ"] == 0
+
+
+def test_the_benchmark_without_its_peers_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "vector_quantize_pytorch", None)
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main()
+    assert stop.value.code == 2
+    assert "pip install -e '.[benchmarks]'" in capsys.readouterr().err

@@ -60,17 +60,17 @@ class GatedLayer(nn.Module):
         self.horizontal = nn.Conv2d(channels, 2 * channels, (1, r + 1))
         self.down_to_right = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
         self.condition = nn.Linear(features, 4 * channels, bias=False)
-        self.out_vertical = nn.Conv2d(channels, channels, 1)
-        self.out_horizontal = nn.Conv2d(channels, channels, 1)
+        self.out_vertical = nn.Conv2d(channels, channels, 1, bias=False)
+        self.out_horizontal = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, v: Tensor, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """v, h (B, C, H, W) and condition (B, F) -> the next v, h (B, C, H, W)."""
         r = self.reach
         bias_v, bias_h = self.condition(condition)[:, :, None, None].chunk(2, 1)  # (B, 2C, 1, 1)
-        up = self.vertical(F.pad(v, (r, r, r, 0)))  # (B, 2C, H, W)
-        left = self.horizontal(F.pad(h, (r, 0, 0, 0)))  # (B, 2C, H, W)
-        h = h + self.out_horizontal(gate(left + self.down_to_right(up) + bias_h))
-        v = v + self.out_vertical(gate(up + bias_v))
+        up = self.vertical(F.pad(v, (r, r, r, 0))) + bias_v  # (B, 2C, H, W)
+        left = self.horizontal(F.pad(h, (r, 0, 0, 0))) + bias_h  # (B, 2C, H, W)
+        h = h + self.out_horizontal(gate(left + self.down_to_right(up)))
+        v = v + self.out_vertical(gate(up))
         return v, h
 
 
@@ -138,6 +138,11 @@ class PixelCNN(nn.Module):
         for layer in self.layers:
             v, h = layer(v, h, condition)
         return self.head(h)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embedding.weight.device
 
     def places(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """What to expect at each position under a condition, whatever the codes before it.

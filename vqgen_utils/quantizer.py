@@ -10,11 +10,15 @@ Two ways to learn the codes share one class:
                        the first batch, and a code that nobody uses is moved onto a living one.
 """
 
+import numpy as np
 import torch
 import torch.distributed as distributed
 import torch.nn.functional as F
-from scipy.cluster.vq import kmeans2
 from torch import Tensor, nn
+
+KMEANS_STEPS = 10
+SCORES_ON_CPU = 2**20  # computed at once: 4 MiB of numbers, which stay in the cache
+SCORES_ON_GPU = 2**25  # 128 MiB: a GPU wants few, large products
 
 
 class Codebook(nn.Module):
@@ -58,15 +62,24 @@ class Codebook(nn.Module):
             self.register_buffer("ema_sum", torch.zeros(num_embeddings, embedding_dim))  # (K, D)
             self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
+    @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
         """Index of the code nearest to each vector: (N, D) -> (N,), integers in [0, K).
 
-        argmin |z - e|^2 = argmax z.e - |e|^2 / 2, one matrix product and no table of distances.
+        argmin |z - e|^2 = argmax z.e - |e|^2 / 2, one matrix product. Some rows at a time share one
+        table: the scores of all N vectors would take longer to store than to compute.
         """
+        at_once = SCORES_ON_CPU if vectors.device.type == "cpu" else SCORES_ON_GPU
+        rows = min(len(vectors), max(1, at_once // len(self.embedding)))
+        table = self.embedding.new_empty(rows, len(self.embedding))  # (rows, K)
+        indices = vectors.new_empty(len(vectors), dtype=torch.long)  # (N,)
         with torch.autocast(vectors.device.type, enabled=False):  # near ties need all the digits
             half_norms = self.embedding.square().sum(1).div(2)  # (K,)
-            scores = torch.addmm(-half_norms, vectors.float(), self.embedding.t())  # (N, K)
-        return scores.argmax(1)
+            for some, chosen in zip(vectors.float().split(rows), indices.split(rows), strict=True):
+                scores = table[: len(some)]
+                torch.addmm(-half_norms, some, self.embedding.t(), out=scores)
+                chosen.copy_(first_argmax(scores))
+        return indices
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The vectors behind a grid of codes: (B, H, W) integers -> (B, D, H, W)."""
@@ -107,9 +120,7 @@ class Codebook(nn.Module):
         counts, sums = self._totals(vectors, indices)
         self.ema_count.lerp_(counts, 1 - self.decay)
         self.ema_sum.lerp_(sums, 1 - self.decay)
-        served = self.ema_count > 1e-5
-        means = self.ema_sum / self.ema_count.clamp(min=1e-5).unsqueeze(1)  # (K, D)
-        self.embedding.copy_(torch.where(served.unsqueeze(1), means, self.embedding))
+        self._move_to_means(self.ema_count, self.ema_sum)
         self.updates += 1
         self._revive(vectors, indices, even_share=counts.sum() / len(counts))
 
@@ -125,15 +136,20 @@ class Codebook(nn.Module):
             distributed.all_reduce(sums)
         return counts, sums
 
+    def _move_to_means(self, counts: Tensor, sums: Tensor) -> None:
+        """Move each code to the mean of what it serves; one that serves nothing stays."""
+        served = counts > 1e-5  # (K,)
+        means = sums / counts.clamp(min=1e-5).unsqueeze(1)  # (K, D)
+        self.embedding.copy_(torch.where(served.unsqueeze(1), means, self.embedding))
+
     @torch.no_grad()
     def _initialise(self, vectors: Tensor) -> None:
-        """k-means++ of the first batch. Sets the counts too, or the next update would undo it."""
-        centres, _ = kmeans2(
-            vectors.float().cpu().numpy(), len(self.embedding), minit="++", rng=self.seed
-        )
-        self.embedding.copy_(torch.from_numpy(centres))
+        """k-means of the first batch. Sets the counts too, or the next update would undo it."""
+        self.embedding.copy_(kmeans_plus_plus(vectors, len(self.embedding), self.seed))
         if distributed.is_initialized():
             distributed.broadcast(self.embedding, src=0)
+        for _ in range(KMEANS_STEPS):
+            self._move_to_means(*self._totals(vectors, self.nearest(vectors)))
         counts, _ = self._totals(vectors, self.nearest(vectors))
         self.ema_count.copy_(counts.clamp(min=1))
         self.ema_sum.copy_(self.embedding * self.ema_count.unsqueeze(1))
@@ -164,3 +180,31 @@ class Codebook(nn.Module):
         if distributed.is_initialized():
             distributed.broadcast(drawn, src=0)
         return drawn
+
+
+def first_argmax(scores: Tensor) -> Tensor:
+    """Index of the largest number in each row, the first of equals: (N, K) -> (N,)."""
+    if scores.device.type == "cpu":  # NumPy compares many numbers at once, PyTorch one by one
+        return torch.from_numpy(scores.numpy().argmax(1))
+    return scores.argmax(1)
+
+
+def kmeans_plus_plus(vectors: Tensor, number: int, seed: int) -> Tensor:
+    """Vectors far apart from each other, for k-means to start from: (N, D) -> (number, D).
+
+    Each is drawn with odds in proportion to its squared distance from the nearest one drawn before.
+
+        Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful seeding", SODA.
+    """
+    rng = np.random.default_rng(seed)
+    points = vectors.cpu().double().numpy()
+    norms = np.square(points).sum(1)  # (N,)
+    distances = np.full(len(points), np.inf)  # squared, to the nearest one drawn: (N,)
+    rows = [rng.integers(len(points))]
+    while len(rows) < number:
+        last = rows[-1]
+        to_last = norms + norms[last] - 2 * (points @ points[last])  # (N,)
+        distances = np.minimum(distances, to_last.clip(0))  # rounding may leave it below 0
+        steps = distances.cumsum()
+        rows.append(steps.searchsorted(rng.random() * steps[-1]))
+    return vectors[torch.tensor(rows, device=vectors.device)]

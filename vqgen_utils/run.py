@@ -30,6 +30,7 @@ from vqgen_utils.config import (
 )
 from vqgen_utils.data import Slices, load_slices
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine import best_device
 from vqgen_utils.pixelcnn import PixelCNN
 from vqgen_utils.vqvae import VQVAE
 
@@ -112,11 +113,11 @@ class Run:
         return slices
 
     def load_vqvae(self) -> VQVAE:
-        """The trained VQ-VAE, in eval mode."""
+        """The trained VQ-VAE, in eval mode, on the GPU if there is one."""
         path = self._made("vqvae.safetensors")
         model = VQVAE(VQVAEConfig(**checkpoint.load_settings(path)["model"]))
         checkpoint.load_weights(path, model)
-        return model.eval()
+        return model.eval().to(best_device())
 
     def save_codes(self, codes: torch.Tensor) -> None:
         """Keep the codes (N, h, w) of all slices, in the order of the data's index."""
@@ -146,7 +147,7 @@ class Run:
         return codes
 
     def load_prior(self) -> PixelCNN:
-        """The trained prior, in eval mode.
+        """The trained prior, in eval mode, on the GPU if there is one.
 
         Raises:
             InputError: when it was trained on another VQ-VAE's codes, or does not fit them.
@@ -171,7 +172,7 @@ class Run:
             tuple(settings["grid"]),
         )
         checkpoint.load_weights(path, model)
-        return model.eval()
+        return model.eval().to(best_device())
 
     def vqvae_fingerprint(self) -> str:
         """Identifies the trained VQ-VAE: the hash of its file."""

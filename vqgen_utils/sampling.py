@@ -10,19 +10,23 @@ logits are those of the full forward pass, up to rounding.
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine import exact_products
 from vqgen_utils.pixelcnn import PixelCNN, gate
 from vqgen_utils.progress import progress_bar
 
 
-class Cache:
-    """What each layer of a `PixelCNN` remembers of the rows and columns already drawn.
+class Rows:
+    """The vertical stack, a row at a time.
+
+    A layer keeps the last rows it has seen side by side: a row then costs it one product for each
+    column of the kernel. W*B stands for "column after column, the whole batch in each".
 
     Args:
         model: the prior, in eval mode.
@@ -30,62 +34,141 @@ class Cache:
     """
 
     def __init__(self, model: PixelCNN, condition: Tensor):
-        self.model = model
-        layers = model.layers
-        self.reach = r = layers[0].reach
-        batch, width, channels = len(condition), model.grid[1], model.config.prior_channels
-        biases = torch.stack([layer.condition(condition) for layer in layers])  # (L, B, 4C)
-        self.bias_v, self.bias_h = biases.chunk(2, 2)  # (L, B, 2C)
-        self.place_v, self.place_h = model.places(condition)  # (B, C, H, W)
-        self.rows = biases.new_zeros(len(layers), batch, channels, r, width)
-        self.columns = biases.new_zeros(len(layers), batch, r * channels)
+        layers, channels, batch = model.layers, model.config.prior_channels, len(condition)
+        reach, width = layers[0].reach, model.grid[1]
+        size, edge = width * batch, reach * batch
+        self.embedding = model.embedding
+        self.place = model.places(condition)[0].permute(2, 3, 0, 1).flatten(1, 2)  # (H, W*B, C)
+        # zeros beyond both ends of a row: the convolution's padding
+        seen = self.place.new_zeros(len(layers), size + 2 * edge, (reach + 1) * channels)
+        slots = seen[:, edge : edge + size].split(channels, 2)  # r+1 of (L, W*B, C), oldest first
+        self.shifts = list(itertools.pairwise(slots))
+        self.v = slots[-1].unbind()  # L of (W*B, C): what comes into each layer
+        starts = range(0, (2 * reach + 1) * batch, batch)
+        self.windows = [[rows[start : start + size] for start in starts] for rows in seen]
+        self.taps = [
+            layer.vertical.weight.permute(3, 2, 1, 0).flatten(1, 2).contiguous() for layer in layers
+        ]  # L of (k, (r+1)*C, 2C)
+        self.up = self.place.new_empty(len(layers), size, 2 * channels)
+        self.bias = [
+            (layer.vertical.bias + layer.condition(condition).chunk(2, 1)[0]).repeat(width, 1)
+            for layer in layers
+        ]  # L of (W*B, 2C)
+        self.out = [matrix(layer.out_vertical) for layer in layers]  # L of (C, C)
+        self.down_to_right = torch.stack([matrix(layer.down_to_right) for layer in layers])
 
-        taps = torch.stack(
-            [layer.horizontal.weight[:, :, 0] for layer in layers]
-        )  # (L, 2C, C, r+1)
-        self.past = taps[..., :r].permute(0, 3, 2, 1).flatten(1, 2).contiguous()  # (L, r*C, 2C)
-        self.now = taps[..., r].transpose(1, 2).contiguous()  # (L, C, 2C)
-        self.out = [layer.out_horizontal.weight[:, :, 0, 0].t().contiguous() for layer in layers]
-        first, last = model.head[1], model.head[4]
-        self.head = [
-            (conv.bias, conv.weight[:, :, 0, 0].t().contiguous()) for conv in (first, last)
-        ]
+    def next(self, i: int, above: Tensor | None) -> Tensor:
+        """Row i, given the codes of row i - 1 (W, B), None for i = 0.
 
-    def start_row(self, i: int, above: Tensor | None) -> Tensor:
-        """Run the vertical stack for row i, given the codes of row i - 1 (B, W), None for i = 0.
-
-        Returns what each layer's horizontal stack adds at each column: (W, L, B, 2C).
+        Returns what each layer's horizontal stack hears at each column: (L, W*B, 2C).
         """
-        model, r = self.model, self.reach
-        v = self.place_v[:, :, i : i + 1]  # (B, C, 1, W)
+        for older, newer in self.shifts:
+            older.copy_(newer)
+        self.v[0].copy_(self.place[i])
         if above is not None:
-            v = v + model.embedding(above).transpose(1, 2).unsqueeze(2)
-        inputs = []
-        for index, layer in enumerate(model.layers):
-            rows = torch.cat([self.rows[index], v], 2)  # (B, C, r+1, W)
-            self.rows[index] = rows[:, :, 1:]
-            up = F.conv2d(rows, layer.vertical.weight, layer.vertical.bias, padding=(0, r))
-            bias = layer.horizontal.bias + self.bias_h[index]  # (B, 2C)
-            inputs.append(layer.down_to_right(up)[:, :, 0].permute(2, 0, 1) + bias)  # (W, B, 2C)
-            v = v + layer.out_vertical(gate(up + self.bias_v[index][:, :, None, None]))
-        self.columns.zero_()
-        return torch.stack(inputs, 1)  # (W, L, B, 2C)
+            self.v[0].add_(self.embedding(above.flatten()))
+        for layer, up in enumerate(self.up):
+            up.copy_(self.bias[layer])
+            for window, tap in zip(self.windows[layer], self.taps[layer], strict=True):
+                up.addmm_(window, tap)
+            if layer + 1 < len(self.v):
+                v, out = self.v[layer], self.out[layer]
+                torch.addmm(v, gate(up), out, out=self.v[layer + 1])
+        return torch.bmm(self.up, self.down_to_right)
 
-    def step(self, i: int, j: int, left: Tensor | None, from_above: Tensor) -> Tensor:
-        """Logits (B, K) at (i, j), given the code left of it (B,) and `start_row`'s [j]."""
-        model, channels = self.model, self.model.config.prior_channels
-        h = self.place_h[:, :, i, j]  # (B, C)
-        if left is not None:
-            h = h + model.embedding(left)
-        known = torch.baddbmm(from_above, self.columns, self.past)  # (L, B, 2C): all layers at once
-        if self.reach > 1:
-            self.columns[:, :, :-channels] = self.columns[:, :, channels:].clone()
-        for index, layer in enumerate(model.layers):
-            self.columns[index, :, -channels:] = h
-            gated = gate(torch.addmm(known[index], h, self.now[index]))  # (B, C)
-            h = h + torch.addmm(layer.out_horizontal.bias, gated, self.out[index])
-        (bias1, weight1), (bias2, weight2) = self.head
-        return torch.addmm(bias2, torch.addmm(bias1, h.relu(), weight1).relu(), weight2)
+
+class Columns:
+    """The horizontal stack and the head, a position at a time.
+
+    At this size an operation takes longer to start than to do. So all buffers are made once and
+    taken apart once, every operation writes where the next one reads, and on a GPU the whole
+    position is captured as one graph.
+
+    Args:
+        model: the prior, in eval mode.
+        condition: (B, F).
+    """
+
+    def __init__(self, model: PixelCNN, condition: Tensor):
+        layers, channels, batch = model.layers, model.config.prior_channels, len(condition)
+        reach = layers[0].reach
+        self.place = model.places(condition)[1].permute(2, 3, 0, 1).contiguous()  # (H, W, B, C)
+        nothing = self.place.new_zeros(1, channels)
+        self.embedding = torch.cat([model.embedding.weight, nothing])  # (K+1, C); K: no code
+        self.bias = torch.stack(
+            [layer.horizontal.bias + layer.condition(condition).chunk(2, 1)[1] for layer in layers]
+        )  # (L, B, 2C)
+        taps = torch.stack([layer.horizontal.weight[:, :, 0] for layer in layers])
+        *past, now = taps.permute(3, 0, 2, 1).contiguous()  # r+1 of (L, C, 2C)
+        self.known = now.new_zeros(len(layers), batch, 2 * channels)
+        h = now.new_zeros(len(layers) + 1, batch, channels)  # into each layer, and out of the last
+        columns = list(now.new_zeros(reach, len(layers), batch, channels))  # oldest first
+        self.seen = list(zip(columns, past, strict=True))
+        self.shifts = list(zip(columns, [*columns[1:], h[:-1]], strict=True))
+        a, b = self.known.chunk(2, 2)
+        out = [matrix(layer.out_horizontal) for layer in layers]
+        self.layers = list(zip(self.known, a, b, h[:-1], h[1:], now, out, strict=True))
+        self.first, self.last = h[0], h[-1]
+        self.gated = torch.zeros_like(h[0])
+        hidden, logits = model.head[1], model.head[4]
+        self.head = (hidden.bias, matrix(hidden), logits.bias, matrix(logits))
+        self.run = capture(self._run, condition.device)
+
+    def start_row(self, i: int, from_above: Tensor) -> None:
+        """Begin row i with what `Rows.next` says of it, (L, W*B, 2C)."""
+        self.from_above = from_above.unflatten(1, self.place.shape[1:3]).unbind(
+            1
+        )  # W of (L, B, 2C)
+        self.places = self.place[i].unbind()  # W of (B, C)
+        for column, _ in self.seen:
+            column.zero_()
+
+    def step(self, j: int, left: Tensor) -> Tensor:
+        """Logits (B, K) at column j, given the codes to its left (B,), K where there are none.
+
+        They stand in a buffer that the next step overwrites.
+        """
+        torch.add(self.from_above[j], self.bias, out=self.known)
+        torch.index_select(self.embedding, 0, left, out=self.first)
+        self.first.add_(self.places[j])
+        self.run()
+        return self.logits
+
+    def _run(self) -> None:
+        for column, past in self.seen:
+            self.known.baddbmm_(column, past)  # (L, B, 2C): all layers at once
+        for known, a, b, h, h_next, now, out in self.layers:
+            known.addmm_(h, now)  # (B, 2C)
+            torch.mul(a.tanh_(), b.sigmoid_(), out=self.gated)  # (B, C)
+            torch.addmm(h, self.gated, out, out=h_next)
+        for older, newer in self.shifts:
+            older.copy_(newer)
+        bias1, weight1, bias2, weight2 = self.head
+        hidden = torch.addmm(bias1, self.last.relu(), weight1).relu_()
+        self.logits = torch.addmm(bias2, hidden, weight2)  # (B, K)
+
+
+def matrix(conv: nn.Conv2d) -> Tensor:
+    """A 1x1 convolution's weights as the matrix (in, out) that a row vector is multiplied by."""
+    return conv.weight[:, :, 0, 0].t().contiguous()
+
+
+def capture(function: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """On a GPU, `function` recorded once and replayed in one launch; elsewhere `function` itself.
+
+    It may only read and write tensors that stay where they are.
+    """
+    if device.type != "cuda":
+        return function
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        function()  # what libraries set up at their first call must not be recorded
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        function()
+    return graph.replay
 
 
 @contextlib.contextmanager
@@ -111,7 +194,7 @@ def walk(
 
     Args:
         model: the prior.
-        condition: (B, F).
+        condition: (B, F); on any device, the codes come back to it.
         choose: gets logits (B, K) and returns codes (B,).
         progress: show a bar over rows.
 
@@ -121,18 +204,21 @@ def walk(
     height, width = model.grid
     was_training = model.training
     model.eval()
-    cache = Cache(model, condition)
-    codes = torch.zeros(len(condition), height, width, dtype=torch.long, device=condition.device)
+    asked_on, condition = condition.device, condition.to(model.device)
+    rows, columns = Rows(model, condition), Columns(model, condition)
+    nothing = torch.full_like(condition[:, 0], model.num_embeddings, dtype=torch.long)  # (B,)
+    codes = nothing.new_empty(height, width, len(condition))
     bar = progress_bar(height, "sampling", "row", shown=progress)
     with one_thread(condition.device), bar:
         for i in range(height):
-            from_above = cache.start_row(i, codes[:, i - 1] if i else None)
+            columns.start_row(i, rows.next(i, codes[i - 1] if i else None))
+            left = [nothing]
             for j in range(width):
-                left = codes[:, i, j - 1] if j else None
-                codes[:, i, j] = choose(i, j, cache.step(i, j, left, from_above[j]))
+                left.append(choose(i, j, columns.step(j, left[-1])))
+            codes[i] = torch.stack(left[1:])  # (W, B)
             bar.update()
     model.train(was_training)
-    return codes
+    return codes.permute(2, 0, 1).to(asked_on)  # (B, H, W)
 
 
 def sample(
@@ -149,7 +235,7 @@ def sample(
 
     Args:
         model: the prior.
-        condition: (B, F), one row an image.
+        condition: (B, F), one row an image; on any device, the codes come back to it.
         seeds: B integers. An image depends on its own seed alone, whatever else is in the batch.
         temperature: divides the logits; below 1 likely codes get likelier, 0 takes the likeliest.
         top_k: only the k likeliest codes may be drawn (default: all).
@@ -173,6 +259,8 @@ def sample(
         raise InputError(
             f"given codes have shape {tuple(given.shape)}: give {(len(condition), height, width)}."
         )
+    if given is not None:
+        given = given.to(model.device)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     noise = None
 
@@ -180,13 +268,13 @@ def sample(
         nonlocal noise
         if j == 0:  # a row of noise at a time, each image's from its own generator
             rows = [torch.rand(width, logits.shape[1], generator=g) for g in generators]
-            uniform = torch.stack(rows).clamp_(min=1e-20).to(logits.device)  # (B, W, K)
-            noise = -torch.log(-torch.log(uniform))
+            uniform = torch.stack(rows, 1).clamp_(min=1e-20).to(logits.device)  # (W, B, K)
+            noise = (-torch.log(-torch.log(uniform)) * temperature).unbind()  # W of (B, K)
         if top_k is not None:
             least = logits.topk(top_k, 1).values[:, -1:]  # (B, 1)
             logits = logits.masked_fill(logits < least, -torch.inf)
         # argmax(logits + Gumbel noise) is a draw from softmax(logits): Maddison et al. 2014
-        drawn = (logits + temperature * noise[:, j]).argmax(1)  # (B,)
+        drawn = (logits + noise[j]).argmax(1)  # (B,)
         if given is None:
             return drawn
         return torch.where(given[:, i, j] >= 0, given[:, i, j], drawn)
@@ -200,16 +288,26 @@ def incremental_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Ten
     Equal to `model(codes, condition)` up to rounding; the tests hold it to 1e-4.
     """
     seen = []
+    known = codes.to(model.device)
 
     def choose(i: int, j: int, logits: Tensor) -> Tensor:
-        seen.append(logits)
-        return codes[:, i, j]
+        seen.append(logits.clone())  # the next step writes over them
+        return known[:, i, j]
 
     walk(model, condition, choose)
-    return torch.stack(seen, 2).unflatten(2, model.grid)  # (B, K, H, W)
+    return torch.stack(seen, 2).unflatten(2, model.grid).to(codes.device)  # (B, K, H, W)
 
 
 @torch.inference_mode()
+def full_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Tensor:
+    """The same logits by one forward pass over the whole grid: (B, K, H, W).
+
+    Codes (B, H, W) and condition (B, F) may be on another device than the model.
+    """
+    with exact_products():
+        return model(codes.to(model.device), condition.to(model.device)).to(codes.device)
+
+
 def full_grid_step(model: PixelCNN, codes: Tensor, condition: Tensor, i: int, j: int) -> Tensor:
     """Logits (B, K) at (i, j) by the obvious way, a whole forward pass: the slow yardstick."""
-    return model(codes, condition)[:, :, i, j]
+    return full_logits(model, codes, condition)[:, :, i, j]

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vqgen_utils import checkpoint
 from vqgen_utils.config import TrainingConfig
+from vqgen_utils.machine import training_settings
 from vqgen_utils.progress import progress_bar
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
@@ -99,10 +100,15 @@ def fit(
     )
     model = model.to(accelerator.device, memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    if config.compiled and accelerator.device.type == "cuda":
+        wrapped = torch.compile(wrapped)
     per_epoch = math.ceil(len(train) / config.batch_size)
     total = config.epochs * per_epoch or config.steps
 
-    with _random_state_of_its_own(config.seed):
+    with (
+        training_settings(accelerator.device) as choose_threads,
+        _random_state_of_its_own(config.seed),
+    ):
         step, rows, seconds_before = _resume(state_path, settings, model, optimizer)
         started = time.perf_counter()
         shown = accelerator.is_main_process
@@ -120,6 +126,7 @@ def fit(
                 accelerator.clip_grad_norm_(wrapped.parameters(), CLIP_NORM)
                 optimizer.step()
                 step += 1
+                choose_threads()
                 bar.update()
                 recent.append({name: term.detach() for name, term in terms.items()})
                 epoch_ends = step % per_epoch == 0 or step == total

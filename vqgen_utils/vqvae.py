@@ -125,6 +125,8 @@ class VQVAE(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Images (B, 1, H, W) in [0, 1] -> codes (B, H/4, W/4), integers in [0, K).
 
+        The images may be on another device than the model; the codes come back to it.
+
         Raises:
             InputError: when the images have another shape than the model takes.
         """
@@ -133,14 +135,16 @@ class VQVAE(nn.Module):
                 f"images of shape {tuple(x.shape)} cannot be encoded: give (B, 1, H, W) with H and "
                 f"W multiples of {STRIDE}."
             )
-        z_e = self.encoder(x)  # (B, D, h, w)
+        z_e = self.encoder(x.to(self.device))  # (B, D, h, w)
         batch, dim, height, width = z_e.shape
         vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
-        return self.codebook.nearest(vectors).view(batch, height, width)  # (B, h, w)
+        return self.codebook.nearest(vectors).view(batch, height, width).to(x.device)  # (B, h, w)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, h, w) -> images (B, 1, 4h, 4w), clamped to [0, 1].
+
+        The codes may be on another device than the model; the images come back to it.
 
         Raises:
             InputError: when a code is outside the codebook.
@@ -150,7 +154,13 @@ class VQVAE(nn.Module):
                 f"codes lie in [{int(codes.min())}, {int(codes.max())}] but the codebook has "
                 f"{self.num_embeddings}: these codes come from another VQ-VAE."
             )
-        return self.decoder(self.codebook.lookup(codes)).clamp(0, 1)
+        images = self.decoder(self.codebook.lookup(codes.to(self.device)))
+        return images.clamp(0, 1).to(codes.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.data_variance.device
 
     @property
     def num_embeddings(self) -> int:

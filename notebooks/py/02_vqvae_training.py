@@ -59,6 +59,7 @@ decay: Optional[float] = None  # of the EMA update
 revive_below: Optional[float] = None  # share of an even share under which a code is revived
 weight_decay: Optional[float] = None
 seed: Optional[int] = None
+compiled: Optional[bool] = None  # torch.compile, on a GPU only
 
 # %% tags=[]
 import dataclasses
@@ -82,7 +83,7 @@ settings = run.configure(
     residual_hidden_dim=residual_hidden_dim, num_embeddings=num_embeddings,
     embedding_dim=embedding_dim, commitment_cost=commitment_cost, learning_rate=learning_rate,
     epochs=epochs, steps=steps, stem=stem, codebook_update=codebook_update, decay=decay,
-    revive_below=revive_below, weight_decay=weight_decay, seed=seed,
+    revive_below=revive_below, weight_decay=weight_decay, seed=seed, compiled=compiled,
 )  # fmt: skip
 slices = load_slices(settings.data)
 train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))
@@ -233,8 +234,8 @@ print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
 
 # %% tags=[]
 with torch.no_grad():
-    z_e = model.encoder(x[chosen[2] : chosen[2] + 1])  # (1, D, h, w)
-    z_q = model.codebook.lookup(codes[chosen[2] : chosen[2] + 1])  # (1, D, h, w)
+    z_e = model.encoder(x[chosen[2]][None].to(model.device)).cpu()  # (1, D, h, w)
+    z_q = model.codebook.lookup(codes[chosen[2]][None].to(model.device)).cpu()  # (1, D, h, w)
 show(
     plots.maps(
         [z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()],

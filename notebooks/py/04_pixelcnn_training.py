@@ -51,6 +51,7 @@ prior_steps: Optional[int] = None  # training steps
 prior_learning_rate: Optional[float] = None  # peak
 prior_weight_decay: Optional[float] = None
 prior_seed: Optional[int] = None
+prior_compiled: Optional[bool] = None  # torch.compile, on a GPU only
 
 # %% tags=[]
 import dataclasses
@@ -64,6 +65,7 @@ from vqgen_utils import metrics, plots, receptive_field
 from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features, prior_losses
 from vqgen_utils.plots import show, show_source
 from vqgen_utils.run import Run
+from vqgen_utils.sampling import full_logits
 from vqgen_utils.training import fit
 from vqgen_utils.vqvae import STRIDE
 from vqgen_utils.widgets import LivePlot
@@ -76,6 +78,7 @@ settings = run.configure(
     prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs, prior_steps=prior_steps,
     prior_learning_rate=prior_learning_rate, prior_weight_decay=prior_weight_decay,
     prior_seed=prior_seed,
+    prior_compiled=prior_compiled,
 )  # fmt: skip
 vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
@@ -281,9 +284,8 @@ show(
 
 # %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
-with torch.no_grad():
-    logits = prior(codes[example][None], height_features(heights[example][None]))  # (1, K, h, w)
-p = logits[0].softmax(0)  # (K, h, w)
+logits = full_logits(prior, codes[example][None], height_features(heights[example][None]))
+p = logits[0].softmax(0)  # (1, K, h, w) -> (K, h, w)
 image = vqvae.decode(codes[example][None])[0, 0]  # (H, W)
 show(
     plots.distributions(

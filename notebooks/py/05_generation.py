@@ -45,7 +45,13 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import height_features
 from vqgen_utils.plots import show, show_animation
 from vqgen_utils.run import Run
-from vqgen_utils.sampling import full_grid_step, incremental_logits, one_thread, sample
+from vqgen_utils.sampling import (
+    full_grid_step,
+    full_logits,
+    incremental_logits,
+    one_thread,
+    sample,
+)
 
 if images < 1:
     raise InputError(f"parameter 'images' is {images}: give 1 or more.")
@@ -229,8 +235,7 @@ show(
 # must agree; then we time the obvious loop on a few positions and scale up.
 
 # %% tags=[]
-with torch.no_grad():
-    full = prior(drawn[:4], condition(*heights[:4]))  # (4, K, h, w)
+full = full_logits(prior, drawn[:4], condition(*heights[:4]))  # (4, K, h, w)
 difference = (
     (incremental_logits(prior, drawn[:4], condition(*heights[:4])) - full).abs().max().item()
 )

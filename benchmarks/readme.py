@@ -1,0 +1,171 @@
+"""Puts the numbers of `benchmarks/results/` into the README, between its markers.
+
+    python -m benchmarks.readme
+
+Nothing there is typed by hand: a test holds the README to what this script makes of the results.
+"""
+
+import re
+from collections.abc import Callable
+
+from benchmarks.report import RESULTS
+from vqgen_utils.checkpoint import load_json
+from vqgen_utils.config import REPOSITORY
+
+README = REPOSITORY / "README.md"
+
+
+def table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+    """A Markdown table."""
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def times(ratio: float) -> str:
+    """A ratio with two or three digits: 4.2×, 38×, 1,250×."""
+    if ratio < 10:
+        return f"{ratio:.1f}×"
+    return f"{float(f'{ratio:.3g}'):,.0f}×"
+
+
+def tutorial() -> str:
+    """The scores of the committed notebooks."""
+    run = load_json(RESULTS / "tutorial.json")
+    data, vqvae, prior, drawn = run["data"], run["vqvae"], run["prior"], run["generation"]
+    seconds = run["series"]["seconds"]
+    longest = max(value for name, value in seconds.items() if name != "total")
+    share = prior["bits_per_code"] / prior["bits_per_code_order0"]
+    rows = [
+        ("slices: training, held out", f"{data['slices_train']:,}, {data['slices_test']}"),
+        ("SSIM of reconstructions (Gaussian window, `data_range` 1)", f"{vqvae['ssim']:.3f}"),
+        ("SSIM over the body alone", f"{vqvae['ssim_body']:.3f}"),
+        ("PSNR", f"{vqvae['psnr']:.1f} dB"),
+        (
+            f"codes in use of {vqvae['num_embeddings']}, perplexity",
+            f"{vqvae['codes_used']}, {vqvae['perplexity']:.0f}",
+        ),
+        ("prior, bits a code", f"{prior['bits_per_code']:.2f}"),
+        (
+            "order-0 entropy of the same codes",
+            f"{prior['bits_per_code_order0']:.2f} bits, so the prior pays {share:.2f} of it",
+        ),
+        ("prior, bits a pixel", f"{prior['bits_per_pixel']:.3f}"),
+        (
+            f"drawing {drawn['images']} slices",
+            f"{drawn['seconds']:.1f} s; by a full forward pass a position "
+            f"{drawn['seconds_naive_estimate']:.0f} s, estimated from a few positions",
+        ),
+        (
+            "largest difference of the two ways' logits",
+            f"{drawn['logits_max_abs_diff']:.0e}",
+        ),
+        (
+            "all five notebooks",
+            f"{seconds['total'] / 60:.1f} minutes (longest: {longest / 60:.1f})",
+        ),
+    ]
+    return table(rows, ("what", "value"))
+
+
+def sampling() -> str:
+    """Sampling: ours against the loops in use and the hardware's limit."""
+    result = load_json(RESULTS / "sampling.json")
+    rows = [
+        (
+            str(row["batch"]),
+            f"{row['ours_seconds']:.2f} s",
+            times(row["vs_full_grid"]),
+            times(row["vs_rows"]),
+            times(row["over_limit"]),
+        )
+        for row in result["table"]
+    ]
+    header = ("batch", "ours", "vs full-grid loop", "vs rows-so-far loop", "over the matmul limit")
+    return table(rows, header)
+
+
+def codebook() -> str:
+    """One step of the codebook: ours against two packages."""
+    headline = load_json(RESULTS / "quantizer.json")["headline"]
+    rows = [
+        (
+            str(k),
+            times(headline[f"quantizer_vs_lucidrains_k{k}"]),
+            times(headline[f"quantizer_vs_monai_k{k}"]),
+        )
+        for k in (128, 512, 8192)
+    ]
+    return table(rows, ("codes", "vs vector-quantize-pytorch", "vs MONAI"))
+
+
+def loading() -> str:
+    """Reading 12,600 slices."""
+    headline = load_json(RESULTS / "loading.json")["headline"]
+    rows = [
+        (
+            "one epoch, against reading each file with nibabel",
+            times(headline["loading_epoch_ratio"]),
+        ),
+        ("opening the packed slices", f"{headline['loading_open_ms']:.0f} ms"),
+        ("packing, once", f"{headline['loading_pack_slices_per_second']:,.0f} slices a second"),
+        (
+            "memory that 12,600 slices take beyond 1,000",
+            f"{headline['loading_rss_growth_mb']:.0f} MB",
+        ),
+    ]
+    return table(rows, ("what", "value"))
+
+
+def training() -> str:
+    """The VQ-VAE against the original's recipe."""
+    result = load_json(RESULTS / "training.json")
+    headline = result["headline"]
+    seconds = result["settings"]["seconds"]
+    names = {
+        "original": "the original's, as described (rate 1e-2)",
+        "original_tenth_rate": "the original's at rate 1e-3",
+        "original_layers_our_codebook": "the original's layers at rate 1e-3, our codebook",
+        "ours": "ours",
+    }
+    rows = [
+        (
+            text,
+            f"{headline[f'training_ssim_{name}']:.3f}",
+            seconds_to_target(result["seconds_to_target"][name]),
+        )
+        for name, text in names.items()
+    ]
+    return table(rows, ("recipe", f"SSIM after {seconds:.0f} s", "seconds to SSIM 0.85, by seed"))
+
+
+def seconds_to_target(seeds: list[dict]) -> str:
+    """`7, 8, never in 45`."""
+    return ", ".join(
+        f"{seed['seconds']:.0f}" if seed["reached"] else f"never in {seed['seconds']:.0f}"
+        for seed in seeds
+    )
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    function.__name__: function for function in (tutorial, sampling, codebook, loading, training)
+}
+
+
+def render(text: str) -> str:
+    """`text` with what stands between the markers of each section made anew."""
+    for name, section in SECTIONS.items():
+        begin, end = f"<!-- {name}: from benchmarks -->", f"<!-- {name}: end -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md has no section '{begin} ... {end}'")
+        text = pattern.sub(f"{begin}\n{section()}\n{end}", text)
+    return text
+
+
+def main() -> None:
+    """Rewrite the README."""
+    README.write_text(render(README.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The benchmarks compare what they say, and the README says what they measured."""
+
+import json
+
+import nbformat
+import pytest
+import torch
+
+from benchmarks import gpu, readme, report, sampling, series
+from vqgen_utils.config import PROFILES, PriorConfig
+from vqgen_utils.errors import InputError
+from vqgen_utils.pixelcnn import height_features
+
+TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
+RESULTS = ("tutorial", "series", "sampling", "quantizer", "loading", "training")
+
+
+def test_the_readme_is_what_the_results_say():
+    text = readme.README.read_text("utf-8")
+    assert readme.render(text) == text
+
+
+@pytest.mark.parametrize("name", RESULTS[1:])
+def test_each_result_has_a_flat_headline_a_machine_and_a_commit(name):
+    result = json.loads((report.RESULTS / f"{name}.json").read_text())
+    assert all(isinstance(value, (int, float)) for value in result["headline"].values())
+    assert result["machine"]["packages"]["torch"]
+    assert result["commit"]
+
+
+def test_rows_so_far_gives_the_logits_of_the_full_grid():
+    model = sampling.make_prior((6, 4), TINY)
+    codes = torch.randint(0, sampling.CODES, (2, 6, 4), generator=torch.Generator().manual_seed(0))
+    condition = height_features(torch.tensor([0.2, 0.8]))
+    full = model(codes, condition)
+    for i in range(6):
+        row = sampling.rows_so_far_step(model, codes, condition, i)
+        assert torch.allclose(row, full[:, :, i], atol=1e-5)
+
+
+def test_the_three_ways_to_sample_are_timed_and_ours_is_exact():
+    model = sampling.make_prior((6, 4), TINY)
+    seconds = sampling.seconds_a_sample(model, batch=2, rounds=1)
+    assert set(seconds) == {"ours", "full_grid", "rows_so_far"}
+    assert all(value > 0 for value in seconds.values())
+    assert sampling.largest_difference(model, 2) <= 1e-4
+
+
+def test_the_growth_is_the_slope_on_log_scales():
+    growth = [{"positions": n, "ours": 3.0 * n, "full_grid": 0.5 * n**2} for n in (64, 256, 1024)]
+    assert sampling.slope(growth, "ours") == pytest.approx(1)
+    assert sampling.slope(growth, "full_grid") == pytest.approx(2)
+
+
+def test_the_best_round_counts_and_the_first_does_not(monkeypatch):
+    durations = iter([100.0, 3.0, 2.0, 5.0])
+    clock = [0.0]
+    monkeypatch.setattr(report.time, "perf_counter", lambda: clock[0])
+
+    def call():
+        clock[0] += next(durations)
+
+    assert report.in_turns({"call": call}, rounds=3) == {"call": 2.0}
+
+
+def test_seconds_of_a_notebook_are_told_apart_by_what_its_cells_do(tmp_path):
+    notebook = nbformat.v4.new_notebook()
+    for source, duration in (
+        ("import torch", 4.0),
+        ("result = fit(model)", 90.0),
+        ("1 + 1", 0.5),
+        ("2", 0.5),
+    ):
+        cell = nbformat.v4.new_code_cell(source)
+        cell.metadata["papermill"] = {"duration": duration}
+        notebook.cells.append(cell)
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    assert series.seconds_by_stage(tmp_path / "a.ipynb", total=98) == {
+        "imports": 4,
+        "training": 90,
+        "other cells": 1,
+        "kernel": 3,
+    }
+
+
+def test_a_notebook_without_timings_is_refused(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    with pytest.raises(InputError, match="holds no timings"):
+        series.seconds_by_stage(tmp_path / "a.ipynb", total=1)
+
+
+def test_without_a_gpu_the_gpu_benchmark_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="no GPU"):
+        gpu.main()
+
+
+def test_what_the_gpu_benchmark_measures_runs_on_any_device(monkeypatch):
+    monkeypatch.setattr(gpu, "STEPS", 1)
+    rates = gpu.images_per_second(PROFILES["smoke"], torch.device("cpu"), compiled=False)
+    assert rates["vqvae"] > 0 and rates["prior"] > 0
+    (row,) = gpu.sampling_rates(sampling.make_prior((6, 4), TINY), (2,))
+    assert row["samples_per_second"] > 0
+
+
+@pytest.mark.parametrize("ratio, text", [(3.04, "3.0×"), (38.2, "38×"), (1234, "1,230×")])
+def test_ratios_are_written_with_two_or_three_digits(ratio, text):
+    assert readme.times(ratio) == text

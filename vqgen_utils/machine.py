@@ -1,0 +1,102 @@
+"""What the machine needs to be fast, found out and set here so that nobody has to know it.
+
+best_device()                where models live
+training_settings(device)    around a training run: threads, memory and precision
+exact_products()             around what is compared digit by digit
+"""
+
+import contextlib
+import ctypes
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+PROBE_SECONDS = 0.1  # for each number of threads
+CHECK_EVERY = 20.0  # seconds between two probes of a training run
+KEPT = 2**30  # bytes: memory blocks up to this size are kept for the next tensor
+
+
+def best_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextlib.contextmanager
+def training_settings(device: torch.device) -> Iterator[Callable[[], None]]:
+    """Fast settings for a training run on `device`; as they were before afterwards.
+
+    CPU: as many threads as are worth using, and large tensors in memory that is reused. Call what
+    this yields after every step: it looks again now and then, for other programs come and go.
+    GPU: convolutions may round their inputs to TensorFloat-32, and are tuned for their shapes.
+    """
+    threads, checked = torch.get_num_threads(), -float("inf")
+    cudnn = torch.backends.cudnn
+
+    def choose_threads() -> None:
+        nonlocal checked
+        if device.type != "cpu" or time.perf_counter() - checked < CHECK_EVERY:
+            return
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        usable = worthwhile_threads()
+        torch.set_num_threads(usable)
+        if usable != before:
+            why = "Other work keeps this machine busy" if usable < threads else "The work is over"
+            print(f"{why}: training on {usable} of {threads} threads.")
+        checked = time.perf_counter()
+
+    try:
+        choose_threads()
+        if device.type == "cpu":
+            reuse_memory()
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=True, allow_tf32=True):
+            yield choose_threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+def exact_products() -> contextlib.AbstractContextManager:
+    """Full single precision in convolutions on a GPU, where PyTorch's default is TensorFloat-32."""
+    return torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
+
+
+def worthwhile_threads() -> int:
+    """All of PyTorch's threads, or one where all together are not faster than it.
+
+    Threads wait for each other after every operation. If another program holds one of the cores,
+    they wait for their turn on it, which can make a step several times slower than on one thread.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        return 1
+    a, b = torch.ones(2, 256, 256).unbind()
+
+    def products_a_second(number: int) -> float:
+        torch.set_num_threads(number)
+        torch.mm(a, b)
+        count, start = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < PROBE_SECONDS:
+            torch.mm(a, b)
+            count += 1
+        return count / elapsed
+
+    try:
+        rates = {number: products_a_second(number) for number in (1, threads)}
+    finally:
+        torch.set_num_threads(threads)
+    return max(rates, key=rates.get)
+
+
+def reuse_memory() -> None:
+    """Have the C library keep the memory of freed tensors for the next ones.
+
+    glibc maps every block above 32 MiB anew, and clearing its pages costs more than what a layer
+    does with them. Elsewhere than on glibc nothing is changed.
+    """
+    mallopt = sys.platform == "linux" and getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
+        mallopt(m_mmap_threshold, KEPT)
+        mallopt(m_trim_threshold, KEPT)
