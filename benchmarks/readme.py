@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from benchmarks.report import RESULTS
+from benchmarks.series import STAGES
 from vqgen_utils.checkpoint import load_json
 from vqgen_utils.config import REPOSITORY
 
@@ -65,6 +66,15 @@ def tutorial() -> str:
         ),
     ]
     return table(rows, ("what", "value"))
+
+
+def series() -> str:
+    """Where the minutes of the series go."""
+    rows = [
+        (row["notebook"].replace("_", " "), *(f"{row[name]:.0f}" for name in (*STAGES, "seconds")))
+        for row in load_json(RESULTS / "series.json")["table"]
+    ]
+    return table(rows, ("seconds", *STAGES, "all"))
 
 
 def sampling() -> str:
@@ -147,7 +157,8 @@ def seconds_to_target(seeds: list[dict]) -> str:
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
-    function.__name__: function for function in (tutorial, sampling, codebook, loading, training)
+    function.__name__: function
+    for function in (tutorial, series, sampling, codebook, loading, training)
 }
 
 

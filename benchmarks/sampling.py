@@ -118,13 +118,12 @@ def growth_figure(growth: list[dict]) -> Figure:
     for name, (key, style) in {**lines, "ours": ("ours", "D-")}.items():
         seconds = [row[key] for row in growth]
         axes.loglog(positions, seconds, style, label=name)
-        axes.annotate(f" {name}", (positions[-1], seconds[-1]), va="center")
+        axes.annotate(f"  {name}", (positions[-1], seconds[-1]), va="center", annotation_clip=False)
     axes.set(xlabel="positions in the grid, N", ylabel="seconds to draw one grid")
     axes.set_xticks(positions, [f"{row['grid'][0]}x{row['grid'][1]}" for row in growth])
     axes.minorticks_off()
-    axes.margins(x=0.15)
+    axes.set_xlim(positions[0] / 1.5, positions[-1] * 6)  # room for the lines' names
     axes.grid(alpha=0.3)
-    figure.get_layout_engine().set(w_pad=0.1)
     return figure
 
 

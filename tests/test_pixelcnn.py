@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vqgen_utils import sampling
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features
@@ -111,6 +112,11 @@ def test_incremental_logits_equal_the_full_forward_pass(kernel_size, grid, batch
     with torch.no_grad():
         full = model(codes, heights(batch))
     assert (incremental_logits(model, codes, heights(batch)) - full).abs().max() <= 1e-4
+
+
+def test_incremental_logits_are_the_same_where_products_are_too_large_for_numpy(monkeypatch):
+    monkeypatch.setattr(sampling, "NUMPY_PRODUCT", 0)
+    test_incremental_logits_equal_the_full_forward_pass(kernel_size=5, grid=(6, 4), batch=2)
 
 
 def test_incremental_logits_hold_without_conditioning_and_with_other_labels():

@@ -4,7 +4,7 @@ A profile is one set of settings for the whole series:
 
     smoke   seconds a notebook; the tests use it. Scores mean nothing here.
     quick   the default: two CPU cores, all notebooks in minutes, half-resolution slices.
-    full    a GPU: 256 x 128 slices, all 12,600 of them.
+    full    a GPU: 256 x 128 slices, all 60 slices of each volume.
 
 Any field can be changed by its flat name (see `PARAMETERS`), from a notebook's parameters cell
 or with `vqgen run --set num_embeddings=256`.

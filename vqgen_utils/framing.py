@@ -50,12 +50,16 @@ def choose_frame(extent: np.ndarray, shape: np.ndarray, height: int, width: int)
 
 def fit_image(image: np.ndarray, voxel_sizes: np.ndarray, frame: Frame) -> np.ndarray:
     """`image` (h, w) in [0, 1] with voxels in mm -> (height, width) float32; around it all is 0."""
+    if _is_framed(image, voxel_sizes, frame):
+        return np.clip(image, 0, 1, dtype=np.float32)
     rows, columns = _weights(image.shape, voxel_sizes, frame)
     return np.clip(_product(rows, image, columns), 0, 1)
 
 
 def fit_labels(labels: np.ndarray, voxel_sizes: np.ndarray, frame: Frame) -> np.ndarray:
     """`labels` (h, w) uint8 -> (height, width): the label with the largest share of each pixel."""
+    if _is_framed(labels, voxel_sizes, frame):
+        return labels
     rows, columns = _weights(labels.shape, voxel_sizes, frame)
     counts = np.bincount(labels.ravel(), minlength=1)
     values = np.union1d(0, np.flatnonzero(counts))  # (K,), background first
@@ -63,6 +67,12 @@ def fit_labels(labels: np.ndarray, voxel_sizes: np.ndarray, frame: Frame) -> np.
     shares = _product(rows, one_hot, columns)  # (height, K, width)
     shares[:, 0] += 1 - shares.sum(axis=1)  # what lies outside the slice is background
     return values[shares.argmax(axis=1)].astype(np.uint8)
+
+
+def _is_framed(slice_: np.ndarray, voxel_sizes: np.ndarray, frame: Frame) -> bool:
+    """Whether there is nothing to do, as for the study's slices at their own size."""
+    size = (frame.height, frame.width)
+    return slice_.shape == size and bool((voxel_sizes == frame.spacing).all())
 
 
 def _weights(shape: tuple[int, int], voxel_sizes: np.ndarray, frame: Frame):

@@ -13,13 +13,17 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine import exact_products
-from vqgen_utils.pixelcnn import PixelCNN, gate
+from vqgen_utils.pixelcnn import PixelCNN
 from vqgen_utils.progress import progress_bar
+
+# multiplications in a matrix product beyond which NumPy starts threads of its own
+NUMPY_PRODUCT = 2**18
 
 
 class Rows:
@@ -44,36 +48,37 @@ class Rows:
         slots = seen[:, edge : edge + size].split(channels, 2)  # r+1 of (L, W*B, C), oldest first
         self.shifts = list(itertools.pairwise(slots))
         self.v = slots[-1].unbind()  # L of (W*B, C): what comes into each layer
-        starts = range(0, (2 * reach + 1) * batch, batch)
-        self.windows = [[rows[start : start + size] for start in starts] for rows in seen]
-        self.taps = [
-            layer.vertical.weight.permute(3, 2, 1, 0).flatten(1, 2).contiguous() for layer in layers
-        ]  # L of (k, (r+1)*C, 2C)
         self.up = self.place.new_empty(len(layers), size, 2 * channels)
-        self.bias = [
-            (layer.vertical.bias + layer.condition(condition).chunk(2, 1)[0]).repeat(width, 1)
-            for layer in layers
-        ]  # L of (W*B, 2C)
-        self.out = [matrix(layer.out_vertical) for layer in layers]  # L of (C, C)
-        self.down_to_right = torch.stack([matrix(layer.down_to_right) for layer in layers])
+        self.layers = []
+        starts = range(0, (2 * reach + 1) * batch, batch)
+        for layer, rows, up in zip(layers, seen, self.up, strict=True):
+            bias = layer.vertical.bias + layer.condition(condition).chunk(2, 1)[0]  # (B, 2C)
+            windows = [rows[start : start + size] for start in starts]  # k of (W*B, (r+1)*C)
+            taps = layer.vertical.weight.permute(3, 2, 1, 0).flatten(1, 2)  # (k, (r+1)*C, 2C)
+            products = list(zip(windows, taps.contiguous(), strict=True))
+            out = matrix(layer.out_vertical)  # (C, C)
+            self.layers.append((bias.repeat(width, 1), products, up, *up.chunk(2, 1), out))
+        self.down_to_right = halve_gates(
+            torch.stack([matrix(layer.down_to_right) for layer in layers])
+        )  # (L, 2C, 2C)
 
     def next(self, i: int, above: Tensor | None) -> Tensor:
         """Row i, given the codes of row i - 1 (W, B), None for i = 0.
 
-        Returns what each layer's horizontal stack hears at each column: (L, W*B, 2C).
+        Returns what each layer's horizontal stack hears at each column, gates halved: (L, W*B, 2C).
         """
         for older, newer in self.shifts:
             older.copy_(newer)
         self.v[0].copy_(self.place[i])
         if above is not None:
             self.v[0].add_(self.embedding(above.flatten()))
-        for layer, up in enumerate(self.up):
-            up.copy_(self.bias[layer])
-            for window, tap in zip(self.windows[layer], self.taps[layer], strict=True):
+        into = zip(self.v, [*self.v[1:], None], self.layers, strict=True)
+        for v, v_next, (bias, products, up, a, b, out) in into:
+            up.copy_(bias)
+            for window, tap in products:
                 up.addmm_(window, tap)
-            if layer + 1 < len(self.v):
-                v, out = self.v[layer], self.out[layer]
-                torch.addmm(v, gate(up), out, out=self.v[layer + 1])
+            if v_next is not None:
+                torch.addmm(v, a.tanh().mul_(b.sigmoid()), out, out=v_next)
         return torch.bmm(self.up, self.down_to_right)
 
 
@@ -81,8 +86,12 @@ class Columns:
     """The horizontal stack and the head, a position at a time.
 
     At this size an operation takes longer to start than to do. So all buffers are made once and
-    taken apart once, every operation writes where the next one reads, and on a GPU the whole
-    position is captured as one graph.
+    taken apart once, and every operation writes where the next one reads. A GPU records the whole
+    position as one graph. On a CPU, NumPy works on the same memory, since it starts an operation in
+    about half the time; for larger batches PyTorch, whose threads are ours to hold back.
+
+    What goes into the sigmoids comes halved: sigmoid(x) = (1 + tanh(x/2)) / 2, and so one tanh
+    serves both halves of a gate.
 
     Args:
         model: the prior, in eval mode.
@@ -95,30 +104,38 @@ class Columns:
         self.place = model.places(condition)[1].permute(2, 3, 0, 1).contiguous()  # (H, W, B, C)
         nothing = self.place.new_zeros(1, channels)
         self.embedding = torch.cat([model.embedding.weight, nothing])  # (K+1, C); K: no code
-        self.bias = torch.stack(
-            [layer.horizontal.bias + layer.condition(condition).chunk(2, 1)[1] for layer in layers]
-        )  # (L, B, 2C)
+        biases = [
+            layer.horizontal.bias + layer.condition(condition).chunk(2, 1)[1] for layer in layers
+        ]
+        self.bias = halve_gates(torch.stack(biases))  # (L, B, 2C)
         taps = torch.stack([layer.horizontal.weight[:, :, 0] for layer in layers])
-        *past, now = taps.permute(3, 0, 2, 1).contiguous()  # r+1 of (L, C, 2C)
+        *past, now = halve_gates(taps.permute(3, 0, 2, 1).contiguous())  # r+1 of (L, C, 2C)
         self.known = now.new_zeros(len(layers), batch, 2 * channels)
         h = now.new_zeros(len(layers) + 1, batch, channels)  # into each layer, and out of the last
         columns = list(now.new_zeros(reach, len(layers), batch, channels))  # oldest first
         self.seen = list(zip(columns, past, strict=True))
         self.shifts = list(zip(columns, [*columns[1:], h[:-1]], strict=True))
-        a, b = self.known.chunk(2, 2)
-        out = [matrix(layer.out_horizontal) for layer in layers]
-        self.layers = list(zip(self.known, a, b, h[:-1], h[1:], now, out, strict=True))
+        out = torch.stack([matrix(layer.out_horizontal) for layer in layers]) / 2  # (L, C, C)
+        scratch = [torch.zeros_like(self.known[0]), *torch.zeros_like(h[:2])]
+        buffers = [self.known, h, now, out, *scratch]
+        small = batch * channels * 2 * channels <= NUMPY_PRODUCT
+        if condition.device.type == "cpu" and small:
+            self.operations = np.dot, np.add, np.tanh, np.multiply
+            buffers = [buffer.numpy() for buffer in buffers]
+        else:
+            self.operations = torch.mm, torch.add, torch.tanh, torch.multiply
+        known, steps, now, out, *self.scratch = buffers
+        a, b = known[:, :, :channels], known[:, :, channels:]
+        self.layers = list(zip(known, a, b, steps[:-1], steps[1:], now, out, strict=True))
         self.first, self.last = h[0], h[-1]
-        self.gated = torch.zeros_like(h[0])
         hidden, logits = model.head[1], model.head[4]
         self.head = (hidden.bias, matrix(hidden), logits.bias, matrix(logits))
         self.run = capture(self._run, condition.device)
 
     def start_row(self, i: int, from_above: Tensor) -> None:
         """Begin row i with what `Rows.next` says of it, (L, W*B, 2C)."""
-        self.from_above = from_above.unflatten(1, self.place.shape[1:3]).unbind(
-            1
-        )  # W of (L, B, 2C)
+        columns = from_above.unflatten(1, self.place.shape[1:3])  # (L, W, B, 2C)
+        self.from_above = columns.unbind(1)  # W of (L, B, 2C)
         self.places = self.place[i].unbind()  # W of (B, C)
         for column, _ in self.seen:
             column.zero_()
@@ -137,15 +154,26 @@ class Columns:
     def _run(self) -> None:
         for column, past in self.seen:
             self.known.baddbmm_(column, past)  # (L, B, 2C): all layers at once
+        (product, add, tanh, multiply), (more, gated, change) = self.operations, self.scratch
         for known, a, b, h, h_next, now, out in self.layers:
-            known.addmm_(h, now)  # (B, 2C)
-            torch.mul(a.tanh_(), b.sigmoid_(), out=self.gated)  # (B, C)
-            torch.addmm(h, self.gated, out, out=h_next)
+            product(h, now, out=more)
+            add(known, more, out=known)  # (B, 2C)
+            tanh(known, out=known)
+            add(b, 1.0, out=b)
+            multiply(a, b, out=gated)  # (B, C), twice tanh(a) * sigmoid(b)
+            product(gated, out, out=change)
+            add(h, change, out=h_next)  # (B, C)
         for older, newer in self.shifts:
             older.copy_(newer)
         bias1, weight1, bias2, weight2 = self.head
         hidden = torch.addmm(bias1, self.last.relu(), weight1).relu_()
         self.logits = torch.addmm(bias2, hidden, weight2)  # (B, K)
+
+
+def halve_gates(x: Tensor) -> Tensor:
+    """(..., 2C) with the second half, what goes into the sigmoids, divided by two."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a, b / 2], -1)
 
 
 def matrix(conv: nn.Conv2d) -> Tensor:
