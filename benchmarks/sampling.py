@@ -26,7 +26,7 @@ from vqgen_utils.config import PriorConfig
 from vqgen_utils.machine import worthwhile_threads
 from vqgen_utils.pixelcnn import PixelCNN, height_features
 from vqgen_utils.plots import to_png
-from vqgen_utils.sampling import full_grid_step, incremental_logits, one_thread, sample
+from vqgen_utils.sampling import full_grid_step, full_logits, incremental_logits, one_thread, sample
 
 GRID = (64, 32)
 CODES = 128
@@ -58,8 +58,7 @@ def rows_so_far_step(model: PixelCNN, codes: Tensor, condition: Tensor, i: int) 
 
 def seconds_a_sample(model: PixelCNN, batch: int, rounds: int) -> dict[str, float]:
     """Seconds to draw `batch` grids, by each of the three ways."""
-    device = next(model.parameters()).device
-    height, width = model.grid
+    device, (height, width) = model.device, model.grid
     condition = height_features(torch.linspace(0, 1, batch, device=device))
     codes = torch.zeros(batch, height, width, dtype=torch.long, device=device)
     rows = torch.linspace(0, height - 1, min(ROWS_TIMED, height)).round().int().tolist()
@@ -86,19 +85,15 @@ def largest_difference(model: PixelCNN, batch: int) -> float:
     generator = torch.Generator().manual_seed(1)
     codes = torch.randint(0, CODES, (batch, *model.grid), generator=generator)
     condition = height_features(torch.rand(batch, generator=generator))
-    device = next(model.parameters()).device
-    codes, condition = codes.to(device), condition.to(device)
-    with torch.inference_mode():
-        full = model(codes, condition)  # (B, K, H, W)
+    full = full_logits(model, codes, condition)  # (B, K, H, W)
     return float((incremental_logits(model, codes, condition) - full).abs().max())
 
 
 def flops(model: PixelCNN) -> int:
     """Floating-point operations of the products in one forward pass of one grid."""
-    device = next(model.parameters()).device
-    codes = torch.zeros(1, *model.grid, dtype=torch.long, device=device)
+    codes = torch.zeros(1, *model.grid, dtype=torch.long)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(codes, height_features(torch.zeros(1, device=device)))
+        model(codes, height_features(torch.zeros(1)))
     return counter.get_total_flops()
 
 
