@@ -20,6 +20,7 @@ from vqgen_utils.config import PROFILES, Profile, run_folder
 from vqgen_utils.machine import best_device, training_settings
 from vqgen_utils.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.series import Stopped, run_series
+from vqgen_utils.training import CLIP_NORM
 from vqgen_utils.vqvae import VQVAE, vqvae_losses
 
 RUN = "gpu"
@@ -66,7 +67,7 @@ def training_steps(
             loss = losses(wrapped, batch)["loss"]
             optimizer.zero_grad()
             accelerator.backward(loss)
-            accelerator.clip_grad_norm_(wrapped.parameters(), 1.0)
+            accelerator.clip_grad_norm_(wrapped.parameters(), CLIP_NORM)
             optimizer.step()
 
     return steps

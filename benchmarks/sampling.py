@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
+from vqgen_utils.checkpoint import write_atomic
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.machine import worthwhile_threads
 from vqgen_utils.pixelcnn import PixelCNN, height_features
@@ -161,7 +162,7 @@ def main() -> None:
     report.table(growth)
     headline["sampling_growth_ours"] = slope(growth, "ours")
     headline["sampling_growth_full_grid"] = slope(growth, "full_grid")
-    report.RESULTS.joinpath("sampling.png").write_bytes(to_png(growth_figure(growth), dpi=120))
+    write_atomic(report.RESULTS / "sampling.png", to_png(growth_figure(growth), dpi=120))
     report.write(
         "sampling",
         headline,

@@ -16,11 +16,10 @@ def decoded_codes(model: VQVAE) -> Tensor:
 
     What a code looks like in a slice also depends on its neighbours; this is its plain face.
     """
-    device = model.codebook.embedding.device
-    codes = torch.arange(model.num_embeddings, device=device)
+    codes = torch.arange(model.num_embeddings)
     fields = codes[:, None, None].expand(-1, CONTEXT, CONTEXT)  # (K, 5, 5)
     middle = slice(CONTEXT // 2 * STRIDE, (CONTEXT // 2 + 1) * STRIDE)
-    return model.decode(fields)[:, 0, middle, middle].cpu()
+    return model.decode(fields)[:, 0, middle, middle]
 
 
 def codes_in_use(codes: Tensor, images: np.ndarray, k: int) -> Tensor:

@@ -109,13 +109,13 @@ def bits_by_position(
         (N, H, W) bits.
     """
     model.eval()
-    device = next(model.parameters()).device
     parts = []
     for some, their_condition in zip(
         codes.split(batch_size), condition.split(batch_size), strict=True
     ):
-        logits = model(some.to(device), their_condition.to(device))
-        parts.append(F.cross_entropy(logits, some.to(device), reduction="none").cpu())
+        some = some.to(model.device)
+        logits = model(some, their_condition.to(model.device))
+        parts.append(F.cross_entropy(logits, some, reduction="none").cpu())
     return torch.cat(parts) / math.log(2)
 
 
