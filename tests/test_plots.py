@@ -12,6 +12,7 @@ from PIL import Image
 from vqgen_utils import plots, widgets
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.widgets import live as live_module
 
 RNG = np.random.default_rng(0)
 SLICES = RNG.random((4, 24, 16)).astype(np.float32)
@@ -91,7 +92,7 @@ def test_the_code_swap_redraws_when_a_slider_moves():
 
 def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeypatch):
     drawn = []
-    monkeypatch.setattr(widgets, "display", lambda *args, **kwargs: FakeHandle(drawn))
+    monkeypatch.setattr(live_module, "display", lambda *args, **kwargs: FakeHandle(drawn))
     live = widgets.LivePlot(["loss"], "nats", "alt", seconds=1000)
     for _ in range(5):
         live(HISTORY)

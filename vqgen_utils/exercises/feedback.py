@@ -1,0 +1,63 @@
+"""How a check talks to a learner: one sentence on what is wrong, or why it is right.
+
+A check never raises on a wrong answer, so a notebook with open exercises still runs to its end.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+
+class NotYet(Exception):
+    """What is wrong with an answer, in a sentence that helps to mend it."""
+
+
+def check(function: Callable[..., str]) -> Callable[..., None]:
+    """Turns a function into a check: it returns praise, or raises `NotYet`; either is printed."""
+
+    @functools.wraps(function)
+    def checked(*answers) -> None:
+        try:
+            if any(answer is ... for answer in answers):
+                raise NotYet("replace the three dots with your answer, and run both cells again.")
+            print("✓ Right:", function(*answers))
+        except NotYet as problem:
+            print("✗ Not yet:", problem)
+
+    return checked
+
+
+def call(answer: Callable, *arguments):
+    """What the learner's function returns.
+
+    Raises:
+        NotYet: when it fails, or still returns the three dots or nothing.
+    """
+    try:
+        result = answer(*arguments)
+    except Exception as error:  # whatever a learner writes, the check answers in words
+        raise NotYet(
+            f"{answer.__name__} stops with {type(error).__name__}: {error}. Look at the line that "
+            "does it, and at the shapes that come into it."
+        ) from error
+    if result is ...:
+        raise NotYet(f"{answer.__name__} still returns the three dots: write its last line.")
+    if result is None:
+        raise NotYet(f"{answer.__name__} returns nothing: does it end in a return statement?")
+    return result
+
+
+def same_shape(name: str, got, wanted: tuple[int, ...]) -> None:
+    """Raises `NotYet` when an array or tensor has another shape than it should."""
+    if not isinstance(got, (np.ndarray, torch.Tensor)):
+        raise NotYet(f"{name} is a {type(got).__name__}: return an array of shape {wanted}.")
+    if tuple(got.shape) != tuple(wanted):
+        raise NotYet(f"{name} has shape {tuple(got.shape)}, but {tuple(wanted)} is wanted.")
+
+
+def close(got, wanted, tolerance: float = 1e-4) -> bool:
+    """Whether two numbers or arrays agree up to `tolerance` everywhere."""
+    difference = torch.as_tensor(got).double() - torch.as_tensor(wanted).double()
+    return bool((difference.abs() <= tolerance).all())

@@ -1,0 +1,99 @@
+"""MR slices as pictures, and the house style that all figures share.
+
+Slices and code grids are stored as the scanner's files have them, (right to left, back to front);
+here they are turned so that the patient lies on the back, front at the top, as radiologists look at
+them. MR is gray, numbers are viridis, and nothing is told by colour alone.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:
+    """One slice or code grid (H, W), front at the top, without axes; gray in [0, 1] by default."""
+    options = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"} | options
+    ax.imshow(np.asarray(image, np.float32).T, origin="lower", **options)
+    ax.set_title(title, fontsize=9)
+    ax.axis("off")
+
+
+def axes_grid(rows: int, columns: int, shape: Sequence[int], width: float = 11.0):
+    """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns))."""
+    cell = width / columns
+    height = rows * (cell * shape[1] / shape[0] + 0.25)
+    figure = Figure(figsize=(width, height + 0.1), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def slice_rows(rows: dict[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+    """Named rows of slices under each other, such as originals over their reconstructions.
+
+    Args:
+        rows: name -> n slices (H, W) in [0, 1]; the name stands left of its row.
+        titles: n titles for the first row, or rows x n titles for all, in reading order.
+    """
+    columns = max(len(images) for images in rows.values())
+    first = next(iter(rows.values()))[0]
+    figure, axes = axes_grid(len(rows), columns, first.shape)
+    for row, (name, images) in enumerate(rows.items()):
+        for column, ax in enumerate(axes[row]):
+            ax.axis("off")
+            if column < len(images):
+                number = row * columns + column
+                title = titles[number] if number < len(titles) else ""
+                draw_slice(ax, images[column], title)
+        axes[row, 0].text(
+            -0.04, 0.5, name, transform=axes[row, 0].transAxes, rotation=90, ha="right", va="center"
+        )
+    return figure
+
+
+def slice_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6) -> Figure:
+    """Slices (H, W) in [0, 1] in reading order, each with its title."""
+    rows = -(-len(images) // columns)
+    figure, axes = axes_grid(rows, columns, images[0].shape)
+    for number, ax in enumerate(axes.flat):
+        ax.axis("off")
+        if number < len(images):
+            draw_slice(ax, images[number], titles[number])
+    return figure
+
+
+def maps(
+    images: Sequence[np.ndarray], titles: Sequence[str], cmap: str = "viridis", label: str = ""
+) -> Figure:
+    """A few maps of numbers (H, W) side by side, each with its own scale beside it."""
+    figure, axes = axes_grid(1, len(images), images[0].shape)
+    figure.set_figheight(figure.get_figheight() + 0.3)
+    for ax, image, title in zip(axes[0], images, titles, strict=True):
+        gray = cmap == "gray"
+        draw_slice(ax, image, title, cmap=cmap, vmin=0 if gray else None, vmax=1 if gray else None)
+        figure.colorbar(ax.images[0], ax=ax, shrink=0.7, label=label)
+    return figure
+
+
+def animation(frames: Sequence[np.ndarray], milliseconds: int = 80, zoom: int = 2) -> bytes:
+    """Slices (H, W) in [0, 1] as an endless GIF, turned like every slice here."""
+    from PIL import Image
+
+    pictures = []
+    for frame in frames:
+        pixels = np.uint8(np.clip(np.asarray(frame, np.float32).T[::-1], 0, 1) * 255)
+        picture = Image.fromarray(pixels)
+        pictures.append(
+            picture.resize((picture.width * zoom, picture.height * zoom), Image.NEAREST)
+        )
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[milliseconds] * (len(pictures) - 1) + [1500],
+        loop=0,
+    )
+    return buffer.getvalue()
