@@ -39,7 +39,7 @@ notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep th
 	  --TagRemovePreprocessor.enabled=True \
 	  --TagRemovePreprocessor.remove_cell_tags injected-parameters \
 	  --ClearMetadataPreprocessor.enabled=True \
-	  --ClearMetadataPreprocessor.preserve_cell_metadata_mask tags \
+	  --ClearMetadataPreprocessor.preserve_cell_metadata_mask "['tags', 'jupyter']" \
 	  --ClearMetadataPreprocessor.preserve_nb_metadata_mask "['jupytext', 'kernelspec', 'widgets']" \
 	  runs/published/notebooks/*.ipynb
 	cp runs/published/samples.png notebooks/samples.png
