@@ -7,6 +7,7 @@ import torch
 
 from vqgen_utils import codebook
 from vqgen_utils.config import VQVAEConfig
+from vqgen_utils.metrics import code_counts, perplexity
 from vqgen_utils.receptive_field import allowed_field, blind_share, gated_field, plain_field
 from vqgen_utils.vqvae import VQVAE
 
@@ -17,6 +18,24 @@ def test_each_code_is_decoded_to_its_own_patch():
     patches = codebook.decoded_codes(model)
     assert patches.shape == (6, 4, 4)
     assert len({tuple(patch.flatten().tolist()) for patch in patches}) == 6
+
+
+@pytest.mark.parametrize("stem", ["unshuffle", "strided"])
+def test_a_decoded_code_shows_no_border(stem):
+    """In the middle of a much larger field of the same code it looks the same."""
+    model = VQVAE(VQVAEConfig(num_embeddings=3, embedding_dim=4, hidden_dim=8, stem=stem)).eval()
+    model.codebook.embedding.copy_(torch.randn(3, 4) * 3)
+    field = model.decode(torch.full((1, 31, 31), 2))[0, 0, 60:64, 60:64]
+    assert torch.allclose(codebook.decoded_codes(model)[2], field, atol=1e-5)
+
+
+def test_the_perplexity_of_samples_ends_at_that_of_all_slices():
+    codes = torch.randint(8, (6, 4, 4), generator=torch.Generator().manual_seed(0))
+    samples = codebook.perplexity_of_samples(codes, 8, [1, 6], draws=20)
+    whole = perplexity(code_counts(codes, 8))
+    assert samples.shape == (2, 20)
+    assert samples[1].tolist() == pytest.approx([whole] * 20)
+    assert samples[0].mean() < whole and samples[0].std() > 0
 
 
 def test_under_each_code_lies_the_mean_of_its_blocks():
@@ -65,7 +84,25 @@ def test_principal_components_find_the_widest_direction():
 
 
 def test_neighbours_are_sorted_and_leave_out_the_code_itself():
-    assert codebook.neighbours(torch.tensor([[0.0], [1.0], [10.0], [2.0]]), 0, 2) == [1, 3]
+    distance = codebook.code_distances(torch.tensor([[0.0], [1.0], [10.0], [2.0]]))
+    assert distance[0].tolist() == [0, 1, 10, 2]
+    assert codebook.neighbours(distance, 0) == [1, 3, 2]
+
+
+def test_a_code_on_the_same_point_is_a_neighbour_and_the_code_itself_is_not():
+    distance = codebook.code_distances(torch.tensor([[1.0], [1.0], [5.0]]))
+    assert codebook.neighbours(distance, 1) == [0, 2]
+
+
+def test_the_atlas_knows_where_each_code_stands():
+    model = VQVAE(VQVAEConfig(num_embeddings=4, embedding_dim=4, hidden_dim=8)).eval()
+    codes = torch.tensor([[[0, 1], [1, 1], [2, 0]], [[0, 0], [0, 1], [2, 0]]])  # (2, 3, 2)
+    atlas = codebook.make_atlas(model, codes, np.zeros((2, 12, 8), np.float32), None)
+    assert atlas.counts.tolist() == [6, 4, 2, 0]
+    assert atlas.example[:2].tolist() == [1, 0]
+    assert atlas.where.shape == (4, 3, 2)
+    assert atlas.where[1].tolist() == [[0, 0.5], [0.5, 1], [0, 0]]
+    assert atlas.where.sum(0).tolist() == [[1, 1]] * 3
 
 
 def test_swapping_a_code_leaves_the_original_alone():

@@ -5,13 +5,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
 from vqgen_utils import plots, widgets
-from vqgen_utils.config import VQVAEConfig
-from vqgen_utils.vqvae import VQVAE
 from vqgen_utils.widgets import live as live_module
 
 RNG = np.random.default_rng(0)
@@ -76,18 +73,6 @@ def test_nothing_is_drawn_on_a_figure_shared_by_all():
     before = pyplot.get_fignums()
     plots.loss_curves(HISTORY, ["loss"], "nats")
     assert pyplot.get_fignums() == before
-
-
-def test_the_code_swap_redraws_when_a_slider_moves():
-    torch.manual_seed(0)
-    model = VQVAE(VQVAEConfig(num_embeddings=8, embedding_dim=4, hidden_dim=8)).eval()
-    model.codebook.embedding.copy_(torch.randn(8, 4) * 3)
-    widget = widgets.code_swap(model, torch.zeros(6, 4, dtype=torch.long))
-    (row, column, code), picture = widget.children[0].children, widget.children[1]
-    assert [slider.description for slider in (row, column, code)] == ["row", "column", "code"]
-    before = picture.value
-    code.value = 5
-    assert picture.value != before
 
 
 def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeypatch):

@@ -1,24 +1,52 @@
 """What each code means: how it looks, which tissue it stands for, which codes are like it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from vqgen_utils.metrics import entropy_bits
+from vqgen_utils.metrics import code_counts, entropy_bits, perplexity
 from vqgen_utils.vqvae import STRIDE, VQVAE
 
-CONTEXT = 5  # a code is decoded in the middle of a 5x5 field of itself, free of border effects
+
+def perplexity_of_samples(
+    codes: Tensor, k: int, sizes: Sequence[int], draws: int = 100, seed: int = 0
+) -> Tensor:
+    """The perplexity that batches of a few slices would report.
+
+    Args:
+        codes: (N, h, w).
+        k: number of codes.
+        sizes: slices in a batch, S of them, each at most N.
+        draws: random batches of each size, drawn without repetition.
+        seed: of the draws.
+
+    Returns:
+        (S, draws), each 1 to K.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.stack([code_counts(grid, k) for grid in codes])  # (N, K)
+    drawn = [
+        [perplexity(counts[torch.randperm(len(codes), generator=generator)[:size]].sum(0))
+         for _ in range(draws)]
+        for size in sizes
+    ]  # fmt: skip
+    return torch.tensor(drawn)
 
 
 def decoded_codes(model: VQVAE) -> Tensor:
     """Each code as the decoder draws it among its own kind: (K, 4, 4) in [0, 1].
 
-    What a code looks like in a slice also depends on its neighbours; this is its plain face.
+    What a code looks like in a slice also depends on its neighbours; this is its plain face. The
+    field of equal codes is as wide as the decoder sees, so that no border shows in its middle.
     """
-    codes = torch.arange(model.num_embeddings)
-    fields = codes[:, None, None].expand(-1, CONTEXT, CONTEXT)  # (K, 5, 5)
-    middle = slice(CONTEXT // 2 * STRIDE, (CONTEXT // 2 + 1) * STRIDE)
+    reach = model.config.residual_layers + 3  # codes the decoder looks to each side, at most
+    side = 2 * reach + 1
+    fields = torch.arange(model.num_embeddings)[:, None, None].expand(-1, side, side)  # (K, s, s)
+    middle = slice(reach * STRIDE, (reach + 1) * STRIDE)
     return model.decode(fields)[:, 0, middle, middle]
 
 
@@ -84,14 +112,63 @@ def principal_components(embedding: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return (centred @ directions[:2].t()).numpy(), share.numpy()
 
 
-def neighbours(embedding: Tensor, code: int, number: int) -> list[int]:
-    """The `number` codes nearest to `code`, nearest first, itself left out."""
-    distance = (embedding - embedding[code]).norm(dim=1)  # (K,)
-    return distance.argsort()[1 : number + 1].tolist()
+def code_distances(embedding: Tensor) -> Tensor:
+    """Euclidean distance between every two codes: (K, D) -> (K, K), zero on the diagonal."""
+    points = embedding.detach().cpu()
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def neighbours(distance: Tensor, code: int) -> list[int]:
+    """All other codes, nearest first: distances (K, K) -> K - 1 numbers."""
+    order = distance[code].argsort(stable=True)  # (K,)
+    return order[order != code].tolist()  # not [1:]: two codes may lie on the same point
 
 
 def swap(codes: Tensor, i: int, j: int, code: int) -> Tensor:
-    """A copy of a grid of codes (h, w) with `code` at row i, column j."""
+    """A copy of a grid of codes (h, w) with `code` at (i, j)."""
     changed = codes.clone()
     changed[i, j] = code
     return changed
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """What is known of every code, gathered once so that any page of it is drawn at once."""
+
+    images: np.ndarray  # (N, H, W) in [0, 1], the slices it was read from
+    codes: Tensor  # (N, h, w), their grids
+    counts: Tensor  # (K,), uses of each code
+    alone: Tensor  # (K, 4, 4) in [0, 1], decoded among its own kind
+    in_use: Tensor  # (K, 4, 4) in [0, 1], the mean block under it; NaN if never used
+    where: Tensor  # (K, h, w) in [0, 1], share of slices that have it there
+    example: Tensor  # (K,), the slice that uses it most
+    distance: Tensor  # (K, K), between codes
+    tissues: pd.DataFrame | None  # (tissues, K) counts; None without labels
+
+
+def make_atlas(
+    model: VQVAE, codes: Tensor, images: np.ndarray, tissues: pd.DataFrame | None
+) -> Atlas:
+    """Read every code off a set of slices.
+
+    Args:
+        model: the trained VQ-VAE.
+        codes: (N, h, w).
+        images: (N, 4h, 4w) in [0, 1].
+        tissues: what `code_tissue_table` gave for the same slices, or None.
+    """
+    k, (_, height, width) = model.num_embeddings, codes.shape
+    by_slice = torch.stack([code_counts(grid, k) for grid in codes])  # (N, K)
+    place = torch.arange(height * width)  # (h*w,)
+    at_place = torch.bincount((codes.flatten(1) + k * place).flatten(), minlength=k * len(place))
+    return Atlas(
+        images=images,
+        codes=codes,
+        counts=by_slice.sum(0),
+        alone=decoded_codes(model),
+        in_use=codes_in_use(codes, images, k),
+        where=at_place.view(height, width, k).permute(2, 0, 1) / len(codes),  # (K, h, w)
+        example=by_slice.argmax(0),
+        distance=code_distances(model.codebook.embedding),
+        tissues=tissues,
+    )

@@ -1,45 +1,63 @@
 """Which codes a position of a PixelCNN can see, measured by gradients and not by drawing.
 
 The plain stack of masked convolutions (van den Oord et al. 2016, "Pixel Recurrent Neural Networks",
-arXiv:1601.06759) is here only to be looked at: it has a blind spot to the right, above.
+arXiv:1601.06759, section 3.4) is here only to be looked at: it has a blind spot, right and above.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.pixelcnn import PixelCNN, height_features
 
 
-class PlainMaskedStack(nn.Module):
-    """Masked k x k convolutions on top of each other: the first hides the centre, the rest do not.
+def causal_mask(kernel_size: int, centre: bool) -> Tensor:
+    """Where a k x k kernel may look: (k, k), 1 at what comes before its centre, 0 elsewhere.
 
     Args:
-        layers: number of convolutions.
         kernel_size: k, odd.
-        mask_last: False leaves the last convolution unmasked, which is a famous mistake.
+        centre: the centre too (type B, every layer but the first), or not (type A, the first).
     """
+    r = kernel_size // 2
+    mask = torch.zeros(kernel_size, kernel_size)  # (k, k)
+    mask[:r] = 1  # the rows above
+    mask[r, : r + centre] = 1  # to the left in the same row, and the centre in type B
+    return mask
 
-    def __init__(self, layers: int, kernel_size: int, mask_last: bool = True):
-        super().__init__()
-        r = kernel_size // 2
-        type_a = torch.zeros(1, 1, kernel_size, kernel_size)
-        type_a[:, :, :r] = 1  # rows above
-        type_a[:, :, r, :r] = 1  # columns left
-        type_b = type_a.clone()
-        type_b[:, :, r, r] = 1  # itself
-        kernels = [type_a] + [type_b] * (layers - 1)
-        if not mask_last:
-            kernels[-1] = torch.ones_like(type_a)
-        self.kernels = kernels
-        self.padding = r
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(1, 1, H, W) -> (1, 1, H, W), every weight that the mask leaves set to one."""
-        for kernel in self.kernels:
-            x = F.conv2d(x, kernel.to(x.dtype), padding=self.padding)
-        return x
+def plain_masks(layers: int, kernel_size: int, mask_last: bool = True) -> list[Tensor]:
+    """A mask (k, k) for each layer of a plain stack: type A, then type B.
+
+    `mask_last=False` forgets the last one, which is a famous mistake.
+    """
+    masks = [causal_mask(kernel_size, centre=layer > 0) for layer in range(layers)]
+    return masks if mask_last else [*masks[:-1], torch.ones(kernel_size, kernel_size)]
+
+
+def field_of_masks(
+    masks: Sequence[Tensor], grid: tuple[int, int], position: tuple[int, int]
+) -> Tensor:
+    """What a stack of masked convolutions sees from `position`: (H, W) bool.
+
+    The output at a position depends on an input exactly where its derivative is not zero. With
+    every weight that a mask leaves set to one, no two ways can cancel.
+
+    Args:
+        masks: one (k, k) a layer, the first layer's first.
+        grid: (H, W).
+        position: (row, column).
+    """
+    x = torch.zeros(1, 1, *grid, dtype=torch.double, requires_grad=True)
+    y = x
+    for mask in masks:
+        y = F.conv2d(y, mask.double()[None, None], padding=len(mask) // 2)  # (1, 1, H, W)
+    y[0, 0][position].backward()
+    return x.grad[0, 0] != 0
 
 
 def plain_field(
@@ -50,9 +68,7 @@ def plain_field(
     mask_last: bool = True,
 ) -> Tensor:
     """What the plain masked stack sees from `position`: (H, W) bool."""
-    x = torch.zeros(1, 1, *grid, dtype=torch.double, requires_grad=True)
-    PlainMaskedStack(layers, kernel_size, mask_last)(x)[0, 0][position].backward()
-    return x.grad[0, 0] != 0
+    return field_of_masks(plain_masks(layers, kernel_size, mask_last), grid, position)
 
 
 def gated_field(
@@ -79,12 +95,19 @@ def gated_field(
     return embedded.grad[0].abs().sum(-1) != 0
 
 
+NETWORKS: dict[str, Callable[..., Tensor]] = {
+    "plain masked stack": plain_field,
+    "gated, two stacks": gated_field,
+    "last layer not masked": partial(plain_field, mask_last=False),
+}
+
+
 def allowed_field(
     layers: int, kernel_size: int, grid: tuple[int, int], position: tuple[int, int]
 ) -> Tensor:
-    """The codes a causal network of this depth and kernel could see at best: (H, W) bool.
+    """What a network of this depth and kernel should see without cheating: (H, W) bool.
 
-    A square of layers * (k // 2) around the position, cut to what comes before it.
+    The square of layers * (k // 2) around the position, cut to what comes before it.
     """
     reach = layers * (kernel_size // 2)
     rows = torch.arange(grid[0])[:, None] - position[0]
@@ -93,9 +116,18 @@ def allowed_field(
     return near & ((rows < 0) | ((rows == 0) & (columns < 0)))
 
 
-def blind_share(layers: int, kernel_size: int, grid: tuple[int, int] = (48, 96)) -> float:
-    """Share of the allowed codes that the plain masked stack misses, 0 to 1."""
-    position = (grid[0] - 1, grid[1] // 2)
+def seen_and_missed(
+    seen: Tensor, layers: int, kernel_size: int, position: tuple[int, int]
+) -> np.ndarray:
+    """A field (H, W) beside the allowed one: (H, W), 1 seen, 0.5 allowed but missed, 0 neither."""
+    allowed = allowed_field(layers, kernel_size, seen.shape, position)
+    return np.where(seen, 1.0, np.where(allowed, 0.5, 0.0))
+
+
+def blind_share(layers: int, kernel_size: int, network: str = "plain masked stack") -> float:
+    """Share of the allowed codes that one of NETWORKS misses, 0 to 1, far from the grid's edges."""
+    reach = layers * (kernel_size // 2)
+    grid, position = (2 * reach + 1, 2 * reach + 1), (reach, reach)
     allowed = allowed_field(layers, kernel_size, grid, position)
-    seen = plain_field(layers, kernel_size, grid, position)
+    seen = NETWORKS[network](layers, kernel_size, grid, position)
     return float((allowed & ~seen).sum() / allowed.sum())

@@ -23,15 +23,19 @@
 #
 # **You will learn**
 #
-# - to count a medical data set by *patient*, not by picture, and why the split must do the same;
+# - to count a medical data set by *patient*, not by picture, and what a score gains by cheating there;
 # - to scale MR intensities without cutting bright tissue away;
 # - to read what a scan file really holds: its shape, its orientation, its scaling.
 #
-# **You need** Python, and an idea of what an array is. **Time to learn:** 20 minutes.
+# **You need** Python, and an idea of what an array is.
+# **Time to learn:** 40 minutes. **Time to run:** ? on 2 CPU cores (profile quick).
 #
 # | symbol | meaning |
 # | --- | --- |
-# | $x$ | a slice: an array of shape (H, W), values in [0, 1] |
+# | $v$ | a slice as stored: an array of shape (H, W), in the scanner's units |
+# | $x$ | the same slice scaled: values in [0, 1] |
+# | $p_q$ | the $q$-th percentile of a scan's intensities: $q$ in 100 voxels lie below it |
+# | $h$ | a slice's height in the body, from 0 (lowest) to 1 (highest) |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -57,12 +61,15 @@ import numpy as np
 import pandas as pd
 from pathlib import Path
 
-from vqgen_utils import plots
+from vqgen_utils import metrics, plots
 from vqgen_utils.data import load_slices
-from vqgen_utils.folder import overlap
+from vqgen_utils.demos import leakage
+from vqgen_utils.exercises import data as exercises
+from vqgen_utils.folder import SPLITS, overlap
 from vqgen_utils.nifti import read_volume
 from vqgen_utils.plots import show
 from vqgen_utils.run import Run
+from vqgen_utils.widgets import slice_browser
 
 run = Run(run_name)
 settings = run.configure(
@@ -89,29 +96,36 @@ for note in slices.notes:
     print("note:", note)
 
 # %% [markdown] tags=[]
-# Each slice has a row in the index. `height` says where in the body it lies: 0 at the lowest slice
-# of its volume, 1 at the highest. `low` and `high` are the stored intensities that became 0 and 1.
+# Each slice has a row in the index. `height` is $h$, counted over all slices that its volume has in
+# the study, also those that the phantom leaves out. `low` and `high` are the stored intensities that
+# became 0 and 1.
 
 # %% tags=[]
-slices.index[
-    ["patient", "week", "slice", "height", "split", "rows", "columns", "low", "high"]
-].head()
+index = slices.index  # row i describes slices.images[i]
+index[["patient", "week", "slice", "height", "split", "rows", "columns", "low", "high"]].head()
 
 # %% [markdown] tags=[]
 # ## Count patients, not pictures
 #
-# **Predict:** a patient comes back in another week, and two slices that lie side by side in one
-# body are nearly the same picture. If we dealt out *slices* at random to training and test, how
-# independent would the test be?
+# A patient comes back in another week, and two slices that lie side by side in one body are nearly
+# the same picture. Counting pictures therefore counts the same evidence many times.
+#
+# **Predict:** you know how many slices there are. On how many *people* does a test score rest?
 
 # %% tags=[]
-index = slices.index
-per_split = index.groupby("split").agg(
-    patients=("patient", "nunique"),
-    volumes=("week", lambda week: index.loc[week.index, ["patient", "week"]].drop_duplicates().shape[0]),
-    slices=("slice", "size"),
-)  # fmt: skip
-per_split
+scans = index.drop_duplicates(["split", "patient", "week"])
+per_split = pd.DataFrame(
+    {
+        "patients": index.groupby("split")["patient"].nunique(),
+        "volumes": scans.groupby("split").size(),
+        "slices": index.groupby("split").size(),
+    }
+)
+per_split.reindex(SPLITS, fill_value=0)
+
+# %% [markdown] tags=[]
+# A test on few people is a rough test, however many slices they bring. And it is no test at all if
+# the network has met them before. Nothing in a folder of slices forbids that, so we look:
 
 # %% tags=["nbval-check-output"]
 shared = overlap(index)
@@ -120,26 +134,28 @@ for (one, other), patients in shared.items():
 print("patients disjoint:", slices.patients_disjoint)
 
 # %% [markdown] tags=[]
-# Every patient is in one split only. The networks learn from `train`, the learning curves are
-# watched on `validate`, and every score in this series is measured on `test`: people the networks
-# have never seen.
+# The networks learn from `train`, the learning curves are watched on `validate`, and every score in
+# this series is measured on `test`.
 
 # %% tags=[]
 per_patient = index.groupby(["patient", "split"]).size().unstack(fill_value=0)
 show(
-    plots.bar_counts(per_patient, "patient", "slices"),
-    "Bar chart of the number of slices of each patient, by split.",
+    plots.bar_counts(per_patient.reindex(columns=SPLITS, fill_value=0), "patient", "slices"),
+    "Bar chart of the number of slices of each patient; each bar belongs to one split.",
 )
 
 # %% [markdown] tags=[]
-# *Slices of each patient. A patient's bar has one colour and one hatching only, since patients are
-# never divided. The patient with fewer slices lost a scan to its shape, as we see next.*
+# *Slices of each patient, coloured and hatched by split.*
+#
+# No bar has two colours, since patients are never divided. Where a bar is short or missing, the patient
+# lost a scan; the next section says why.
 
 # %% [markdown] tags=[]
 # ## What was left out, and why
 #
-# Real folders hold surprises: the study has one scan of another width. Whatever is not used is
-# listed with its reason. A file that vanishes silently is how a count in a paper goes wrong.
+# Real folders hold surprises. The study has one scan of another width, and the phantom copies that.
+# Whatever is not used is listed with its reason: a file that vanishes silently is how a count in a
+# paper goes wrong.
 
 # %% tags=[]
 dropped = pd.DataFrame(slices.dropped, columns=["file", "reason"])
@@ -150,41 +166,77 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 # %% [markdown] tags=[]
 # ## Intensities: scaled, not clipped
 #
-# MR has no fixed unit. The same tissue may be 300 in one scan and 900 in the next, so each volume
-# gets a scale of its own: its 0.5th percentile becomes 0 and its 99.9th becomes 1. Percentiles
-# rather than minimum and maximum, because one hot pixel must not darken a whole scan.
+# MR has no fixed unit, unlike CT. The same tissue may be 300 in one scan and 900 in the next, as coil
+# and gain will have it. So each volume gets a scale of its own:
 #
-# **Predict:** the two histograms below show the same voxels. Which features move and which stay?
+# $$x = \mathrm{clip}\left(\frac{v - p_{0.5}}{p_{99.9} - p_{0.5}},\ 0,\ 1\right)$$
+#
+# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan.
+#
+# **Predict:** below, the same three scans before and after. Which features of the curves move, and
+# which stay?
 
 # %% tags=[]
-volumes = index.drop_duplicates(["patient", "week"]).iloc[:: max(1, len(index) // 40)][:3]
-folder = Path(slices.folder)
+known = index[index["split"] == "train"]
+known_scans = known.drop_duplicates(["patient", "week"])
 before, after = {}, {}
-for row in volumes.itertuples():
-    name = f"patient {row.patient}, week {row.week}"
-    rows = index[(index["patient"] == row.patient) & (index["week"] == row.week)]
-    files = rows["file"].unique()
-    before[name] = np.concatenate([read_volume(folder / file)[0].ravel() for file in files])
-    after[name] = slices.images[rows.index].ravel()
+for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
+    scan = known_scans.iloc[place]
+    rows = known[(known["patient"] == scan["patient"]) & (known["week"] == scan["week"])]
+    name = f"patient {scan['patient']}, week {scan['week']}"
+    files = [read_volume(slices.folder / file, frame=0)[0] for file in rows["file"].unique()]
+    before[name] = np.concatenate([voxels.ravel() for voxels in files])
+    after[name] = slices.images[rows.index].astype(np.float32).ravel()
 show(
     plots.intensity_histograms(before, after),
     "Histograms of three volumes: spread over different ranges as stored, aligned once scaled.",
 )
 
 # %% [markdown] tags=[]
-# *Three volumes as stored (left) and scaled (right). As stored, each has its own range; scaled, the
-# peaks of muscle and fat come to lie close together. The voxel axis is logarithmic.*
+# *Three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
+#
+# In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and
+# the urine in the bladder. Scaled, they fall nearly on each other. Yet this is a rule of thumb and no
+# calibration: where no bladder is in view, fat would become 1. Nor does it remove the slow shading of
+# the coil across a slice.
 
 # %% tags=[]
-clipped = index.drop_duplicates(["patient", "week"])["clipped"]
-print(
-    f"voxels brighter than 1 and cut there: {clipped.mean():.3%} on average, {clipped.max():.3%} at most"
+clipped = scans["clipped"]
+print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.max():.3%} at most")
+
+# %% [markdown] tags=[]
+# ## What 8 bits would have cost
+#
+# That share is the price of a robust scale, and now it is written down. A common shortcut pays another
+# price: it puts the stored values into 8 bits, where whatever exceeds 255 becomes 255.
+#
+# **Predict:** look at the left histogram again. What will be left of a slice?
+
+# %% tags=[]
+limit = 255  # the largest number in 8 bits; try others
+one = known.loc[(known["height"] - 0.5).abs().idxmin()]
+v, _ = read_volume(slices.folder / one["file"], frame=0)
+if v.ndim == 3:  # the file holds the whole volume
+    v = np.moveaxis(v, settings.data.slice_axis, 0)[one["slice"]]
+x = np.clip((v - one["low"]) / (one["high"] - one["low"]), 0, 1)  # (H, W)
+body = metrics.body_mask(x)  # (H, W) bool
+print(f"of this body, clipping at {limit} cuts  {(v[body] > limit).mean():.1%}")
+print(f"of this body, our scaling cuts      {(v[body] > one['high']).mean():.1%}")
+place = (limit - known["low"]) / (known["high"] - known["low"])  # of `limit`, on the scaled axis
+print(f"in the training scans, {limit} would lie at x = {place.min():.2f} to {place.max():.2f}")
+versions = {"as stored": v, f"clipped at {limit}": np.clip(v, 0, limit), "by percentiles": x}
+show(
+    plots.slices_and_histograms(versions, body),
+    "A slice as stored, clipped and scaled by percentiles, each above the histogram of its body.",
 )
 
 # %% [markdown] tags=[]
-# That share is the price of a robust scale, and now it is written down. Converting to 8 bits, a
-# common shortcut, would cut everything above 255 instead: in the left histogram, that is nearly
-# all of the body.
+# *One slice as stored, clipped and scaled by percentiles, above the histograms of its body.*
+#
+# The clipped slice keeps little but an outline, and its histogram one spike: muscle and fat have become
+# the same number, and no network can tell them apart again. How much is lost depends on each scan's gain
+# (the last line; above 1, nothing), so clipping also makes scans differ that were alike. Our scale has its
+# price too: in the phantom the bladder pays it, and its brightest part is flat.
 
 # %% [markdown] tags=[]
 # ## Through the body
@@ -194,20 +246,21 @@ print(
 # radiologists look at it: the patient's right is on your left.
 
 # %% tags=[]
-known = index[index["split"] == "train"]
-body = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
+sheet = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
 show(
     plots.slice_sheet(
-        slices.images[body.index],
-        [f"height {row.height:.2f}, patient {row.patient}" for row in body.itertuples()],
+        slices.images[sheet.index],
+        [f"height {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
     ),
     "Twelve training slices from the lowest to the highest.",
 )
 
 # %% [markdown] tags=[]
-# *Twelve heights from the lowest slice to the highest, with the patient's number. For the pelvis that is
-# thighs, hips with their round femoral heads beside the bright bladder, then the wings of the pelvis.
-# The prior in notebook 04 is told this height, and draws accordingly.*
+# *Twelve training slices from the lowest to the highest, with the patient's number.*
+#
+# In the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
+# bright bladder, then the iliac wings. The prior in notebook 04 is told the height, and draws
+# accordingly.
 
 # %% [markdown] tags=[]
 # ## Labels
@@ -219,14 +272,23 @@ show(
 if slices.labels is None:
     print("these data have no labels")
 else:
-    some = body.index[[2, 4, 6, 8]]
+    some = sheet.index[[2, 4, 6, 8]]
     show(
         plots.label_overlay(slices.images[some], slices.labels[some]),
-        "Four slices, and below them the same slices with bone, bladder, rectum and prostate coloured.",
+        "Four slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
     )
 
 # %% [markdown] tags=[]
-# *Four slices (top) and their tissues (bottom), with the key on the right.*
+# *Four slices (top), and the same with their tissues coloured and numbered (bottom).*
+#
+# The white line is the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
+# alike, so the labels know less about these than your eyes do.
+#
+# Now leaf through it yourself: choose a patient, move `place` with the arrow keys, and switch the labels
+# off and on. Can you tell where the prostate ends without them? (The controls need a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+slice_browser(slices)
 
 # %% [markdown] tags=[]
 # ## The same patient, another week
@@ -250,9 +312,64 @@ else:
     )
 
 # %% [markdown] tags=[]
-# *The same slices in two weeks. Bladder, rectum and the brightness of the coil change; bones,
-# muscles and the outline stay. A network tested on the second row after learning from the first
-# would be tested on its memory. This is why we split by patient.*
+# *The same slices of one patient in two weeks.*
+#
+# Bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and build stay.
+# A network tested on the second row after learning from the first would be tested on its memory.
+
+# %% [markdown] tags=[]
+# ## What a leak is worth
+#
+# How much would that flatter? We score a **copycat**, which learns nothing: it stores slices, and answers
+# each test slice with the nearest one it has stored, pixel by pixel. The answer's score is SSIM, a measure
+# of likeness; 1 means identical, and notebook 02 explains it. The copycat is asked about the same test
+# slices twice. First it has stored the training *patients*. Then it has stored about as many *slices*,
+# dealt out at random from training and test, as if nobody had looked whose they are; only the slices
+# held out in the same deal are hidden from it.
+#
+# **Predict:** will the second score be better, and how often will its answer be the same patient?
+
+# %% tags=[]
+asked = np.flatnonzero(index["split"] == "test")  # (n,), positions of the questions
+step = max(1, slices.images.shape[1] // 64)  # 64 rows of pixels are enough to find the nearest
+small = slices.images[:, ::step, ::step]  # (N, H / step, W / step)
+patients = index["patient"].to_numpy()  # (N,)
+score, answer = {}, {}
+if len(set(patients)) < 2:
+    print("these data are of one patient: there is no split by patient")
+else:
+    stored = {  # (n, N) bool: what it may remember when asked
+        "by patient": leakage.split_by_patient(index),
+        "dealt out": leakage.deal_slices(index, seed=0),
+    }
+    for split, allowed in stored.items():
+        answer[split] = leakage.recall(small, asked, allowed)  # (n,)
+        score[split], inside = metrics.ssim(slices.images[asked], slices.images[answer[split]])
+        same = (patients[answer[split]] == patients[asked]).mean()
+        print(f"{split}: SSIM {score[split].mean():.3f}, body only {np.nanmean(inside):.3f};",
+              f"{same:.0%} of the answers are the same patient")  # fmt: skip
+
+# %% tags=[]
+if score:
+    gain = score["dealt out"] - score["by patient"]  # (n,)
+    most = gain.argsort()[::-1][:5]
+    rows = {"asked": list(slices.images[asked[most]])}
+    titles = [f"patient {patient}" for patient in patients[asked[most]]]
+    for split, found in answer.items():
+        rows[split] = list(slices.images[found[most]])
+        titles += [f"patient {patients[found[n]]}, SSIM {score[split][n]:.2f}" for n in most]
+    show(
+        plots.slice_rows(rows, titles),
+        "Five test slices, and the copycat's answer to each under either split.",
+    )
+
+# %% [markdown] tags=[]
+# *The five test slices that gain most when slices are dealt out, and the copycat's answers.*
+#
+# These are the extreme cases; the means stand above. Nothing was learned either time. What the second
+# score has gained, it owes to having met the patient, and any network that can memorise may gain it too:
+# the score does not tell skill from memory. Data with denser slices or more weeks have more to copy. The
+# honest score is worth keeping as a yardstick, since a network should do better than a copycat.
 
 # %% [markdown] tags=[]
 # ## A real scanner file through the same reader
@@ -281,14 +398,158 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Four slices of a real head, read by the function that reads the phantom. The reader turned the
-# file's axes to the standard order, so the face is at the top here too.*
+# *Four slices of a real head, read by the function that reads the phantom.*
+#
+# The reader turned the file's axes to the standard order, so the forehead is at the top here too. It
+# could, because the file says how the patient lay; a 2D export that does not say is taken as it is.
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Replace the three dots, run the cell, then run its check: it says in words what is still missing.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · One number
+#
+# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so
+# that one in *fifty* is cut? Guess also which tissue would pay for it: the check knows.
+
+# %% tags=["exercise"]
+top = ...  # a number for np.percentile
+
+# %% tags=["check"]
+exercises.check_percentile(top)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+top = 98  # 2 in 100 lie above it
+exercises.check_percentile(top)
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · Slices in order
+#
+# The files of the study number their slices without leading zeros: `..._slice_2.nii.gz`,
+# `..._slice_10.nii.gz`. Python's `sorted` puts them in the wrong order. Write a function that puts the
+# names of one scan's slices in the order of the body, lowest number first.
+
+
+# %% tags=["exercise"]
+def in_order(names: list[str]) -> list[str]:
+    """Names such as "case_004_week_0_slice_10.nii.gz" -> the same names, slice 2 before slice 10."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_in_order(in_order)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def in_order(names: list[str]) -> list[str]:
+    """Names such as "case_004_week_0_slice_10.nii.gz" -> the same names, slice 2 before slice 10."""
+    return sorted(names, key=lambda name: int(name.split("_slice_")[1].split(".")[0]))
+
+
+exercises.check_in_order(in_order)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Find the leak
+#
+# A colleague sends the list of scans below with the note "split by patient". Is it? List every patient
+# who is in more than one split, and let the table do the work.
+
+# %% tags=["exercise"]
+listed = exercises.suspicious_split()  # a row a scan: patient, week, split, slices
+leaking = ...  # a list of patients, such as ["001", "002"]
+listed.head()
+
+# %% tags=["check"]
+exercises.check_leak(leaking)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+splits_of = listed.groupby("patient")["split"].nunique()
+leaking = list(splits_of[splits_of > 1].index)
+exercises.check_leak(leaking)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why</summary>
+#
+# `nunique` counts the different splits of each patient, so coming back in another week does no harm.
+# One follow-up scan filed by hand is all it takes. Such a list should be checked by a program each time
+# it is read: `vqgen data check` does so for a folder.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 4 · A robust scale
+#
+# Write the scale of this notebook for one volume $v$ of any shape and type: percentile 0.5 becomes 0,
+# percentile 99.9 becomes 1, what lies outside is clipped, and the result is `float32`. A constant volume,
+# such as an empty scan, becomes zeros.
+
+
+# %% tags=["exercise"]
+def scale(v: np.ndarray) -> np.ndarray:
+    """Stored intensities, any shape and type -> float32 of the same shape in [0, 1]."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_scale(scale)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def scale(v: np.ndarray) -> np.ndarray:
+    """Stored intensities, any shape and type -> float32 of the same shape in [0, 1]."""
+    low, high = np.percentile(v, (0.5, 99.9))
+    if high == low:
+        return np.zeros(v.shape, np.float32)
+    return np.clip((v - low) / (high - low), 0, 1).astype(np.float32)
+
+
+exercises.check_scale(scale)
+
+# %% [markdown] tags=[]
+# ### Exercise 5 · A split by patient
+#
+# You get the patient of each slice, (N,), and a seed. Say for each slice whether it is held out, (N,):
+# exactly a fifth of the *patients*, drawn at random, each with all of their slices. The same seed must
+# hold out the same patients, also when the slices come in another order.
+
+
+# %% tags=["exercise"]
+def hold_out(patients: np.ndarray, seed: int) -> np.ndarray:
+    """The patient of each slice (N,) -> (N,) bool, True for the slices of the held-out patients."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_hold_out(hold_out)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def hold_out(patients: np.ndarray, seed: int) -> np.ndarray:
+    """The patient of each slice (N,) -> (N,) bool, True for the slices of the held-out patients."""
+    everyone = np.unique(patients)  # sorted, each once
+    drawn = np.random.default_rng(seed).permutation(everyone)
+    return np.isin(patients, drawn[: len(everyone) // 5])  # (N,)
+
+
+exercises.check_hold_out(hold_out)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why</summary>
+#
+# Draw people first and look up their pictures after: then no slice can part from its patient. `np.unique`
+# sorts, and the order matters as much as the seed does. A Python `set` would be a trap: the order of
+# text in it changes each time Python starts.
+#
+# </details>
 
 # %% [markdown] tags=[]
 # ## Summary
 #
 # - The unit of medical data is the patient. Ours are disjoint between the splits, and we printed it.
-# - Each volume is scaled by its own percentiles; what was cut is known.
+# - A split by slices rewards memory; the copycat told us how much.
+# - Each volume is scaled by its own percentiles; what was cut is known. 8 bits would have cut the body.
 # - Whatever was dropped is listed.
 #
 # **What's next:** `02_vqvae_training` learns to write each of these slices with a handful of codes.

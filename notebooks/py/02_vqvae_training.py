@@ -24,17 +24,18 @@
 # **You will learn**
 #
 # - what encoder, codebook and decoder do, and the loss that trains them, term by term;
-# - how a gradient gets past a choice that has none;
-# - to judge reconstructions honestly: on held-out patients, body and background apart.
+# - how a gradient gets past a choice that has none, and how dead codes are brought back;
+# - to judge reconstructions honestly, and to see through numbers that look too good.
 #
-# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 30 minutes.
+# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 60 minutes. **Time to run:** ? on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $x$, $\hat x$ | (B, 1, H, W) | slices and their reconstructions, values in [0, 1] |
-# | $z_e$ | (B, D, H/4, W/4) | what the encoder says about each 4×4 pixels |
-# | $e_k$ | (D,) | code number $k$ of $K$: one row of the codebook |
+# | $x$, $\hat x$ | (B, 1, H, W) | B slices of H×W pixels and their reconstructions, values in [0, 1] |
+# | $z_e$ | (B, D, H/4, W/4) | what the encoder says about each 4×4 pixels: a vector of $D$ numbers |
+# | $e_k$ | (D,) | code number $k$ of $K$, counted from 0: one row of the codebook |
 # | $z_q$ | (B, D, H/4, W/4) | $z_e$ with each vector replaced by its nearest code |
+# | $\beta$ | | weight of the commitment term, `commitment_cost` |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -63,20 +64,31 @@ compiled: Optional[bool] = None  # torch.compile, on a GPU only
 
 # %% tags=[]
 import dataclasses
+import functools
+import math
 
 import numpy as np
+import pandas as pd
 import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+from torch.utils.data import Subset
 
 from vqgen_utils import metrics, plots
+from vqgen_utils.demos.collapse import Stage, watch
+from vqgen_utils.data import load_slices
+from vqgen_utils.exercises import vqvae as exercises
 from vqgen_utils.plots import show, show_source
 from vqgen_utils.quantizer import Codebook
 from vqgen_utils.run import Run
 from vqgen_utils.training import fit
-from vqgen_utils.data import load_slices
-from vqgen_utils.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.vqvae import VQVAE, ResidualBlock, make_encoder, vqvae_losses
 from vqgen_utils.widgets import LivePlot
+from vqgen_utils.widgets.panel import choice, panel, slider
 
-run = Run(run_name)
+# %% tags=[]
+run = Run(run_name)  # the folder runs/<run_name>/
+# the profile's settings with your changes, kept in the run's config.json
 settings = run.configure(
     profile, "vqvae", "vqvae_training", data_source=data_source, data_dir=data_dir,
     batch_size=batch_size, hidden_dim=hidden_dim, residual_layers=residual_layers,
@@ -99,15 +111,19 @@ settings.vqvae
 # **Predict:** which code does each vector get?
 
 # %% tags=["nbval-check-output"]
-tiny = Codebook(num_embeddings=3, embedding_dim=2).eval()
+tiny = Codebook(num_embeddings=3, embedding_dim=2).eval()  # eval: it looks up, it does not learn
 tiny.embedding.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))  # e_0, e_1, e_2
 vectors = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.6]])  # (3, 2)
 print("nearest codes:", tiny.nearest(vectors).tolist())
 
 # %% [markdown] tags=[]
 # The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
-# table of distances: $\arg\min_k \|z - e_k\|^2 = \arg\max_k \, z \cdot e_k - \tfrac12\|e_k\|^2$, one
-# matrix product.
+# table of distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
+# every code. So $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix
+# product: `addmm`.
+#
+# `forward` turns the grid of vectors into a list, looks each up, and turns the list back into a grid.
+# Its losses come further down, and so do the two lines that begin with an underscore.
 
 # %% tags=[]
 show_source(Codebook.nearest, Codebook.forward)
@@ -116,8 +132,11 @@ show_source(Codebook.nearest, Codebook.forward)
 # ## A gradient past a choice
 #
 # Choosing a code has no slope: move $z_e$ a little and the choice stays the same. The
-# **straight-through estimator** (last line above) pretends that quantising was the identity:
-# forward it returns $z_q$, backward it hands the decoder's gradient to the encoder unchanged.
+# **straight-through estimator**, the last line above, pretends that quantising was the identity.
+# `detach()` makes $z_q - z_e$ a constant: forward the sum is $z_q$, backward the decoder's gradient
+# reaches $z_e$ unchanged.
+#
+# **Predict:** a decoder asks for a change of (5, −7) at a vector (0.9, 0.3). What reaches the encoder?
 
 # %% tags=["nbval-check-output"]
 z_e = torch.tensor([[[[0.9]], [[0.3]]]], requires_grad=True)  # (1, 2, 1, 1): one vector
@@ -127,53 +146,186 @@ print("forward:", [round(v, 6) for v in z_q.flatten().tolist()], "- the code, no
 print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untouched")
 
 # %% [markdown] tags=[]
+# ## Encoder and decoder
+#
+# The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`), so that all its
+# convolutions run on the small grid. Residual blocks each add a correction to what comes in. The
+# decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, dearer on a CPU.
+
+# %% tags=[]
+show_source(make_encoder)
+
+# %% tags=[]
+x = torch.zeros(1, 1, *slices.images.shape[1:])  # (1, 1, H, W)
+print(f"{'slice':<15}{tuple(x.shape)}")
+for layer in make_encoder(settings.vqvae):
+    x = layer(x)
+    print(f"{type(layer).__name__:<15}{tuple(x.shape)}")
+
+# %% [markdown] tags=[]
+# The student project that this series grew from had two slips here that no error message betrays.
+# The first: it built its residual blocks as `[block] * n`.
+#
+# **Predict:** printed, the two networks below look the same. Have they the same number of weights?
+
+# %% tags=["nbval-check-output"]
+same = nn.Sequential(*[ResidualBlock(96, 32)] * 6)
+own = nn.Sequential(*[ResidualBlock(96, 32) for _ in range(6)])
+for name, stack in (("[block] * 6", same), ("six blocks", own)):
+    print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
+
+# %% [markdown] tags=[]
+# `[block] * 6` is one block, listed six times: every layer shares its weights. The second slip: the
+# encoder's last convolution had $K$ channels, where the codes want $D$. Here it is, twice:
+
+# %% tags=[]
+for K, D in ((128, 128), (128, 32)):
+    to_codes = nn.Conv2d(96, K, 1)  # the slip: K channels, where D are wanted
+    try:
+        Codebook(K, D).eval()(to_codes(torch.zeros(1, 96, 32, 16)))
+        print(f"K={K}, D={D}: no complaint")
+    except RuntimeError as error:
+        print(f"K={K}, D={D}: {error}")
+
+# %% [markdown] tags=[]
+# As long as $K$ and $D$ happen to be equal, nothing tells them apart, and the day someone asks for
+# shorter codes it breaks. Try your own networks with sizes that all differ.
+
+# %% [markdown] tags=[]
 # ## The loss, term by term
 #
 # $$L = \underbrace{\|x-\hat x\|^2 / \sigma^2}_{\text{reconstruction}}
 #     + \underbrace{\|\mathrm{sg}(z_e)-e\|^2}_{\text{codebook}}
 #     + \underbrace{\beta\,\|z_e-\mathrm{sg}(e)\|^2}_{\text{commitment}}$$
 #
-# $\mathrm{sg}$, *stop gradient*, means "treat as a constant". The reconstruction term trains encoder
+# $e$ stands for the nearest codes, and each $\|\cdot\|^2$ is a mean over all numbers in it. $\mathrm{sg}$,
+# *stop gradient*, means "treat as a constant" (`detach()`). The reconstruction term trains encoder
 # and decoder. The codebook term pulls codes to the vectors they serve. The commitment term keeps
 # vectors near their codes. Dividing by the pixels' variance $\sigma^2$ makes 1 mean "no better than
-# guessing the mean". With `codebook_update="ema"`, our default, the codebook term is replaced by
-# something steadier: each code is the running mean of the vectors it serves.
+# guessing the mean". The last two terms were in `Codebook.forward` above; here is the first:
 
 # %% tags=[]
-pixels = torch.stack([train[i][0] for i in range(0, len(train), max(1, len(train) // 200))])
+show_source(VQVAE.forward)
+
+# %% tags=[]
+some = torch.stack([train[i][0] for i in range(0, len(train), max(1, len(train) // 200))])
+variance = some.var().item()  # of the pixels of about 200 training slices
 torch.manual_seed(settings.vqvae_training.seed)
-model = VQVAE(settings.vqvae, data_variance=pixels.var().item(), seed=settings.vqvae_training.seed)
-x = pixels[:8]  # (8, 1, H, W)
+model = VQVAE(settings.vqvae, variance, seed=settings.vqvae_training.seed)
+x = some[:8]  # (8, 1, H, W)
 
 for update in ("gradient", "ema"):
-    untrained = VQVAE(
-        dataclasses.replace(settings.vqvae, codebook_update=update), pixels.var().item()
-    )
-    x_hat, codes, losses = untrained(x)
+    config = dataclasses.replace(settings.vqvae, codebook_update=update)  # all else alike
+    x_hat, codes, losses = VQVAE(config, variance)(x)
     print(f"{update:>9}:", {name: round(value.item(), 4) for name, value in losses.items()})
 print("x", tuple(x.shape), "-> codes", tuple(codes.shape), "-> x_hat", tuple(x_hat.shape))
 print(sum(p.numel() for p in model.parameters()), "weights in the model to be trained")
 
 # %% [markdown] tags=[]
 # Untrained, the reconstruction is worse than a constant guess at the mean, which would score 1.
-# That is where we start.
+# That is where we start. With `ema` the codebook term is missing; the next section says what does its
+# work.
 #
+# ## Codes that die, and codes that come back
+#
+# With `codebook_update="ema"`, our default, nothing descends the codebook term. Each code goes
+# straight to where that term would pull it: the mean of the vectors it serves. It is a running mean
+# (EMA: *exponential moving average*), since a batch is too small for a good one. Of the $n_k$ vectors
+# $z$ that code $k$ serves in this batch, keep a running count and a running sum:
+#
+# $$N_k \leftarrow \gamma N_k + (1-\gamma)\,n_k, \qquad
+#   m_k \leftarrow \gamma m_k + (1-\gamma) \sum z, \qquad e_k = m_k / N_k$$
+#
+# with $\gamma$ = `decay`. In the code they are `ema_count` and `ema_sum`:
+
+# %% tags=[]
+show_source(Codebook._follow, Codebook._revive)
+
+# %% [markdown] tags=[]
+# A code that serves nothing has no mean to follow, nor would it get a gradient: it stays where it is,
+# **dead**. Many dead codes are a *collapse*. It comes easily. The codes begin as the cluster centres
+# (k-means) of the first batch, when the untrained encoder says nearly the same of everything; then
+# the encoder learns, and its vectors move away. `_revive` takes a code for dead when $N_k$ falls below
+# `revive_below` of an even share (all vectors of a batch divided by $K$), and puts it on a vector of
+# the batch, most likely one that was served badly.
+#
+# Let us watch it in the plane, with the very class that trains our model. The points stand for the
+# encoder's vectors. In the first 20 steps they go from a small cloud to a ring, and there they stay.
+#
+# **Predict:** how many of the 32 codes arrive with them?
+
+
+# %% tags=[]
+@functools.cache
+def toy(codes: int, revive_below: float) -> list[Stage]:
+    """Train a codebook on the moving points: its state after each of 120 steps."""
+    return watch(Codebook(codes, 2, decay=0.95, revive_below=revive_below), steps=120)
+
+
+moments = (0, 20, 40, 119)
+rows = {"never revived": toy(32, 0.0), "revived": toy(32, 0.1)}
+show(
+    plots.codebook_stages({name: [stages[t] for t in moments] for name, stages in rows.items()}),
+    "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
+    "crosses stay where the points came from; with it they spread over the ring as circles.",
+)
+
+# %% [markdown] tags=[]
+# *Two codebooks that serve the same moving points, without revival (top) and with it (bottom); a cross is
+# a code that serves no point.* The few codes nearest to the ring take all the points, and the rest
+# hardly ever win one again. The loss does not tell: it is small, only larger than it need be. So count.
+
+# %% tags=[]
+used = pd.DataFrame({name: [stage.used for stage in stages] for name, stages in rows.items()})
+show(
+    plots.lines(used.iloc[::3], "step", "codes in use, of 32"),
+    "Codes in use against step: both lines fall at first, one stays low, the other climbs back.",
+)
+
+# %% [markdown] tags=[]
+# *Codes in use at each step, with revival and without.* They do not come back the moment they are lost: a
+# code's running count must first fade below `revive_below` of an even share, and $\gamma$ sets how long
+# that takes. In a plane one sees it; in $D$ dimensions one has to count.
+#
+# Try it: slide through the steps, first at `revive_below` 0, then at 0.1. At 0.9 a code counts as dead
+# when it merely serves less than most: do the codes come to rest? (The controls need a running kernel.)
+
+
+# %% tags=["nbval-ignore-output", "widget"]
+def draw(step: int, codes: int, revive_below: float):
+    """The codebook after one step."""
+    return plots.codebook_stages({f"revive_below {revive_below}": [toy(codes, revive_below)[step]]})
+
+
+controls = {
+    "step": slider("step", 20, 119),
+    "codes": choice("codes", [8, 32, 128], 32),
+    "revive_below": choice("revive_below", [0.0, 0.1, 0.9]),
+}
+panel(draw, "Codes among the points at the chosen step.", controls)
+
+# %% [markdown] tags=[]
 # ## Training
 #
 # One loop trains this model and the prior of notebook 04; read it in `vqgen_utils/training.py`. It
 # can be stopped at any time (the square button): run the cell again and it goes on.
 #
-# **Predict:** which falls faster at first, the reconstruction or the commitment term?
+# `fit` writes the weights into the run's folder, and with them what they were made from: the model's
+# settings as a plain dictionary (`asdict`) and a fingerprint of the data. If it finds weights with the
+# same description, it loads them and trains nothing. Change a parameter, and it trains anew.
+#
+# **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
+made_from = {"model": dataclasses.asdict(settings.vqvae), "data": slices.content}
 result = fit(
     model,
     vqvae_losses,
     train,
     settings.vqvae_training,
     run.path("vqvae.safetensors"),
-    {"model": dataclasses.asdict(settings.vqvae), "data": slices.content},
+    made_from,
     validate=validate if len(validate) else None,
     report=live,
 )
@@ -181,25 +333,54 @@ live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
-# *Loss terms by step, log scale on the left. On the right the late phase alone, which the early fall
-# would hide. Circles: patients not trained on. Where they lie close to the line, the model has
-# learned bodies and not these bodies.*
+# *Loss terms by step, log scale on the left; on the right the late phase alone, which the early fall
+# would hide.* The commitment term starts low, for the untrained encoder's vectors are all alike and
+# any code is near; it rises while the encoder learns to tell things apart. Circles are patients not
+# trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
 
 # %% [markdown] tags=[]
 # ## Originals and reconstructions
 #
-# Everything from here on is measured on **test patients**.
+# Every score of this model is measured on **test patients**. We read the model back from its file, as the
+# next notebooks will, and send each slice through the codes and back:
+
 
 # %% tags=[]
+def reconstruct(model: VQVAE, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images (N, 1, H, W) -> codes (N, H/4, W/4) and x_hat (N, 1, H, W), 32 slices at a time."""
+    codes = torch.cat([model.encode(part) for part in images.split(32)])
+    return codes, torch.cat([model.decode(part) for part in codes.split(32)])
+
+
 model = run.load_vqvae()
 x = torch.stack([test[i][0] for i in range(len(test))])  # (N, 1, H, W)
-codes = torch.cat([model.encode(part) for part in x.split(32)])  # (N, H/4, W/4)
-x_hat = torch.cat([model.decode(part) for part in codes.split(32)])  # (N, 1, H, W)
+codes, x_hat = reconstruct(model, x)  # (N, H/4, W/4), (N, 1, H, W)
+originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) each
 
-masks = None if slices.labels is None else slices.labels[test.rows.index] > 0
-originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W)
+# %% [markdown] tags=[]
+# Two scores compare a slice with its reconstruction. **PSNR** is the mean squared error on a scale of
+# decibels, $10\,\log_{10}(1/\text{error})$: 10 dB more are a tenth of the error. **SSIM** compares
+# brightness, contrast and structure in a small window around each pixel, and takes the mean:
+#
+# $$\mathrm{SSIM} = \frac{2\mu\hat\mu + c_1}{\mu^2+\hat\mu^2+c_1} \cdot
+#   \frac{2\,\mathrm{cov} + c_2}{s^2+\hat s^2+c_2},
+#   \qquad c_1 = (0.01\,R)^2,\quad c_2 = (0.03\,R)^2$$
+#
+# $\mu, \hat\mu$ are the means of $x$ and $\hat x$ in the window, $s^2, \hat s^2$ their variances, and
+# $\mathrm{cov}$ is their covariance. Identical windows score 1. The constants keep the fractions calm where the
+# picture is flat; $R$, `data_range`, is the range that pixels can have, and 1 here. The air around the
+# body is easy to get right and lifts the mean, so we report the body alone beside it.
+
+# %% tags=[]
+# label 0 is air; without labels the body is found by its brightness
+masks = None if slices.labels is None else slices.labels[test.rows.index] > 0  # (N, H, W)
 ssim, ssim_body = metrics.ssim(originals, reconstructions, masks)  # (N,), (N,)
 psnr = metrics.psnr(originals, reconstructions)  # (N,)
+patients = test.rows["patient"].nunique()
+print(f"mean ± spread over {len(test)} slices of {patients} held-out patients")
+print(f"SSIM            {metrics.mean_and_spread(ssim)}")
+print(f"SSIM, body only {metrics.mean_and_spread(ssim_body)}")
+print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
 
 # %% tags=[]
 chosen = np.argsort(test.rows["height"].to_numpy())[np.linspace(0, len(test) - 1, 6).astype(int)]
@@ -212,30 +393,131 @@ run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Six test slices above their reconstructions, with the SSIM of each.")
 
 # %% [markdown] tags=[]
-# *Held-out slices (top) and what is left of them after passing through the codes (bottom). Organs and
-# outlines survive; the finest lines are softened, since sixteen pixels share one of $K$ codes.*
+# *Held-out slices (top) and what is left of them after passing through the codes (bottom).* Organs and
+# outlines survive; the finest lines are softened, since sixteen pixels share one of $K$ codes. Six
+# pictures prove little by themselves: they were taken by height, not by score, and the means over
+# all patients stand above.
+
+# %% [markdown] tags=[]
+# ## Three ways to a better-looking number
 #
-# **SSIM** compares local brightness, contrast and structure; 1 means identical. Ours uses the
-# paper's Gaussian window and `data_range=1`, because slices lie in [0, 1]. The air around the
-# body is easy to get right and lifts the mean, so the body alone stands beside it.
+# The student project's numbers looked better than its model was, by three slips that are easily made.
+# Here they are, each on our own model.
+#
+# ### A range that is not there
+#
+# **Predict:** we leave both pictures as they are and tell SSIM that pixels range over 2 instead of 1.
+# Does the score rise, fall or stay?
 
 # %% tags=[]
-print(f"mean over {len(test)} slices of {test.rows['patient'].nunique()} held-out patients")
-print(f"SSIM            {metrics.mean_and_spread(ssim)}")
-print(f"SSIM, body only {metrics.mean_and_spread(ssim_body)}")
-print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
+window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}  # the paper's
+pair = originals[chosen[2]], reconstructions[chosen[2]]  # (H, W) each
+similarity = {}  # data_range -> SSIM around each pixel, (H, W)
+for data_range in (1, 2):
+    score, similarity[data_range] = structural_similarity(
+        *pair, data_range=data_range, full=True, **window
+    )
+    print(f"the same pair at data_range={data_range}: SSIM {score:.3f}")
+show(
+    plots.maps(
+        [similarity[1], similarity[2] - similarity[1]],
+        ["SSIM at data_range 1", "what data_range 2 adds"],
+    ),
+    "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
+)
+
+# %% [markdown] tags=[]
+# *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds
+# nothing; what it adds lies on fainter structures, some of which the model has lost. Two SSIMs can be
+# compared only if `data_range` and window are the same. An exercise below asks why it goes up.
+
+# %% [markdown] tags=[]
+# ### Patients it knows, and a lucky batch
+#
+# The project scored one shuffled batch of its *training* folder, and chose its picture by the lowest loss
+# of a single batch. We do the same with our model, and with another one that learns from a single
+# patient, for an eighth of the steps.
+#
+# **Predict:** which score shows that this second model has seen one body only?
+
+# %% tags=[]
+own_slices = np.flatnonzero(train.rows["patient"] == train.rows["patient"].iloc[0])
+torch.manual_seed(settings.vqvae_training.seed)
+narrow = VQVAE(settings.vqvae, variance, seed=settings.vqvae_training.seed)
+steps_taken = int(result.history["step"].iloc[-1])
+short = dataclasses.replace(settings.vqvae_training, epochs=0, steps=1 + steps_taken // 8)
+learned = fit(
+    narrow,
+    vqvae_losses,
+    Subset(train, own_slices),
+    short,
+    run.path("one_patient.safetensors"),
+    made_from,
+)
+
+
+# %% tags=[]
+def ssim_of_batches(model: VQVAE, images: Tensor, size: int = 8) -> np.ndarray:
+    """Mean SSIM of each shuffled batch of about `size` slices: (N, 1, H, W) -> (batches,)."""
+    x_hat = reconstruct(model, images)[1]
+    values = metrics.ssim(images[:, 0].numpy(), x_hat[:, 0].numpy())[0]  # (N,)
+    order = np.random.default_rng(0).permutation(len(values))
+    batches = np.array_split(values[order], max(1, len(values) // size))
+    return np.array([batch.mean() for batch in batches])
+
+
+spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(int)
+of_many = torch.stack([train[i][0] for i in spread_out])  # (n, 1, H, W)
+of_one = torch.stack([train[i][0] for i in own_slices])  # (n, 1, H, W)
+number = train.rows["patient"].nunique()
+by_batch = {
+    f"{number} patients, scored on them": ssim_of_batches(model, of_many),
+    f"{number} patients, scored on others": ssim_of_batches(model, x),
+    "1 patient, scored on it": ssim_of_batches(narrow, of_one),
+    "1 patient, scored on others": ssim_of_batches(narrow, x),
+}
+for name, values in by_batch.items():
+    print(f"learned from {name:<32} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
+
+# %% tags=[]
+show(
+    plots.batch_scores(by_batch, "SSIM of a batch"),
+    "SSIM of single batches for two models, each scored on patients it learned from and on others, "
+    "with the mean and the luckiest batch of each.",
+)
+
+# %% [markdown] tags=[]
+# *SSIM by batch: the bar is the score, the star what a lucky pick would report.* Compare rows within
+# a model. The second model does better on its own patient than on others, and no score on patients it
+# has learned from can show that. If the first model's two bars lie close, that is a result, and we have
+# it because some patients were kept back. The star is never left of the bar, whatever the model.
+
+# %% [markdown] tags=[]
+# ### An epoch that is none
+#
+# An **epoch** is a pass over all training slices. The project's loop took one batch and called that
+# an epoch, so "a hundred epochs" had not seen the data once.
+
+# %% tags=[]
+batch, folder = 32, 11_460  # the project's: slices a step, slices in the study's training folder
+last = result.history.iloc[-1]
+print(f"slices seen in an epoch, theirs: {batch} of {folder}, {batch / folder:.1%}")
+print(f"slices seen in an epoch, ours:   {len(train)} of {len(train)}")
+print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0f}")
 
 # %% [markdown] tags=[]
 # ## Inside: one channel before and after quantising
 #
-# $z_e$ has D channels. Here is the first of them for one slice, next to the same channel of $z_q$.
+# $z_e$ has $D$ channels. Here is the first of them for one slice, next to the same channel of $z_q$.
 #
-# **Predict:** both have the same shape. How many different values can a position of $z_q$ take?
+# **Predict:** both have the same shape. How many different values can a channel of $z_q$ take?
 
 # %% tags=[]
 with torch.no_grad():
-    z_e = model.encoder(x[chosen[2]][None].to(model.device)).cpu()  # (1, D, h, w)
-    z_q = model.codebook.lookup(codes[chosen[2]][None].to(model.device)).cpu()  # (1, D, h, w)
+    z_e = model.encoder(x[chosen[2]][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+    z_q = model.codebook.lookup(codes[chosen[2]][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+for name, z in (("z_e", z_e), ("z_q", z_q)):
+    print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
 show(
     plots.maps(
         [z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()],
@@ -245,30 +527,198 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
-# quantising threw away. Look where it is largest: what is there that has too few codes to choose from?*
+# *One channel before quantising (left), after it (middle), and how far each vector was moved (right).*
+# The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
+# quantising threw away. Look where it is largest: what is there that has too few codes to choose from?
 
 # %% [markdown] tags=[]
 # ## Every slice as a grid of codes
 #
-# The next notebooks work on codes alone, so we write them down for all slices.
+# The next notebooks work on codes alone, so we write them down for all slices. **Perplexity** says how
+# evenly the codes are used: 1 if one does all the work, $K$ if all do the same; notebook 03 has
+# its formula.
 
 # %% tags=[]
 parts = np.array_split(slices.images, max(1, len(slices.images) // 32))  # a few at a time
 parts = (torch.from_numpy(part.astype(np.float32))[:, None] for part in parts)  # (n, 1, H, W)
-all_codes = torch.cat([model.encode(part) for part in parts])  # (N, h, w)
+all_codes = torch.cat([model.encode(part) for part in parts])  # (N, H/4, W/4)
 run.save_codes(all_codes)
-counts = metrics.code_counts(codes, model.num_embeddings)
+counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")
 print(f"codes used on held-out patients: {int((counts > 0).sum())} of {model.num_embeddings}")
 print(f"perplexity: {metrics.perplexity(counts):.1f}")
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Fill in the three dots, run the cell, then run the check under it. It says in words what is missing.
+#
+# ### Exercise 1 · What does a slice cost?
+#
+# Naming one of $K$ codes takes $\log_2 K$ bits, and a code stands for a block of `stride` × `stride`
+# pixels. How many bits is that a pixel? Then change one number: what does a stride of 8 cost?
+
+
+# %% tags=["exercise"]
+def bits_per_pixel(num_embeddings: int, stride: int) -> float:
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_bits_per_pixel(bits_per_pixel)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def bits_per_pixel(num_embeddings: int, stride: int) -> float:
+    return math.log2(num_embeddings) / stride**2
+
+
+exercises.check_bits_per_pixel(bits_per_pixel)
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · Why did SSIM rise?
+#
+# We doubled `data_range` and changed no pixel, and SSIM went up. Why?
+#
+# - **A** The difference between the two pictures was halved.
+# - **B** $c_1$ and $c_2$ grew. They stand above and below each fraction, and pull it towards 1.
+# - **C** The window became wider, so more pixels were averaged.
+# - **D** The highest possible score became larger than 1, and all scores grew with it.
+
+# %% tags=["exercise"]
+why_ssim_rose = ...  # "A", "B", "C" or "D"
+
+# %% tags=["check"]
+exercises.check_why_ssim_rose(why_ssim_rose)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+why_ssim_rose = "B"
+exercises.check_why_ssim_rose(why_ssim_rose)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why</summary>
+#
+# $R$ enters in two places only, $c_1 = (0.01R)^2$ and $c_2 = (0.03R)^2$, and doubling it makes both four
+# times as large. Take a faint texture of variance $s^2 = 0.001$ of which the reconstruction keeps nothing:
+# $\hat s^2 = \mathrm{cov} = 0$, so the second fraction is $c_2 / (s^2 + c_2)$. At $R=1$ that is
+# $0.0009/0.0019 \approx 0.47$; at $R=2$ it is $0.0036/0.0046 \approx 0.78$. Nothing got better, it
+# only counts for less. Doubling the pixels as well would bring the old score back.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Quantise by hand
+#
+# Write what `Codebook.nearest` and the lookup do: `z` is (N, D), `codebook` is (K, D). Return the number
+# of the nearest code of each vector, (N,), and those codes themselves, (N, D). Distances or products,
+# as you like.
+
+
+# %% tags=["exercise"]
+def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
+    return ...  # codes (N,), z_q (N, D)
+
+
+# %% tags=["check"]
+exercises.check_quantise(quantise)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
+    scores = z @ codebook.t() - codebook.square().sum(1) / 2  # (N, K)
+    codes = scores.argmax(1)  # (N,)
+    return codes, codebook[codes]  # (N,), (N, D)
+
+
+exercises.check_quantise(quantise)
+
+# %% [markdown] tags=[]
+# ### Exercise 4 · The straight-through estimator
+#
+# Given `z_e` and `z_q` of the same shape (B, D, H/4, W/4), return a tensor that *is* `z_q` forward, and
+# backward hands its gradient to `z_e` unchanged and to `z_q` not at all. You have `+`, `-` and `.detach()`.
+# Try not to look at the last line of `Codebook.forward`.
+
+
+# %% tags=["exercise"]
+def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
+    return ...  # (B, D, H/4, W/4)
+
+
+# %% tags=["check"]
+exercises.check_straight_through(straight_through)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
+    return z_e + (z_q - z_e).detach()  # (B, D, H/4, W/4)
+
+
+exercises.check_straight_through(straight_through)
+
+# %% [markdown] tags=[]
+# ### Exercise 5 · Two losses, one distance
+#
+# Write the codebook term and the commitment term. `z_e` and `e` are (N, D), vectors and their nearest
+# codes; each term is a mean over all numbers. Mind which side each one is to move.
+
+
+# %% tags=["exercise"]
+def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+    return ...  # codebook (), commitment ()
+
+
+# %% tags=["check"]
+exercises.check_losses(two_losses)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+    codebook = (z_e.detach() - e).square().mean()  # moves e
+    commitment = beta * (z_e - e.detach()).square().mean()  # moves z_e
+    return codebook, commitment
+
+
+exercises.check_losses(two_losses)
+
+# %% [markdown] tags=[]
+# ### Exercise 6 · Raise the dead, so that they stay
+#
+# Code `k` is dead. The stub moves it onto `vector`, (D,), and that is not enough: the next update
+# computes $e_k = m_k / N_k$ again. Set what else must be set, and give the code `share` vectors to its
+# name. `e` and `m` are (K, D), `N` is (K,).
+
+
+# %% tags=["exercise"]
+def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float):
+    e, N, m = e.clone(), N.clone(), m.clone()
+    e[k] = vector
+    return ...  # e (K, D), N (K,), m (K, D)
+
+
+# %% tags=["check"]
+exercises.check_revive(revive)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float):
+    e, N, m = e.clone(), N.clone(), m.clone()
+    e[k] = vector
+    N[k] = share
+    m[k] = share * vector
+    return e, N, m
+
+
+exercises.check_revive(revive)
 
 # %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.
 # - The choice of a code has no gradient, so we pass the decoder's straight through.
-# - The score that counts is on held-out patients, and the body's score is the stricter one.
+# - Codes die when the vectors move away from them; revival moves them, their count and their sum.
+# - The score that counts is a mean over held-out patients, with the metric's settings beside it, and
+#   the body's score is the stricter one.
 #
 # **What's next:** `03_codebook_analysis` asks what each code stands for.
 

@@ -23,17 +23,19 @@
 #
 # **You will learn**
 #
-# - to measure how well a codebook is used, and what perplexity says;
-# - to connect codes to tissues, and to put a number on that connection;
-# - to change a slice by changing one code.
+# - to measure how well a codebook is used, and what perplexity says and hides;
+# - to connect codes to tissues, and to put an honest number on that connection;
+# - to edit a slice by editing its codes, and why a code's number must never be treated as a value.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 20 minutes.
+# **You need** notebook 02 to have run. **Time to learn:** 40 minutes, half of them exercises. **Time to run:** ? on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $e_k$ | (D,) | code number $k$ of $K$ |
-# | $n_k$ | | how often code $k$ is used on the held-out slices |
-# | $p_k = n_k / \sum n$ | | its share |
+# | $x$ | (N, H, W) | the held-out slices, values in [0, 1] |
+# | $c$ | (N, H/4, W/4) | their grids of codes, integers in $[0, K)$; in comments (N, h, w) |
+# | $e_k$ | (D,) | code number $k$ of $K$: one row of the codebook |
+# | $n_k$, $p_k = n_k / \sum n$ | (K,) | how often code $k$ is used on the held-out slices, and its share |
+# | $H(\cdot)$ | | entropy, in bits (not the H of a shape) |
 
 # %% tags=["parameters"]
 profile: str = "quick"  # as in notebook 02
@@ -44,9 +46,10 @@ import numpy as np
 import torch
 
 from vqgen_utils import codebook, metrics, plots
+from vqgen_utils.exercises import codebook as exercises
 from vqgen_utils.plots import show
 from vqgen_utils.run import Run
-from vqgen_utils.widgets import code_swap, swap_figure
+from vqgen_utils.widgets import code_painter, codebook_pages, swap_figure
 
 run = Run(run_name)
 settings = run.settings(profile)
@@ -64,7 +67,7 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 # A code that is never chosen is a wasted entry; in the worst case all slices share two or three codes
 # and the reconstructions are mush. **Perplexity** puts one number on it:
 #
-# $$\text{perplexity} = 2^{H}, \qquad H = -\sum_k p_k \log_2 p_k$$
+# $$\text{perplexity} = 2^{H(p)}, \qquad H(p) = -\sum_k p_k \log_2 p_k$$
 #
 # It runs from 1 (a single code) to $K$ (all equally often), and reads as "the codebook works like
 # this many equally frequent codes".
@@ -72,53 +75,78 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 # **Predict:** on two codes used 50:50 the perplexity is 2. Is it closer to 2 or to 1 at 99:1?
 
 # %% tags=["nbval-check-output"]
-for counts in ([50, 50, 0, 0], [99, 1, 0, 0], [25, 25, 25, 25]):
-    print(counts, "-> perplexity", round(metrics.perplexity(torch.tensor(counts)), 3))
+for example in ([50, 50, 0, 0], [99, 1, 0, 0], [25, 25, 25, 25]):
+    print(example, "-> perplexity", round(metrics.perplexity(torch.tensor(example)), 3))
 
 # %% tags=[]
-counts = metrics.code_counts(codes, K)  # (K,)
+counts = metrics.code_counts(codes, K)  # (K,): n_k
+patches = codebook.decoded_codes(model)  # (K, 4, 4): how each code looks, see below
+top = int(counts.argmax())
+print(f"commonest: code {top}, at {counts[top] / counts.sum():.0%} of all positions,")
+print(f"mean brightness {patches[top].mean():.2f} when decoded")
 show(
     plots.usage(counts.numpy(), metrics.perplexity(counts)),
-    "Bar chart of how often each code is used on held-out slices, most used first.",
+    "Share of positions of each code, most used first, on a logarithmic scale, "
+    "with an even share as a dashed line.",
 )
 
 # %% [markdown] tags=[]
-# *Share of each code over all held-out slices, most used first; the dashed line is an even share. The
-# steep part on the left is mostly air: it fills a good part of every slice and needs few codes. The
-# more even the rest, the less of the alphabet is wasted.*
+# *Share of each code over all held-out slices, most used first; mind the logarithmic axis.*
+#
+# Is a perplexity well below $K$ a fault of the codebook? Look at the commonest code before you judge:
+# air fills a good part of every slice and needs few codes. Perplexity mixes how well the codebook
+# works with how uneven the pictures are, so compare it between models on the same slices only.
 
 # %% [markdown] tags=[]
-# Count over the whole held-out set, never over a batch: a few slices cannot contain all codes, so their
-# perplexity is lower, and it grows with their number until all codes have been seen.
+# ## What batch size does to perplexity
+#
+# Training logs print the perplexity of each batch. Here one and the same codebook is read off random
+# batches of held-out slices.
+#
+# **Predict:** will batches of a few slices read too high, too low, or just uncertain?
 
 # %% tags=[]
-order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
-for batch in (1, 4, 16, 64, len(codes)):
-    in_batch = metrics.code_counts(codes[order[:batch]], K)
-    print(
-        f"{batch:4d} slices: {int((in_batch > 0).sum()):4d} codes, perplexity {metrics.perplexity(in_batch):6.1f}"
-    )
+sizes = [size for size in (1, 2, 4, 8, 16, 32, 64) if size < len(codes)] + [len(codes)]
+samples = codebook.perplexity_of_samples(codes, K, sizes)  # (sizes, batches)
+show(
+    plots.perplexity_by_size(sizes, samples.numpy(), metrics.perplexity(counts)),
+    "Perplexity against the number of slices counted: mean and spread over random batches, "
+    "closing in on a dashed line at the value of all slices.",
+)
+
+# %% [markdown] tags=[]
+# *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
+#
+# Two errors at once. On average a few slices read too low, since they cannot hold every code; and a
+# single batch may be far off either way, by the bodies it happens to show. So count over the whole
+# held-out set, as notebook 02 did, and never compare perplexities of batches of different size.
 
 # %% [markdown] tags=[]
 # ## Where each code stands
 #
-# **Predict:** a code's number is arbitrary. Will the map of codes still look like a pelvis?
+# **Predict:** a code's number is arbitrary. If we colour each code by how bright it is when decoded,
+# will the map of codes look like a pelvis?
 
 # %% tags=[]
-heights = test.rows["height"].to_numpy()
+heights = test.rows["height"].to_numpy()  # (N,)
 chosen = np.argsort(heights)[np.linspace(0, len(test) - 1, 5).astype(int)]
-patches = codebook.decoded_codes(model)  # (K, 4, 4)
 by_brightness = patches.mean((1, 2)).argsort()  # (K,), the darkest code first
-rank = torch.empty_like(by_brightness)
-rank[by_brightness] = torch.arange(K)
+rank = by_brightness.argsort()  # (K,): 0 for the darkest code, K - 1 for the brightest
 show(
-    plots.code_maps(images[chosen], rank[codes[chosen]].numpy(), K),
+    plots.code_maps(
+        images[chosen],
+        rank[codes[chosen]].numpy(),
+        K,
+        [f"height {h:.2f}" for h in heights[chosen]],
+    ),
     "Five slices above their code grids, coloured by the brightness rank of the code.",
 )
 
 # %% [markdown] tags=[]
-# *Slices (top) and their codes (bottom). A code's own number means nothing, so the colour is its rank
-# from dark to bright when decoded. Outline and organs can be recognised in a grid of a few hundred codes.*
+# *Slices (top) and their codes (bottom), coloured by rank from the darkest code to the brightest.*
+#
+# Outline and organs can be recognised in a grid of a few hundred codes. What you cannot see is what
+# a code says beside its brightness: an edge, a slope, a texture. That comes next.
 
 # %% [markdown] tags=[]
 # ## What each code looks like
@@ -134,53 +162,103 @@ sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_b
 show(plots.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code.")
 
 # %% [markdown] tags=[]
-# *Every code from dark to bright: decoded alone (top) and the mean block it stands for (bottom; a blank
-# was never used here). Alone most are flat greys. In use many carry an edge or a slope: a code says
-# little by itself, and the decoder reads it together with its neighbours, like letters in a word.*
+# *Every code from dark to bright: decoded alone (top), and the mean block it stands for (bottom; empty
+# if it was never used here).*
+#
+# In use, more of them carry an edge or a slope: a code says little by itself, and the decoder reads it
+# together with its neighbours, like letters in a word. The mean block in turn hides how much the
+# blocks under one code differ.
+
+# %% [markdown] tags=[]
+# ## A number is only a name
+#
+# Codes 5 and 6 are neighbours in the list. Are they alike? We measure the distance between codes as
+# points in D dimensions, $\|e_k - e_j\|$.
+
+# %% tags=[]
+distance = codebook.code_distances(model.codebook.embedding)  # (K, K)
+nearest = torch.tensor([codebook.neighbours(distance, k)[0] for k in range(K)])  # (K,)
+k = torch.arange(K)
+print(f"mean distance to the nearest code  {distance[k, nearest].mean():.2f}")
+print(f"to the code with the next number   {distance[k[:-1], k[1:]].mean():.2f}")
+print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}")
+
+# %% [markdown] tags=[]
+# The next number is as far away as any other: numbers were dealt out at random when training began.
+#
+# **Predict:** we change *every* code of a slice, first to the code nearest to it, then to the code
+# with the next number. What will be left of the slice?
+
+# %% tags=[]
+grid = codes[chosen[2]]  # (h, w)
+changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
+show(
+    plots.slice_rows(
+        {"": list(model.decode(changed)[:, 0].numpy())},  # (3, 1, H, W) -> (3, H, W)
+        ["its own codes", "each replaced by the nearest code", "each number plus one"],
+    ),
+    "A decoded slice; nearly the same slice from the nearest codes; rubble from the next numbers.",
+)
+
+# %% [markdown] tags=[]
+# *One slice from its own codes, from the nearest code everywhere, and from the next number everywhere.*
+#
+# Near in the codebook means near in the picture, and what does change shows where the nearest code is
+# still far; near in number means nothing. Whoever feeds numbers
+# to a network as if they were brightness, or scores a guess by how far its *number* is off, makes this
+# mistake. Codes are names: look them up, or choose among them, but never calculate with them.
 
 # %% [markdown] tags=[]
 # ## Codes and tissues
 #
-# The labels know which tissue each 4×4 block of pixels belongs to. Counting code and tissue together
-# gives a table; normalised by column it says: *given this code, which tissue is it?*
+# The labels know which tissue each 4×4 block of pixels belongs to (the commonest of its 16 pixels).
+# Counting code and tissue together gives a table; each column divided by its sum says: *given this
+# code, which tissue is it?*
+#
+# **Predict:** five tissues and the air. Which of them will have codes of their own?
 
 # %% tags=[]
 if slices.labels is None:
+    table = None
     print("these data have no labels")
 else:
-    labels = slices.labels[test.rows.index]
+    labels = slices.labels[test.rows.index]  # (N, H, W)
     table = codebook.code_tissue_table(codes, labels, plots.LABEL_NAMES, K)  # (tissues, K)
-    order = (table / table.sum()).fillna(0).T.sort_values(list(table.index), ascending=False).index
-    share = (table / table.sum().clip(lower=1))[order]
+    share = table / table.sum().clip(lower=1)  # (tissues, K), columns sum to 1
+    order = share.T.sort_values(list(table.index), ascending=False).index
     show(
-        plots.heatmap(share, "code", "tissue", "share of the code's uses"),
-        "Heat map: tissue by code.",
+        plots.heatmap(share[order], "code", "tissue", "share of the code's uses"),
+        "Heat map of six tissues by all codes: the share of each code's uses on each tissue.",
     )
 
 # %% [markdown] tags=[]
-# *For each code (column), how its uses divide among the tissues. A bright cell is a code that belongs to
-# one tissue; a column of middling cells is a boundary or an ambiguous grey.*
+# *For each code (column), how its uses divide among the tissues.*
+#
+# A bright cell is a code that belongs to one tissue; a column of middling cells is a boundary or an
+# ambiguous gray. The label "body" is fat as well as muscle, so do not read it as one tissue.
 #
 # **Mutual information** turns the table into one number: how many bits does the code tell us about the
-# tissue? $I = H(\text{tissue}) + H(\text{code}) - H(\text{tissue}, \text{code})$.
+# tissue? $I = H(\text{tissue}) + H(\text{code}) - H(\text{tissue}, \text{code})$. Two yardsticks keep it
+# honest: the same codes in random order, and the body alone, since telling air from body is easy.
 
 # %% tags=[]
-if slices.labels is not None:
-    tissue_bits = metrics.entropy_bits(torch.tensor(table.sum(axis=1).tolist()))
-    shared_bits = codebook.mutual_information_bits(table)
-    print(
-        f"the tissue of a block is worth {tissue_bits:.2f} bits; its code alone tells {shared_bits:.2f} of them"
-    )
-    for tissue, row in table.iterrows():
-        best = (row / table.sum().clip(lower=1)).idxmax()
-        print(
-            f"{tissue:>10}: code {best} means it in {row[best] / table[best].sum():.0%} of its uses"
-        )
+if table is not None:
+    mixed = codes.flatten()[torch.randperm(codes.numel(), generator=torch.manual_seed(0))]
+    chance = codebook.code_tissue_table(mixed.view_as(codes), labels, plots.LABEL_NAMES, K)
+    inside = table.drop(index="background")
+    for name, counted in {"codes": table, "random order": chance, "body only": inside}.items():
+        worth = metrics.entropy_bits(torch.tensor(counted.sum(axis=1).to_numpy()))
+        told = codebook.mutual_information_bits(counted)
+        print(f"{name:>12}: tissue worth {worth:.2f} bits, its code tells {told:.2f} of them")
+    print()
+    for tissue, row in share.iterrows():
+        print(f"{tissue:>12}: code {row.idxmax()} means it in {row.max():.0%} of its uses")
 
 # %% [markdown] tags=[]
-# The codes were learned without labels and yet know much about tissue, since tissue and brightness go
-# together. Where tissues look alike (the label "body" is fat as well as muscle), a code alone cannot
-# tell, and its neighbours would be needed.
+# The codes were learned without labels and yet know about tissue, because tissue and brightness go
+# together. Compare the first line with the third: much of that knowledge is air against body. An organ
+# whose best code means it in a few percent of its uses has no code of its own: it is small, or as gray
+# as what surrounds it, and only its neighbourhood gives it away.
 
 # %% [markdown] tags=[]
 # ## The codebook in a plane
@@ -189,19 +267,71 @@ if slices.labels is not None:
 # component analysis) and mark each point with its commonest tissue.
 
 # %% tags=[]
-points, variance = codebook.principal_components(model.codebook.embedding)
-groups = ["code"] * K if slices.labels is None else list(table.idxmax())
-sizes = 15 + 300 * (counts / counts.sum()).sqrt().numpy()
-title = f"two components hold {variance[:2].sum():.0%} of the variance"
+points, variance = codebook.principal_components(model.codebook.embedding)  # (K, 2), (D,)
+groups = ["code"] * K if table is None else list(table.idxmax())
+title = f"two of {len(variance)} directions hold {variance[:2].sum():.0%} of the variance"
 show(
-    plots.scatter(points, sizes, groups, title),
-    "Codes in the plane of their two principal components.",
+    plots.scatter(points, 15 + 300 * (counts / counts.sum()).sqrt().numpy(), groups, title),
+    "Codes in the plane of their two principal components, marked by tissue, sized by use.",
 )
 
 # %% [markdown] tags=[]
-# *Codes in the plane of their two widest directions; marker: commonest tissue, size: use. Codes of a
-# tissue gather, so near codes mean like things, and the widest direction is mostly brightness. The share of variance in the title tells how much of
-# the cloud's shape a flat picture can show.*
+# *Codes in the plane of their two widest directions; marker: commonest tissue, size: use.*
+#
+# The title says how much of the cloud a flat picture can show. If it is most of it, the codebook makes
+# little use of its D dimensions, and a smaller D might have done.
+#
+# **Predict:** the same plane, with each code's mean block drawn at its point. What does the widest
+# direction stand for, and what the second?
+
+# %% tags=[]
+used = (counts > 0).numpy()  # (K,)
+likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1]
+show(
+    plots.patch_plane(
+        points[used],
+        in_use[used].numpy(),
+        f"correlation of the widest direction with brightness: {abs(likeness):.2f}",
+    ),
+    "The mean 4 by 4 block under each code, drawn at the code's place in the same plane.",
+)
+
+# %% [markdown] tags=[]
+# *The mean block under each code, drawn where the code lies in the plane.*
+#
+# Brightness comes first, with a sign that is arbitrary. Compare the blocks at opposite rims: what
+# differs there, besides brightness, is mostly the direction of the edge.
+
+# %% [markdown] tags=[]
+# ## A page for each code
+#
+# All we asked so far, for one code on one page. We begin with a telling one: the code that belongs
+# most exclusively to an organ (without labels: the second most used).
+
+# %% tags=[]
+atlas = codebook.make_atlas(model, codes, images, table)
+if table is None:
+    telling = int(counts.argsort(descending=True)[1])
+else:
+    organs = share.drop(index=["background", "body"]).loc[:, (counts > 10).numpy()]
+    telling = int(organs.max().idxmax())
+show(
+    plots.codebook_page(atlas, telling),
+    f"A page on code {telling}: its places on a slice and on all slices, its tissues, its patch "
+    "alone and in use, and the six codes nearest to it.",
+)
+
+# %% [markdown] tags=[]
+# *One code: its places in the slice that uses it most (red squares), on all slices, its tissues, its
+# patch, and the codes nearest to it with their distances.*
+#
+# Near means alike to the decoder; it need not mean the same tissue.
+#
+# Leaf through the codebook: find the code of the skin line, one for bone, one that stands nowhere in
+# particular. (The controls need a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+codebook_pages(atlas, telling)
 
 # %% [markdown] tags=[]
 # ## Change one code
@@ -210,29 +340,231 @@ show(
 # 4×4 pixels or more?
 
 # %% tags=[]
-grid = codes[chosen[2]]  # (h, w)
 i, j = grid.shape[0] // 2, grid.shape[1] // 2
-nearest_first = codebook.neighbours(model.codebook.embedding, int(grid[i, j]), K - 1)
-other = nearest_first[-1]  # the code least like the one there
+other = codebook.neighbours(distance, int(grid[i, j]))[-1]  # the code least like the one there
+before, after = model.decode(torch.stack([grid, codebook.swap(grid, i, j, other)]))[:, 0]  # (H, W)
+change = (after - before).abs()  # (H, W)
+block = change[4 * i : 4 * i + 4, 4 * j : 4 * j + 4]  # (4, 4)
+print(f"{block.sum() / change.sum():.0%} of the change lies in the code's own block;")
+print(f"{int((change > 0.01).sum())} pixels change by more than 0.01; the block has 16")
 show(
     swap_figure(model, grid, i, j, other),
-    "A slice, the slice with one code swapped, the difference.",
+    "A slice, the slice with one code swapped, and the difference, with a square at the code.",
 )
 
 # %% [markdown] tags=[]
-# *Before, after, and where it changed. The change reaches beyond its block: the decoder's convolutions
-# look at neighbouring codes as well.*
+# *Before, after, and where it changed; the red square is the code's own block.*
 #
-# Now you: choose a place and a code. (The controls need a running kernel.)
+# The change reaches beyond its block, since the decoder's convolutions look at neighbouring codes as
+# well. That is also why blocks join without seams.
+#
+# Now you: choose a place and a code, keep the change, go on. Can you paint a second bladder, or close
+# the hole of the rectum? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
-code_swap(model, grid)
+code_painter(model, grid, i, j, other)
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Write your answer where the three dots are, run the cell and the one below it: the check says what
+# is right, or what is not yet.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · How many codes do the work?
+#
+# Find the smallest number of codes that together cover at least 90 % of all positions of the held-out
+# slices. Guess from the perplexity first; then count with `counts` (K,).
+
+# %% tags=["exercise"]
+needed = ...  # a whole number; counts.sort(descending=True).values may help
+
+# %% tags=["check"]
+exercises.check_codes_needed(needed, counts)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+most_first = counts.sort(descending=True).values  # (K,)
+needed = int((most_first.cumsum(0) < 0.9 * counts.sum()).sum()) + 1
+exercises.check_codes_needed(needed, counts)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why "+ 1", and why not the perplexity</summary>
+#
+# The sum counts how many codes leave us *below* 90 %; the next one takes us there. The perplexity is no
+# such count: one code that is used very often pulls it down, whatever the others do.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · Perplexity
+#
+# Write it yourself: counts (K,) in, one number out. Some codes may never occur.
+
+
+# %% tags=["exercise"]
+def perplexity(counts: torch.Tensor) -> float:
+    """How often each code occurs (K,) -> 2 to the power of their entropy in bits."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_perplexity(perplexity)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def perplexity(counts: torch.Tensor) -> float:
+    """How often each code occurs (K,) -> 2 to the power of their entropy in bits."""
+    p = counts[counts > 0] / counts.sum()  # (codes in use,)
+    return float(2 ** -(p * p.log2()).sum())
+
+
+exercises.check_perplexity(perplexity)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Given a code, which tissue?
+#
+# From a table of counts, a row a tissue and a column a code, make the shares
+# $p(\text{tissue} \mid \text{code})$. A code that is never used gets a column of zeros.
+
+
+# %% tags=["exercise"]
+def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
+    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_tissue_given_code(tissue_given_code)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
+    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
+    uses = table.sum(0, keepdim=True)  # (1, K)
+    return table / uses.clamp(min=1)  # (T, K)
+
+
+exercises.check_tissue_given_code(tissue_given_code)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why the axis matters</summary>
+#
+# A code may mean bladder whenever it occurs, and yet cover only a small part of the bladder. The first
+# is p(tissue | code), the second p(code | tissue). Mixing them up makes a rare code look useless, or a
+# common one look specific.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 4 · The nearest other code
+#
+# Which code lies nearest to code $k$, itself left out? Two codes may lie on the same point.
+
+
+# %% tags=["exercise"]
+def nearest_other(embedding: torch.Tensor, k: int) -> int:
+    """Codebook (K, D), number k -> the j other than k with the smallest |e_j - e_k|."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_nearest_other(nearest_other)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def nearest_other(embedding: torch.Tensor, k: int) -> int:
+    """Codebook (K, D), number k -> the j other than k with the smallest |e_j - e_k|."""
+    distance = (embedding - embedding[k]).norm(dim=1)  # (K,)
+    distance[k] = float("inf")
+    return int(distance.argmin())
+
+
+exercises.check_nearest_other(nearest_other)
+
+# %% [markdown] tags=[]
+# ### Exercise 5 · A transplant
+#
+# Move a box of codes from one patient's slice into another's, and leave both originals as they are.
+# `box` is a pair of slices, so `donor[box]` are the codes in it. When the check agrees, decode `donor`,
+# `receiver` and the new grid with `model.decode`, and show them with `plots.slice_rows`.
+
+# %% tags=["exercise"]
+patients = test.rows["patient"].to_numpy()  # (N,)
+away = np.abs(heights - heights[chosen[2]])  # (N,), from the height of the receiver
+away[patients == patients[chosen[2]]] += 1  # other patients first
+donor, receiver = codes[away.argmin()], grid  # (h, w), (h, w)
+h, w = grid.shape
+box = (slice(3 * h // 8, 5 * h // 8), slice(w // 2, 7 * w // 8))  # middle of the body, in front
+
+
+def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch.Tensor:
+    """Two grids (h, w) and a box -> a new grid (h, w): the receiver with the donor's box."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_transplant(transplant)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch.Tensor:
+    """Two grids (h, w) and a box -> a new grid (h, w): the receiver with the donor's box."""
+    new = receiver.clone()
+    new[box] = donor[box]
+    return new
+
+
+exercises.check_transplant(transplant)
+three = torch.stack([donor, receiver, transplant(donor, receiver, box)])  # (3, h, w)
+drawn = model.decode(three)[:, 0].numpy()  # (3, H, W)
+pixels = drawn[1].copy()  # for comparison: the same box, moved pixel by pixel
+inside_box = tuple(slice(4 * part.start, 4 * part.stop) for part in box)
+pixels[inside_box] = drawn[0][inside_box]
+show(
+    plots.slice_rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),
+    "Donor, receiver, the receiver with the donor's box of codes, and with its box of pixels.",
+)
+
+# %% [markdown] tags=["solution"]
+# *Donor, receiver, the donor's box moved as codes, and the same box moved as pixels.*
+#
+# Moved as codes, the box is blended into its new place by the decoder, which looks across its border.
+# It is softened, not understood: nothing here knows whether such a body is possible. That is the prior's
+# part.
+
+# %% [markdown] tags=[]
+# ### Exercise 6 · The mean block under a code
+#
+# Implement what stands behind "in use": cut the slices into 4×4 blocks and average those under code $k$.
+# The cutting is the hard part: a plain `reshape` mixes up the rows.
+
+
+# %% tags=["exercise"]
+def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tensor:
+    """Codes (N, h, w), images (N, 4h, 4w), a code number -> its mean block (4, 4)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_mean_block(mean_block)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tensor:
+    """Codes (N, h, w), images (N, 4h, 4w), a code number -> its mean block (4, 4)."""
+    n, h, w = codes.shape
+    blocks = images.view(n, h, 4, w, 4).transpose(2, 3)  # (N, h, w, 4, 4)
+    return blocks[codes == k].mean(0)  # (n, 4, 4) -> (4, 4)
+
+
+exercises.check_mean_block(mean_block)
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - Use and perplexity are counted over the whole held-out set.
-# - Codes are names for kinds of local texture; many belong to one tissue.
-# - A slice can be edited by editing codes.
+# - Use and perplexity are counted over the whole held-out set; a batch misleads.
+# - Codes are names for kinds of local texture. Near vectors mean like things, near numbers nothing.
+# - Some codes belong to one tissue, learned without labels; small or gray organs have none of their own.
+# - A slice can be edited by editing codes, and the decoder blends the edit in.
 #
 # **What's next:** if codes are an alphabet, `04_pixelcnn_training` learns its spelling.

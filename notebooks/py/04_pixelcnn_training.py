@@ -25,15 +25,17 @@
 #
 # - to write the probability of a whole grid as a product of next-code guesses;
 # - why a plain stack of masked convolutions has a blind spot, and how two stacks cure it;
-# - to score a prior in bits per code, against a yardstick that cannot be fooled.
+# - to score a prior in bits per code, and to tell an honest score from one that saw the answer.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 30 minutes.
+# **You need** notebook 02 to have run. **Time to learn:** 45 minutes. **Time to run:** ? on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $c$ | (B, H, W) | grids of codes, integers in $[0, K)$ |
-# | $c_{<i}$ | | the codes before position $i$: rows above, and to the left in its row |
+# | $c$ | (B, H, W) | grids of codes, integers in $[0, K)$; H and W count codes here, so a slice has 4H × 4W pixels |
+# | $c_i$, $c_{<i}$ | | the code at position $i$, and all before it: the rows above, and those to its left |
 # | $h$ | (B,) | the slice's height in the body, 0 to 1 |
+# | $e_k$ | (D,) | the vector of code number $k$ of $K$ |
+# | $r$ | | reach of a kernel to either side: it is $2r+1$ wide |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -59,138 +61,235 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
 from vqgen_utils import metrics, plots, receptive_field
-from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features, prior_losses
+from vqgen_utils.demos import forgotten_mask
+from vqgen_utils.exercises import pixelcnn as exercises
+from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, gate, height_features, prior_losses
 from vqgen_utils.plots import show, show_source
 from vqgen_utils.run import Run
-from vqgen_utils.sampling import full_logits
+from vqgen_utils.sampling import full_logits, sample, walk
 from vqgen_utils.training import fit
 from vqgen_utils.vqvae import STRIDE
-from vqgen_utils.widgets import LivePlot
+from vqgen_utils.widgets import LivePlot, receptive_field_explorer
 
+# %% tags=[]
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
 settings = run.configure(
     profile, "prior", "prior_training", prior_channels=prior_channels, prior_layers=prior_layers,
     prior_kernel_size=prior_kernel_size, prior_hidden_dim=prior_hidden_dim,
-    prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs, prior_steps=prior_steps,
-    prior_learning_rate=prior_learning_rate, prior_weight_decay=prior_weight_decay,
-    prior_seed=prior_seed,
-    prior_compiled=prior_compiled,
+    prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs,
+    prior_steps=prior_steps, prior_learning_rate=prior_learning_rate,
+    prior_weight_decay=prior_weight_decay, prior_seed=prior_seed, prior_compiled=prior_compiled,
 )  # fmt: skip
+
 vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
-K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])
+K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (H, W)
+part = {}  # split -> (codes (N, H, W), heights (N,))
+for split in ("train", "validate", "test"):
+    rows = slices.subset(split).rows
+    height = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
+    part[split] = (all_codes[rows.index], height)
+print({split: tuple(codes.shape) for split, (codes, _) in part.items()}, "codes, K =", K)
 settings.prior
 
 # %% [markdown] tags=[]
 # ## What is a prior over codes?
 #
-# A probability for every grid. By the chain rule it is a product over positions in reading order:
+# A probability for every grid. By the chain rule it is a product over positions in reading order, row
+# by row and from left to right:
 #
 # $$p(c \mid h) = \prod_i p(c_i \mid c_{<i}, h)$$
 #
-# Each factor is a choice among $K$ codes, just like classification. Learn to guess the next code and
-# you have the prior; guess, write down, move on, and you generate.
+# This holds for any order and any distribution; nothing is lost. Each factor is a choice among $K$
+# codes, just like classification. Learn to guess the next code and you have the prior; guess, write
+# down, move on, and you generate. The height $h$ is given, so that we can ask for a slice at a height.
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
 # %% tags=[]
-part = {}  # split -> (codes (N, h, w), heights (N,))
-for split in ("train", "validate", "test"):
-    rows = slices.subset(split).rows
-    part[split] = (
-        all_codes[rows.index],
-        torch.tensor(rows["height"].to_numpy(), dtype=torch.float32),
-    )
-
 counts = metrics.code_counts(part["train"][0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
 drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator=generator)
-random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, H, W)
-real = vqvae.decode(part["test"][0][:: max(1, len(part["test"][0]) // 4)][:4])[:, 0]
+random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, 4H, 4W)
+some = part["test"][0][:: max(1, len(part["test"][0]) // 4)][:4]  # (4, H, W)
+real = vqvae.decode(some)[:, 0]  # (4, 4H, 4W)
 show(
     plots.slice_rows({"held-out codes": list(real), "random codes": list(random_slices)}),
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
 
 # %% [markdown] tags=[]
-# *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom). The
-# alphabet alone is not enough: the order carries the anatomy.*
+# *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom).* The
+# alphabet alone is not enough: the order carries the anatomy.
 
 # %% [markdown] tags=[]
 # ## Seeing only the past
 #
-# To guess a code, the network must not see it, nor anything after it. The first PixelCNN masked its
-# kernels: half of each kernel is zero. Stack a few such layers and look at what the red position sees
-# (measured by gradients):
+# A network that guesses $c_i$ may see $c_{<i}$ and nothing else. A convolution sees a neighbourhood, and
+# half of that comes later. So the first PixelCNN multiplied every kernel with a **mask** of ones and
+# zeros. Type A, in the first layer, hides the centre as well, for there stands the answer. Type B, in
+# all later layers, opens it: what stands there by then has not seen the answer.
+
+# %% tags=["nbval-check-output"]
+for kind, centre in (("A", False), ("B", True)):
+    print(f"type {kind}:", receptive_field.causal_mask(3, centre).int().tolist())  # (3, 3)
+
+# %% [markdown] tags=[]
+# How much does a stack of such layers see? An output depends on an input exactly where its derivative
+# is not zero, so we need not draw arrows: we ask autograd.
 
 # %% tags=[]
-size, position, layers = (16, 25), (12, 12), 4
-allowed = receptive_field.allowed_field(layers, 3, size, position)
+show_source(receptive_field.field_of_masks)
+
+# %% [markdown] tags=[]
+# **Predict:** each layer reaches one row up and one column to either side. After three, will the square
+# position see all codes before it, up to three rows and columns away?
+
+# %% tags=[]
+size, position = (14, 23), (11, 11)  # (H, W) of a small grid, and (row, column) on it
 fields = {}
-for name, seen in {
-    "last layer not masked": receptive_field.plain_field(
-        layers, 3, size, position, mask_last=False
-    ),
-    "plain masked stack": receptive_field.plain_field(layers, 3, size, position),
-    "gated, two stacks": receptive_field.gated_field(layers, 3, size, position),
-}.items():
-    fields[name] = np.where(seen, 1.0, np.where(allowed, 0.5, 0.0))
+for layers in (1, 3, 8):
+    seen = receptive_field.plain_field(layers, 3, size, position)  # (H, W) bool
+    fields[f"{layers} masked layers"] = receptive_field.seen_and_missed(seen, layers, 3, position)
 show(
     plots.receptive_fields(fields, position),
-    "Receptive fields of three networks, four layers deep.",
+    "Receptive fields of plain masked stacks of 1, 3 and 8 layers: a growing wedge above and to the "
+    "right of the position is missed.",
 )
 
 # %% [markdown] tags=[]
-# *Yellow: seen. Crosses: allowed but missed. Left: one forgotten mask, and the position sees itself and
-# the future; its loss will be wonderful and its samples noise. Middle: the plain stack misses a wedge
-# on the right, the **blind spot**. Right: two stacks see all they may.*
-#
-# The wedge is missed because no chain of masked steps can go right and then up. How large is it?
-
-# %% tags=["nbval-check-output"]
-for layers in (1, 3, 5, 8):
-    missed = receptive_field.blind_share(layers, 3)
-    print(f"{layers} plain layers miss {missed:.1%} of the codes they could see")
-
-# %% tags=[]
-show_source(GatedLayer.forward)
+# *Bright: what the square position sees. Crosses: codes within reach that come before it, and yet are
+# missed.* This wedge is the **blind spot**. A masked step can go to the right only by going up as well,
+# so codes one row up and many columns to the right stay out of sight, however many layers there are.
 
 # %% [markdown] tags=[]
-# This is the cure. A **vertical stack** `v` sees the rows above without any mask, since its input is
-# shifted down by one row. A **horizontal stack** `h`, shifted right by one, sees the left of the same
-# row and listens to the vertical one. Never the reverse, or the future would leak in. The gate
-# $\tanh(a)\,\sigma(b)$ lets a position decide how much of what it sees matters.
+# ## Two stacks
 #
-# The height enters twice: as a bias in every layer, and as a map over the grid. The map is there
-# because a convolution does not know where it is, while anatomy is a matter of where: at hip height,
-# femoral heads stand left and right of the middle, whatever the codes so far.
+# The cure is to split the past in two. A **vertical stack** $v$ sees all rows above, in full width. A
+# **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
+# code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
-show_source(PixelCNN.places)
+show_source(gate, GatedLayer.forward)
+
+# %% [markdown] tags=[]
+# Line by line, with $*$ for convolution and $W$ for weights; $W_1$, $W_2$ and $W_3$ are 1 × 1 convolutions,
+# `out_horizontal`, `down_to_right` and `out_vertical`:
+#
+# | line | in symbols | in words |
+# | --- | --- | --- |
+# | `bias_v, bias_h` | $b_v, b_h$ | what the height adds, the same at all positions |
+# | `up` | $u = W_v * v + b_v$ | a kernel of $r+1$ rows: this row and those above. Padding goes left, right and on top, never below |
+# | `left` | $l = W_h * \mathtt{h} + b_h$ | a kernel of one row and $r+1$ columns: this column and those to the left |
+# | `h = ...` | $\mathtt{h} \leftarrow \mathtt{h} + W_1\, g(l + W_2 u)$ | the horizontal stack hears the vertical one |
+# | `v = ...` | $v \leftarrow v + W_3\, g(u)$ | never the reverse: `up` reads $v$ to its right as well, and would find later codes of its own row there |
+#
+# The **gate** cuts its $2C$ channels into halves $a$ and $b$: $g(a, b) = \tanh(a)\,\sigma(b)$. The first
+# half says what, the second, between 0 and 1, how much of it to let through. Each stack keeps what it had
+# and adds to it, which makes deep stacks easy to train.
+#
+# But "this row and those above" holds the answer! What keeps it out is done once, at the entrance:
+
+# %% tags=[]
+show_source(PixelCNN.forward)
+
+# %% [markdown] tags=[]
+# `v` enters shifted down by a row: what stands in row $i$ now is the code of row $i-1$. `h` enters shifted
+# right by a column. After that every kernel may use its own position, and no weight needs a mask.
+#
+# **Predict:** the blind spot of the plain stack grew with depth. Towards which share, and what of the
+# gated network?
+
+# %% tags=["nbval-check-output"]
+depths = range(1, 13)
+missed = pd.DataFrame(
+    {
+        name: [100 * receptive_field.blind_share(layers, 3, name) for layers in depths]
+        for name in ("plain masked stack", "gated, two stacks")
+    },
+    index=depths,
+)
+for layers in (1, 3, 5, 8):
+    plain, gated = missed.loc[layers]
+    print(f"{layers} layers: plain misses {plain:.1f} % of what it may see, gated {gated:.1f} %")
+
+# %% tags=[]
+show(
+    plots.lines(missed, "layers", "codes missed (%)"),
+    "Line plot of the share of codes missed against depth: rising for the plain stack, zero for gated.",
+)
+
+# %% [markdown] tags=[]
+# *Share of the codes before a position, within reach, that it does not see; both measured by gradient, for
+# kernels of 3.* Depth makes the plain stack worse: the wedge tends to half of the field's right
+# half, a quarter. The figure says what cannot be seen, not what that costs in likelihood: that depends on the data.
+
+# %% tags=[]
+fields = {}
+for name, see in receptive_field.NETWORKS.items():
+    seen = see(4, 3, size, position)  # (H, W) bool, four layers with kernels of 3
+    fields[name] = receptive_field.seen_and_missed(seen, 4, 3, position)
+show(
+    plots.receptive_fields(fields, position),
+    "Receptive fields of three networks of four layers: plain, gated, and with an unmasked last layer.",
+)
+
+# %% [markdown] tags=[]
+# *Four layers of three networks. Left: the wedge. Middle: two stacks miss nothing, and the shift at the
+# entrance brings them one row and one column more. Right: a plain stack whose last mask was forgotten;
+# rings mark what it sees and must not, the answer itself among them.* We shall meet the third again.
+#
+# Now you: does a wider kernel shrink the wedge? Does the forgotten mask leak less in a deep network? (The
+# controls need a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+receptive_field_explorer()
+
+# %% [markdown] tags=[]
+# The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
+# there because a convolution does not know where it is, while anatomy is a matter of where: at hip
+# height, femoral heads stand left and right of the middle, whatever the codes so far. Either way it comes
+# as sixteen smooth bumps along the body instead of one number, so that each level can have its own say.
+
+# %% tags=[]
+show_source(height_features, PixelCNN.places)
 
 # %% [markdown] tags=[]
 # A test worth more than any diagram: change one code, and see which guesses move.
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
-probe = PixelCNN(settings.prior, 8, (6, 5)).eval()
-before = torch.randint(8, (1, 6, 5))
+probe = PixelCNN(settings.prior, 8, (6, 5)).eval()  # K = 8, a grid of 6 x 5
+before = torch.randint(8, (1, 6, 5))  # (B, H, W)
 after = before.clone()
 after[0, 3, 2] = (after[0, 3, 2] + 1) % 8
 with torch.no_grad():
-    moved = (probe(before, torch.zeros(1, 16)) != probe(after, torch.zeros(1, 16))).any(1)[0]
+    nothing = torch.zeros(1, 16)  # (B, 16), no height
+    moved = (probe(before, nothing) != probe(after, nothing)).any(1)[0]  # (H, W)
 print("moved before or at (3, 2):", bool(moved[:3].any() or moved[3, :3].any()))
 print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any()))
 
 # %% [markdown] tags=[]
 # ## Training
 #
-# The loss is cross-entropy: how surprised the prior is by the code that really comes, in nats. A uniform
-# guess pays $\ln K$.
+# The logarithm of the product is a sum, and its mean over positions, with the sign turned, is the loss:
+#
+# $$L = -\frac{1}{HW} \sum_i \ln p(c_i \mid c_{<i}, h)$$
+#
+# This is cross-entropy: how surprised the prior is by the code that really comes, in nats. All $HW$ guesses
+# come from one pass, since all codes are known in training.
+
+# %% tags=[]
+show_source(prior_losses)
+
+# %% [markdown] tags=[]
+# **Predict:** a guess that gives each of the $K$ codes the same probability pays $\ln K$. Where will the
+# curve begin?
 
 # %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(part['train'][0])} grids of {grid} codes to learn from")
@@ -218,20 +317,22 @@ live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
-# *Cross-entropy by step. Circles: patients not trained on. If they turned upwards while the line fell,
-# the prior would be learning patients by heart.*
+# *Cross-entropy by step. Circles: patients not trained on.* The gap between them is what the prior knows of
+# its own patients alone; a line that drops whenever all grids have been seen once more is a sign of it. If
+# the circles turned upwards, more training would do harm.
 
 # %% [markdown] tags=[]
 # ## Honest bits
 #
-# On held-out patients, in bits (nats / ln 2). The yardstick is the **order-0 entropy**: what a coder that
-# knows only how often each code occurs would pay. Whatever the prior saves on that, it saves by knowing
-# what comes next to what.
+# We score on held-out patients, in bits (nats / ln 2). The yardstick is the **order-0 entropy**: what a
+# coder would pay that knows how often each code occurs, and nothing else. Ours counts on the very slices
+# that are scored, a favour to the yardstick. What the prior saves on it, it saves by knowing what follows
+# what.
 
 # %% tags=[]
 prior = run.load_prior()
-codes, heights = part["test"]
-bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, h, w)
+codes, heights = part["test"]  # (N, H, W), (N,)
+bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, H, W)
 order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
@@ -244,12 +345,64 @@ if per_code > order0:
     )
 
 # %% [markdown] tags=[]
+# A code stands for 16 pixels, hence the last line. It is the price of the codes alone: they give back
+# the reconstruction, not the slice, so do not compare it with a lossless compression of pixels.
+
+# %% [markdown] tags=[]
+# ## Too good: one mask forgotten
+#
+# A common mistake, and a hard one to notice: one convolution, often the last, is left unmasked. To see
+# what it does we train two small plain stacks of three masked layers, for a few seconds each, in all the same
+# but for the mask of the last layer.
+
+# %% tags=[]
+show_source(forgotten_mask.PlainPixelCNN.forward, forgotten_mask.draw)
+
+# %% [markdown] tags=[]
+# **Predict:** one of the two can see the answer. Which one will score better on patients it has never
+# seen? Which one will draw better slices?
+
+# %% tags=[]
+small = {}
+for name, mask_last in {"every layer masked": True, "last layer not masked": False}.items():
+    small[name] = forgotten_mask.train(K, part["train"][0][:800], mask_last)
+    paid = forgotten_mask.bits_per_code(small[name], codes)
+    print(f"plain, {name:22} {paid:.3f} bits a code, held out")
+print(f"{f'our prior, {prior.config.prior_layers} gated layers':29} {per_code:.3f}")
+
+# %% tags=[]
+air = codes[:, 0, 0].mode().values  # the commonest code in the corner
+noise = torch.randint(K, grid, generator=torch.Generator().manual_seed(0))  # (H, W)
+filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, H, W)
+rows = {"filled with": filled}
+rows |= {name: forgotten_mask.draw(model, filled) for name, model in small.items()}
+show(
+    plots.slice_rows(
+        {name: list(vqvae.decode(grids)[:, 0]) for name, grids in rows.items()},
+        ["air", "random codes", "a held-out slice"],
+    ),
+    "Grids of air, of random codes and of a held-out slice, and what both networks draw over them.",
+)
+for name, grids in rows.items():
+    same = (grids == filled).float().mean((1, 2))  # (3,)
+    print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in same)}")
+
+# %% [markdown] tags=[]
+# *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack
+# with every mask. It does not look at what is to come, so it draws the same slice three times; three small
+# layers make a poor one. Bottom: the stack with the better score copies what is there already, static
+# included.* In training the answer was always there to be read; in sampling it is not there yet.
+#
+# Nothing in the score gives this away, not even on held-out patients. Bits are honest only if the network
+# is causal. Test that first, as we did above.
+
+# %% [markdown] tags=[]
 # ## Where is it surprised?
 #
 # **Predict:** which codes cost most bits: air, outline, organs?
 
 # %% tags=[]
-cost = bits.mean(0)  # (h, w)
+cost = bits.mean(0)  # (H, W)
 example = int((heights - 0.45).abs().argmin())
 show(
     plots.maps(
@@ -261,8 +414,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Bits by position. Air is free: after some air comes more air. Boundaries and organs cost most, for
-# there the patient decides and not the neighbourhood.*
+# *Bits by position.* Air is nearly free: after some air comes more air. Boundaries and organs cost most, for
+# there the patient decides and not the neighbourhood.
 
 # %% tags=[]
 by_height = pd.DataFrame(
@@ -275,7 +428,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Mean cost by height in the body: some levels are more predictable than others.*
+# *Mean cost by height in the body, ten levels.* Each point is a mean over few slices and the axis does not
+# begin at zero, so read the large differences only.
 
 # %% [markdown] tags=[]
 # ## The next code, as a distribution
@@ -285,8 +439,8 @@ show(
 # %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 logits = full_logits(prior, codes[example][None], height_features(heights[example][None]))
-p = logits[0].softmax(0)  # (1, K, h, w) -> (K, h, w)
-image = vqvae.decode(codes[example][None])[0, 0]  # (H, W)
+p = logits[0].softmax(0)  # (1, K, H, W) -> (K, H, W)
+image = vqvae.decode(codes[example][None])[0, 0]  # (4H, 4W)
 show(
     plots.distributions(
         [image] * len(where), where, [p[:, i, j].numpy() for i, j in where],
@@ -296,17 +450,216 @@ show(
 )  # fmt: skip
 
 # %% [markdown] tags=[]
-# *Left: the position (red square). Right: the probability of each code, with the true one marked. Where
+# *Left: the position (red square). Right: the probability of each code, with the true one marked.* Where
 # one bar towers, the past leaves no choice; where many are low, there is a choice, and a sample will
-# make it at random.*
+# make it at random.
+
+# %% [markdown] tags=[]
+# ## Why not predict the code by least squares?
+#
+# Another published mistake: train the prior by mean squared error (MSE), to hit the next code's vector, or
+# even its number. The best such a network can do is known without training it. The guess $m$ with the
+# least expected squared error is the mean, $\arg\min_m \sum_k p_k \|e_k - m\|^2 = \sum_k p_k e_k$, and our
+# prior has the $p_k$. So let it draw three ways: from $p$, by the code nearest to the mean vector, and
+# by the mean of the code numbers.
+#
+# **Predict:** codes 3 and 90 are equally likely. What does code 46 or 47 have to do with them?
+
+# %% tags=[]
+vectors = vqvae.codebook.embedding  # (K, D)
+numbers = torch.arange(K, dtype=torch.float32, device=prior.device)  # (K,)
+levels = [0.15, 0.4, 0.65, 0.9]
+asked = height_features(torch.tensor(levels))  # (4, 16)
+ways = {  # walk goes through the grid in reading order and writes what the function returns
+    "drawn from p": sample(prior, asked, seeds=[0, 1, 2, 3]),  # (4, H, W)
+    "drawn again": sample(prior, asked, seeds=[4, 5, 6, 7]),
+    "mean vector": walk(
+        prior, asked, lambda i, j, logits: vqvae.codebook.nearest(logits.softmax(1) @ vectors)
+    ),
+    "mean number": walk(
+        prior, asked, lambda i, j, logits: (logits.softmax(1) @ numbers).round().long()
+    ),
+}
+show(
+    plots.slice_rows(
+        {name: list(vqvae.decode(grids)[:, 0]) for name, grids in ways.items()},
+        [f"height {level}" for level in levels],
+    ),
+    "Slices at four heights: drawn from the prior twice, by the mean vector, and by the mean number.",
+)
+
+# %% [markdown] tags=[]
+# *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
+# each position.* The mean number is static: a number is a name, and between two names lies nothing. The
+# mean vector does better, for codes that lie near each other look alike. But it has one slice for each
+# height, however often it is asked, and writes something in between where a choice is open: compare the
+# fat under the skin with the draws above.
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Replace the three dots, run the cell and the check below it. The checks need no trained prior.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · How deep must it be?
+#
+# On a grid of 32 × 16 codes, how many gated layers with kernels of 3 does it take until the last
+# position sees all 511 codes before it? Work it out, then put in the number. To measure:
+# `receptive_field.gated_field(layers, 3, (32, 16), (31, 15)).sum()`.
+
+# %% tags=["exercise"]
+enough_layers = ...
+
+# %% tags=["check"]
+exercises.check_layers(enough_layers)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+enough_layers = 30  # 31 rows lie above: the shift brings one, each layer one more
+exercises.check_layers(enough_layers)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why</summary>
+#
+# Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
+# 30 layers. Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot
+# see it must read from nearer codes, from the height and from its map of places.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · From nats to bits a pixel
+#
+# `fit` reports nats a code; papers report bits a pixel. Write the conversion, for codes that stand for
+# 4 × 4 pixels each.
+
+
+# %% tags=["exercise"]
+def bits_of(nats_per_code: float) -> tuple[float, float]:
+    """Nats a code -> (bits a code, bits a pixel)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_bits(bits_of)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def bits_of(nats_per_code: float) -> tuple[float, float]:
+    """Nats a code -> (bits a code, bits a pixel)."""
+    bits_per_code = nats_per_code / np.log(2)
+    return bits_per_code, bits_per_code / 16
+
+
+exercises.check_bits(bits_of)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · The probability of a grid
+#
+# A prior returned logits for a batch of grids. Compute $\ln p(c \mid h)$ of each grid, in nats.
+# `log_softmax` and `gather` will help.
+
+
+# %% tags=["exercise"]
+def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_log_probability(log_probability)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
+    log_p = logits.log_softmax(1)  # (B, K, H, W)
+    factors = log_p.gather(1, codes[:, None])[:, 0]  # (B, 1, H, W) -> (B, H, W)
+    return factors.sum((1, 2))
+
+
+exercises.check_log_probability(log_probability)
+
+# %% [markdown] tags=[]
+# ### Exercise 4 · Write the mask, then break it
+#
+# Write the causal mask of a kernel: 1 where it may look, 0 elsewhere. With `centre=False` it is type A,
+# with `centre=True` type B. The check draws what three layers with your masks see. When it is right, break
+# it: open one weight too many, or close one of the row above, and look again.
+
+
+# %% tags=["exercise"]
+def my_mask(kernel_size: int, centre: bool) -> torch.Tensor:
+    """(kernel_size, kernel_size), row by row from the top; kernel_size = 2r + 1."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_causal_mask(my_mask)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_mask(kernel_size: int, centre: bool) -> torch.Tensor:
+    """(kernel_size, kernel_size), row by row from the top; kernel_size = 2r + 1."""
+    mask = torch.zeros(kernel_size, kernel_size)
+    r = kernel_size // 2
+    mask[:r] = 1  # the rows above
+    mask[r, :r] = 1  # to the left in the same row
+    mask[r, r] = float(centre)
+    return mask
+
+
+exercises.check_causal_mask(my_mask)
+
+masks = [my_mask(3, centre=False), my_mask(3, centre=True), my_mask(3, centre=True)]  # (3, 3) each
+broken = my_mask(3, centre=True)
+broken[1, 2] = 1  # one weight too many: the neighbour to the right
+fields = {}
+for name, stack in {"my masks": masks, "one weight too many": [*masks[:2], broken]}.items():
+    seen = receptive_field.field_of_masks(stack, size, position)  # (H, W) bool
+    fields[name] = receptive_field.seen_and_missed(seen, 3, 3, position)
+show(plots.receptive_fields(fields, position), "Fields of right masks, and of one weight too many.")
+
+# %% [markdown] tags=["solution"]
+# *Three layers with the masks of the solution, and with one more weight open in the last.* That one weight
+# shows the position its right neighbour, which has seen the answer.
+
+# %% [markdown] tags=[]
+# ### Exercise 5 · A layer that needs no mask
+#
+# Write one layer of a vertical stack: every row sees those above it, and neither itself nor those
+# below. Shift, pad, then convolve with the weights as they are. `F.pad(x, (left, right, top, bottom))`
+# takes negative numbers, too: they cut off.
+
+
+# %% tags=["exercise"]
+def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x (B, C, H, W) and weight (D, C, r+1, 2r+1) -> (B, D, H, W)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_vertical_layer(rows_above)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x (B, C, H, W) and weight (D, C, r+1, 2r+1) -> (B, D, H, W)."""
+    r = weight.shape[3] // 2
+    shifted = F.pad(x, (0, 0, 1, -1))  # (B, C, H, W), row i holds what was row i - 1
+    padded = F.pad(shifted, (r, r, r, 0))  # (B, C, H + r, W + 2r)
+    return F.conv2d(padded, weight)
+
+
+exercises.check_vertical_layer(rows_above)
 
 # %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of next-code guesses; causality is a property one can test.
-# - Two stacks remove the blind spot that masks leave.
-# - Bits per code on held-out patients, next to the order-0 entropy, is a score that cannot be fooled by
-#   seeing the answer.
+# - Masks leave a blind spot that grows with depth; two stacks, shifted once, have none.
+# - Bits per code on held-out patients, next to the order-0 entropy, is an honest score of a causal
+#   network. A network that sees the answer scores better, and is worth nothing.
+# - A distribution keeps the choices open; a mean does not.
 #
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 

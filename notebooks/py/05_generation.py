@@ -22,11 +22,21 @@
 #
 # **You will learn**
 #
-# - to draw from the prior at a chosen height and temperature;
-# - to let it complete a half-given slice;
-# - to check that samples are new and not memories, and why our sampler is fast.
+# - to turn guesses into slices: at a chosen height, bolder or safer, or completing a given half;
+# - what goes wrong with greedy choices, and when a code's number is taken for its meaning;
+# - to check that samples are new and not memories, and how exact sampling becomes fast.
 #
-# **You need** notebooks 02 and 04 to have run. **Time to learn:** 20 minutes.
+# **You need** notebooks 02 and 04 to have run. **Time to learn:** 50 minutes.
+# **Time to run:** ? on 2 CPU cores (profile quick).
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $c$, $c_i$ | (B, H/4, W/4) | grids of codes, integers in $[0, K)$; the code at position $i$ |
+# | $c_{<i}$ | | the codes before position $i$ in reading order |
+# | $h$ | (B,) | the height in the body that we ask for, 0 to 1 |
+# | $\ell$ | (B, K) | logits at one position: the prior's scores of the $K$ codes |
+# | $T$ | | temperature: the logits are divided by it before a code is drawn |
+# | $e_k$, $z_q$ | (D,), (B, D, H/4, W/4) | a row of the codebook; a grid of such rows, what the decoder reads |
 
 # %% tags=["parameters"]
 profile: str = "quick"  # as in notebook 02
@@ -39,20 +49,18 @@ import time
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from vqgen_utils import plots
+from vqgen_utils import metrics, plots, widgets
+from vqgen_utils.distance import nearest, variety
 from vqgen_utils.errors import InputError
+from vqgen_utils.exercises import generation as exercises
 from vqgen_utils.pixelcnn import height_features
 from vqgen_utils.plots import show, show_animation
 from vqgen_utils.run import Run
-from vqgen_utils.sampling import (
-    full_grid_step,
-    full_logits,
-    incremental_logits,
-    one_thread,
-    sample,
-)
+from vqgen_utils.sampling import full_grid_step, full_logits, incremental_logits, one_thread, sample
 
+# %% tags=[]
 if images < 1:
     raise InputError(f"parameter 'images' is {images}: give 1 or more.")
 run = Run(run_name)
@@ -60,19 +68,27 @@ settings = run.settings(profile)
 vqvae, prior, all_codes = run.load_vqvae(), run.load_prior(), run.load_codes()
 slices = run.load_slices(settings)
 test, train = slices.subset("test"), slices.subset("train")
-grid = prior.grid
+K, grid = prior.num_embeddings, prior.grid  # codes to choose from; (h, w) of the code grid
+air = int(all_codes[train.rows.index, 0, 0].mode().values)  # the commonest code in the corner
 
 
 def condition(*heights: float) -> torch.Tensor:
-    """What the prior is told: (n,) heights in [0, 1] -> (n, 16)."""
+    """What the prior is told: n heights in [0, 1] -> (n, 16)."""
     return height_features(torch.tensor(heights, dtype=torch.float32))
+
+
+def decoded(codes: torch.Tensor) -> torch.Tensor:
+    """Codes (n, h, w) -> slices (n, H, W), a few at a time."""
+    return torch.cat([vqvae.decode(some)[:, 0] for some in codes.split(32)])
 
 
 # %% [markdown] tags=[]
 # ## Drawing at a height
 #
-# Sampling is the prior's guess, turned into a choice, position by position: draw a code from the
-# distribution, write it down, go on. The height we ask for enters as a condition.
+# Notebook 04 wrote the probability of a grid as a product of guesses. Sampling walks through the same
+# product: at each position, draw a code from the guess, write it down, go on.
+#
+# $$c_i \sim p(c_i \mid c_{<i}, h), \qquad i = 1, 2, 3, \dots$$
 #
 # **Predict:** we ask for five heights with three different seeds. What will differ along a row, and
 # what down a column?
@@ -80,10 +96,10 @@ def condition(*heights: float) -> torch.Tensor:
 # %% tags=[]
 asked = [0.1, 0.3, 0.5, 0.7, 0.9]
 rows = {}
-for seed in range(3):
-    seeds = [sampling_seed + seed * len(asked) + n for n in range(len(asked))]
+for attempt in range(3):
+    seeds = [sampling_seed + attempt * len(asked) + n for n in range(len(asked))]
     drawn = sample(prior, condition(*asked), seeds, progress=True)  # (5, h, w)
-    rows[f"draw {seed + 1}"] = list(vqvae.decode(drawn)[:, 0].numpy())
+    rows[f"draw {attempt + 1}"] = list(decoded(drawn).numpy())
 at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
 rows["held out"] = list(slices.images[at])
 figure = plots.slice_rows(rows, [f"height {h}" for h in asked])
@@ -91,125 +107,316 @@ run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five heights, and a row of held-out slices.")
 
 # %% [markdown] tags=[]
-# *Generated slices at five heights, three draws each, and held-out slices of the data below. A column shares its
-# level of the body; down the column the patient changes. Look closely at outlines and at symmetry: a
-# long-range mistake early in a row has to be lived with to the end.*
+# *Generated slices at five heights, three draws each, and held-out slices at the same heights below.*
+#
+# A column shares its level of the body; down the column the patient changes. Look closely at outlines
+# and at symmetry: a mistake made early has to be lived with to the end. Part of the softness is not
+# the prior's fault: the bottom row never passed through the codes, the others did (notebook 02).
+
+# %% [markdown] tags=[]
+# ## One code at a time
+#
+# In which order does a slice appear? The grid is read row by row. Its rows stand upright in our
+# pictures, since the array's first axis runs from the patient's right to the left: the drawing grows
+# column by column, from your left, each column from the back upwards.
+
+# %% tags=[]
+codes = sample(prior, condition(0.5), [sampling_seed + 3])[0]  # (h, w)
+frames = []
+for row in range(grid[0] + 1):
+    partial = codes.clone()
+    partial[row:] = air  # for what is not drawn yet
+    frames.append(decoded(partial[None])[0].numpy())
+show_animation(frames, "A slice appears from one side of the body to the other.")
+
+# %% [markdown] tags=[]
+# *A drawing from its first column to its last, over and over.*
+#
+# In print it stands still, so here are four of its stages:
+
+# %% tags=[]
+stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
+titles = [f"after {s} of {grid[0]} grid rows" for s in stages]
+show(plots.slice_sheet([frames[s] for s in stages], titles, 4), "Four stages of the drawing.")
+
+# %% [markdown] tags=[]
+# *Four stages of the same drawing.*
+#
+# By half way the prior has committed itself to a body of some size, and the second half must match the
+# first. Nothing is ever taken back: a code once written is read by all that follow.
+#
+# **Predict:** below, one step is stopped just before its code is written. We picked the position of the
+# middle column where the prior was least sure. How many of the $K$ codes are still in the race?
+
+# %% tags=[]
+drawing = widgets.record(vqvae, prior, codes, condition(0.5), air)  # holds p, (K, h, w)
+bits = -(drawing.p * drawing.p.clamp(min=1e-12).log2()).sum(0)  # (h, w), entropy of each guess
+i = grid[0] // 2
+j = int(bits[i].argmax())
+in_race = int((drawing.p[:, i, j] > 0.01).sum())
+print(f"entropy {bits[i, j]:.1f} bits of at most {np.log2(K):.1f}; {in_race} codes above 1 %")
+print(f"median entropy over the grid: {bits.median():.2f} bits")
+show(
+    widgets.step_figure(vqvae, drawing, i, j),
+    "Half a slice with its codes, a red square at the next position, and bars of the next code's odds.",
+)
+
+# %% [markdown] tags=[]
+# *One step: the slice so far and its codes (hatched: not drawn yet), the position to fill (red square),
+# and the prior's probability of each code there, with the one that was drawn.*
+#
+# The draw fell on one of the bars, which need not be the highest. Most positions are not like this one:
+# compare its entropy with the median. The decoder is shown air where nothing is drawn yet, so ignore the
+# rim that it paints along the edge.
+#
+# Now you: step along a column with the arrow keys, and look for places without a choice (air), with a
+# few choices (does the fat end here?) and with many (texture). The controls need a running kernel.
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.sampling_steps(vqvae, drawing)
 
 # %% [markdown] tags=[]
 # ## Temperature
 #
-# Dividing the logits by a temperature $T$ sharpens ($T<1$) or flattens ($T>1$) every choice.
+# The guess is a softmax of logits. Dividing them by a temperature $T$ sharpens ($T<1$) or flattens
+# ($T>1$) every choice:
 #
-# **Predict:** at $T=0$ the likeliest code is taken every time. Is the result the likeliest slice?
+# $$p_k = \mathrm{softmax}(\ell / T)_k = \frac{e^{\ell_k / T}}{\sum_j e^{\ell_j / T}}$$
+#
+# **Predict:** three codes have logits 2, 1 and 0. Which row of probabilities below is nearest to "always
+# the first", and which to "any of the three"?
+
+# %% tags=["nbval-check-output"]
+logits = torch.tensor([2.0, 1.0, 0.0])  # (K,) with K = 3
+for T in (0.25, 0.5, 1.0, 2.0, 10.0):
+    p = (logits / T).softmax(0)  # (K,)
+    print(f"T = {T:5.2f}  p =", "  ".join(f"{value:.2f}" for value in p.tolist()))
 
 # %% tags=[]
-temperatures = [0.0, 0.5, 0.8, 1.0, 1.3]
+temperatures = [0.0, 0.5, 1.0, 1.5]
 rows = {}
 for height in (0.25, 0.75):
-    drawn = [
-        sample(prior, condition(height), [sampling_seed + 7], temperature=t) for t in temperatures
-    ]
-    rows[f"height {height}"] = [vqvae.decode(codes)[0, 0].numpy() for codes in drawn]
+    where, seeds = condition(height), [sampling_seed + 7]
+    at_each = [sample(prior, where, seeds, temperature=T) for T in temperatures]  # each (1, h, w)
+    rows[f"height {height}"] = [decoded(c)[0].numpy() for c in at_each]
 show(
-    plots.slice_rows(rows, [f"T = {t}" for t in temperatures]),
+    plots.slice_rows(rows, [f"T = {T}" for T in temperatures]),
     "Slices drawn at two heights with rising temperature.",
 )
 
 # %% [markdown] tags=[]
-# *The same seed at rising temperature. Low temperatures are smoother, high ones bolder. At any of them, a
-# draw that once loses the outline has to live with it: look for bodies that break off. At $T=0$ each step is the likeliest, which is not the same as a likely whole.*
+# *The same seed at two heights (rows) and rising temperature (columns).*
+#
+# Low temperatures are smoother, high ones bolder. $T=1$ is the model's own opinion: what it learned from
+# the data. At any $T$, a draw that once loses the outline has to live with it: look for bodies that break
+# off. One seed proves little, so the next section draws several.
 
 # %% [markdown] tags=[]
-# ## Watching it draw
+# ## The greedy trap
+#
+# $T=0$ takes the likeliest code every time. That sounds like the best slice the model has.
+#
+# **Predict:** we draw with six seeds at $T=0$ and at $T=1$. How different will the six be from each other?
 
 # %% tags=[]
-codes = sample(prior, condition(0.5), [sampling_seed + 3])[0]  # (h, w)
-unknown = int(codes[0, 0])  # air, for what is not drawn yet
-frames = []
-for row in range(grid[0] + 1):
-    partial = codes.clone()
-    partial[row:] = unknown
-    frames.append(vqvae.decode(partial[None])[0, 0].numpy())
-show_animation(frames, "A slice appears from one side of the body to the other.")
-
-# %% tags=[]
-stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
+seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[0.5] * 6)
+by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1.3)}  # (6, h, w)
+rows = {f"T = {T}": list(decoded(by_T[T])[:4].numpy()) for T in (0.0, 1.0)}
 show(
-    plots.slice_sheet(
-        [frames[s] for s in stages], [f"after {s} of {grid[0]} rows" for s in stages], 4
-    ),
-    "Four stages of the drawing.",
+    plots.slice_rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
+    "Four slices drawn at temperature 0, all the same, above four drawn at temperature 1.",
 )
 
 # %% [markdown] tags=[]
-# *Reading order runs from the patient's right to the left, so the slice grows from one side. By half way
-# the prior has committed itself to a body size, and the second half must match the first.*
+# *Four seeds, drawn greedily (top) and by chance at $T=1$ (bottom).*
+#
+# Greedy has no dice, so a seed changes nothing: one height, one slice, for ever. Is it at least a good
+# one? We put numbers on it. **Variety** is the mean root-mean-square difference between two of the six.
+# **Bits** are $-\log_2 p(c \mid h)$ of the whole grid, as in notebook 04: the fewer, the likelier.
+
+# %% tags=[]
+by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
+real = by_height.drop_duplicates("patient").iloc[:6]  # one slice a patient, about as high
+groups = {f"T = {T}": (some, where) for T, some in by_T.items()}
+groups["held out"] = all_codes[real.index], condition(*real["height"])
+print(f"{'':10} variety  bits a slice  share that is body")
+for name, (some, told) in groups.items():
+    cost = metrics.bits_by_position(prior, some, told).sum((1, 2)).mean()
+    body = np.mean([metrics.body_mask(image) for image in decoded(some).numpy()])
+    print(f"{name:10} {variety(decoded(some)):7.3f}  {cost:12.0f}  {body:18.2f}")
+
+# %% [markdown] tags=[]
+# Compare each row with the last. The greedy slice is far *likelier* than real ones, and for that very
+# reason not typical. Think of a coin that falls heads six times in ten: the likeliest thousand throws are
+# all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
+# The greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
+# "the skin begins here", so greedy waits until it must.
+#
+# ## Cutting the tail
+#
+# Between greedy and fair lies **top-k**: draw by chance, among the $k$ likeliest codes only. The others
+# are each unlikely, but together they come up now and then, and each may be a break in the outline.
+
+# %% tags=[]
+few = min(8, K)
+figure = widgets.samples_figure(vqvae, prior, 0.5, 0.8, few, sampling_seed)
+show(figure, "Three slices drawn at height 0.5, temperature 0.8, among the likeliest codes.")
+
+# %% [markdown] tags=[]
+# *Three seeds at height 0.5 and $T = 0.8$, with only the likeliest eight codes allowed at each position.*
+#
+# Outlines tend to hold better than at $T=1$, and the patients are more alike: the price is variety. No
+# setting is right in itself; for a fair picture of what the prior learned, use $T=1$ and all codes.
+#
+# Now you: lower the temperature until the three agree; then raise it and let a small top-k repair the
+# outlines. Does the same seed give the same patient at another height? (A running kernel is needed.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.sampler(vqvae, prior)
+
+# %% [markdown] tags=[]
+# ## A number is not a vector
+#
+# The decoder reads $z_q$, a vector $e_k$ of $D$ numbers at each position. The sampler hands us $k$. Between
+# the two lies one line, $z_q = e_c$, and a published project forgot it: it wrote the *number* $k$
+# into all $D$ channels. The shapes fit, and nothing complains.
+#
+# **Predict:** a map of code numbers still has an outline. Will the decoder make a body of it?
+
+# %% tags=[]
+three = by_T[1.0][:3].to(vqvae.device)  # (3, h, w)
+e = vqvae.codebook.embedding.detach()  # (K, D)
+
+
+@torch.inference_mode()
+def picture(z: torch.Tensor) -> torch.Tensor:
+    """What the decoder makes of z (n, D, h, w): slices (n, H, W) in [0, 1]."""
+    return vqvae.decoder(z)[:, 0].clamp(0, 1).cpu()
+
+
+z_q = vqvae.codebook.lookup(three)  # (3, D, h, w), row c of the codebook at each position
+number = three[:, None].float().expand_as(z_q)  # (3, D, h, w), the same k in every channel
+scaled = e.min() + number / (K - 1) * (e.max() - e.min())  # into the range of the codebook
+rows = {"looked up": z_q, "number k": number, "k, scaled": scaled}
+show(
+    plots.slice_rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
+    "Three generated slices above what the decoder makes of bare code numbers: a pattern of blocks.",
+)
+
+# %% [markdown] tags=[]
+# *The same three grids, looked up in the codebook (top), with the bare number in every channel (middle), and with
+# the number scaled to the range of the codebook (bottom).*
+#
+# No scaling can mend it, because a number is only a name. Rename all codes at random, in the codebook
+# and in the grid alike: whatever is meaningful must stay as it is.
+
+# %% tags=[]
+new_name = torch.randperm(K, generator=torch.Generator().manual_seed(0)).to(e.device)  # (K,)
+e_renamed = torch.empty_like(e)  # (K, D)
+e_renamed[new_name] = e
+renamed = new_name[three]  # (3, h, w)
+z_q_again = F.embedding(renamed, e_renamed).permute(0, 3, 1, 2)  # (3, D, h, w)
+number_again = renamed[:, None].float().expand_as(z_q)  # (3, D, h, w)
+for name, one, two in (("looked up", z_q, z_q_again), ("number k", number, number_again)):
+    change = (picture(one) - picture(two)).abs().mean()
+    print(f"{name}: the intensities change by {change:.3f} on average")
+
+# %% [markdown] tags=[]
+# Looked up, nobody notices the new names. The other picture was made of the names.
 
 # %% [markdown] tags=[]
 # ## Completing half a slice
 #
-# Give the sampler the first half of a held-out slice and let it finish, twice.
+# Give the sampler the first half of a held-out slice and let it finish, twice. Nothing new is needed:
+# where a code is given, it is written down instead of drawn.
+#
+# **Predict:** on which structures will the two completions agree with the truth, and on which not?
 
 # %% tags=[]
 order = np.argsort(test.rows["height"].to_numpy())
-some = order[np.linspace(len(test) // 8, len(test) - 1 - len(test) // 8, 4).astype(int)]
-real = all_codes[test.rows.index[some]]  # (4, h, w)
+some = order[np.linspace(len(test) // 8, len(test) - 1 - len(test) // 8, 3).astype(int)]
+real = all_codes[test.rows.index[some]]  # (3, h, w)
 given = real.clone()
 given[:, grid[0] // 2 :] = -1  # -1 asks for a code to be drawn
 where = condition(*test.rows["height"].iloc[some])
-hidden = torch.where(given < 0, unknown, given)  # air where nothing is given
-rows = {"given": list(vqvae.decode(hidden)[:, 0].numpy())}
+rows = {"given": list(decoded(torch.where(given < 0, air, given)).numpy())}
+completed = []
 for attempt in (1, 2):
-    seeds = [sampling_seed + 100 * attempt + n for n in range(4)]
-    completed = sample(prior, where, seeds, given=given)  # (4, h, w)
-    rows[f"completed {attempt}"] = list(vqvae.decode(completed)[:, 0].numpy())
-rows["held out"] = list(vqvae.decode(real)[:, 0].numpy())
+    seeds = [sampling_seed + 100 * attempt + n for n in range(3)]
+    completed.append(sample(prior, where, seeds, given=given))  # (3, h, w)
+    rows[f"completed {attempt}"] = list(decoded(completed[-1]).numpy())
+rows["held out"] = list(decoded(real).numpy())
 show(plots.slice_rows(rows), "Half slices, two completions of each, and the held-out slices.")
 
 # %% [markdown] tags=[]
-# *The given half, two completions, the truth. A body is nearly symmetric, so much of the missing side
-# follows from the given one; where it does not, the two completions differ.*
+# *The given half, two completions, and the truth, all through the decoder.*
+#
+# A body is nearly symmetric, so size and level follow from the given half; texture does not. Were the
+# prior perfect, the truth would be just one more completion: as near to ours as another of ours is.
+
+# %% tags=[]
+for name, one, two in (
+    ("two completions", completed[0], completed[1]),
+    ("completion and truth", completed[0], real),
+):
+    same = (one == two)[given < 0].float().mean()
+    rms = (decoded(one) - decoded(two)).square().mean().sqrt()
+    print(f"{name:>20}: {same:.0%} of the drawn codes agree, intensities differ by {rms:.3f} (RMS)")
+
+# %% [markdown] tags=[]
+# Where the second line is worse than the first, the prior has something left to learn.
+#
+# This completion is exact: each drawn code has heard all of the given ones, since they come first in
+# reading order. Give another part, say the half on your right, and the codes drawn before it is reached
+# cannot hear of it. Exercise 4 comes back to this.
 
 # %% [markdown] tags=[]
 # ## New, or remembered?
 #
-# For each sample we look for the nearest training slice, pixel by pixel. If samples were copies, the
-# distance would be tiny. The yardstick: how near do held-out slices, of other patients, come to the
-# training set?
+# For each sample we look for the nearest training slice, by root-mean-square difference of pixels. Two
+# yardsticks tell what "near" means. *Held-out* patients are new for certain. *Planted copies* are
+# training slices whose last quarter was drawn again: memories for certain. The samples are drawn at
+# heights of held-out slices, so that like is compared with like.
+#
+# **Predict:** will the generated slices lie nearer to the planted copies, or to the held-out ones?
 
 # %% tags=[]
-heights = np.linspace(0.02, 0.98, images)
+like = test.rows["height"].to_numpy()[np.linspace(0, len(test) - 1, images).astype(int)]
+heights = np.sort(like)  # (n,)
+seeds = range(sampling_seed + 1000, sampling_seed + 1000 + images)
 start = time.perf_counter()
-drawn = sample(
-    prior,
-    condition(*heights),
-    range(sampling_seed + 1000, sampling_seed + 1000 + images),
-    progress=True,
-)  # (n, h, w)
+drawn = sample(prior, condition(*heights), seeds, progress=True)  # (n, h, w)
 seconds = time.perf_counter() - start
-samples = vqvae.decode(drawn)[:, 0]  # (n, H, W)
-
-
-# %% tags=[]
-def nearest(some: torch.Tensor, others: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Root mean squared difference to the nearest of `others`, and which: (n, H, W) -> (n,), (n,)."""
-    distance = torch.cdist(some.flatten(1), others.flatten(1)) / some[0].numel() ** 0.5  # (n, m)
-    found = distance.min(1)
-    return found.values.numpy(), found.indices.numpy()
-
-
-step = max(1, len(train) // 2000)  # a large training set is thinned for this look
-training = vqvae.decode(all_codes[train.rows.index[::step]])[
-    :, 0
-]  # (m, H, W), decoded like samples
-held_out = vqvae.decode(all_codes[test.rows.index])[:, 0]  # (n, H, W)
-distance, which = nearest(samples, training)
-floor, _ = nearest(held_out, training)
-print(f"generated to nearest training slice: {np.median(distance):.4f} (median)")
-print(f"held out to nearest training slice:  {np.median(floor):.4f} (median)")
+samples = decoded(drawn)  # (n, H, W)
 
 # %% tags=[]
-closest = distance.argsort()[:5]
+thin = max(1, len(train) // 2000)  # a large training set is thinned for this look
+known = all_codes[train.rows.index[::thin]]  # (m, h, w)
+copies = np.linspace(0, len(known) - 1, images).astype(int)
+given = known[copies].clone()  # (n, h, w)
+given[:, 3 * grid[0] // 4 :] = -1
+where = condition(*train.rows["height"].to_numpy()[::thin][copies])
+planted = decoded(sample(prior, where, seeds, given=given))  # (n, H, W)
+training, held_out = decoded(known), decoded(all_codes[test.rows.index])  # all through the decoder
+distance, which = nearest(samples, training)  # (n,), (n,)
+groups = {"planted copies": nearest(planted, training)[0].numpy(), "generated": distance.numpy(),
+          "held out": nearest(held_out, training)[0].numpy()}  # fmt: skip
+for name, values in groups.items():
+    print(f"{name:>14}: median {np.median(values):.4f}, nearest {values.min():.4f}")
+show(
+    plots.distance_strips(groups, "root-mean-square difference to the nearest training slice"),
+    "Dots for planted copies, generated and held-out slices along the distance to the training set.",
+)
+
+# %% [markdown] tags=[]
+# *Distance of each slice to the nearest training slice; the line is the median.*
+#
+# Samples as far out as held-out slices, or farther, are not copies of whole training slices. Farther is no praise, though: a
+# flawed outline is far from every real slice as well. And the check has a hole: it would not notice a
+# slice patched together from two patients. A look at the worst cases belongs to it.
+
+# %% tags=[]
+closest = distance.argsort()[:4]
 show(
     plots.slice_rows(
         {
@@ -218,28 +425,67 @@ show(
         },
         [f"distance {d:.3f}" for d in distance[closest]],
     ),
-    "The five generated slices closest to a training slice, above that slice.",
+    "The four generated slices closest to a training slice, above that slice.",
 )
 
 # %% [markdown] tags=[]
-# *The five samples that come closest to a training slice, above that slice: the worst cases, not the
-# average ones. Compare outline and organs: where they differ, it is another body at the same level.*
+# *The four samples that come closest to a training slice (top), above that slice (bottom).*
 #
-# Pixels are a blunt measure; a notebook on evaluation measures this again in features.
+# These are the worst cases, not the average ones. Compare outline and organs: where they differ, it is
+# another body at the same level. Pixels remain a blunt measure; features learned for the purpose would
+# see likeness of anatomy where pixels see a shift.
 
 # %% [markdown] tags=[]
 # ## Why our sampler is fast
 #
-# The obvious loop runs the whole network for each of the grid's positions and keeps one column of the
-# result. Ours keeps what each layer has seen, and computes only what the new code changes. First, both
-# must agree; then we time the obvious loop on a few positions and scale up.
+# The obvious loop runs the whole network for each of the $N$ positions, and each run works out all $N$
+# positions: $N^2$. But what changes from one run to the next?
+#
+# **Predict:** we take a finished grid and rewrite one code in the middle (left), or its whole second half
+# (right). Which positions' logits will move?
 
 # %% tags=[]
-full = full_logits(prior, drawn[:4], condition(*heights[:4]))  # (4, K, h, w)
-difference = (
-    (incremental_logits(prior, drawn[:4], condition(*heights[:4])) - full).abs().max().item()
+one_code, second_half = drawn[:1].clone(), drawn[:1].clone()  # (1, h, w)
+i, j = grid[0] // 2, grid[1] // 2
+one_code[0, i, j] = (one_code[0, i, j] + 1) % K
+second_half[:, i:] = air
+where = condition(heights[0])
+full = full_logits(prior, drawn[:1], where)  # (1, K, h, w)
+moved = [(full_logits(prior, c, where) - full).abs().amax(1)[0] for c in (one_code, second_half)]
+before = max(float(m[:i].max()) for m in moved)
+print(f"left of column {i}, the logits move by {before:.1e} at most")
+show(
+    plots.maps(
+        [m.numpy() for m in moved],
+        [f"code at column {i}, row {j} rewritten", f"codes from column {i} on rewritten"],
+        label="largest change of a logit",
+    ),
+    "Two maps of changed logits: nothing changes in the first half of the grid, on the left.",
 )
+
+# %% [markdown] tags=[]
+# *How far the logits at each position move when codes are rewritten; the darkest move hardly or not at all.*
+#
+# The past never moves; causality forbids it. So all that a layer worked out for earlier positions can be
+# kept, and a new code asks each layer for one new position. For one causal layer with a kernel of $k$,
+# along a row of inputs $x$ with weights $W_0 \dots W_{k-1}$ and bias $b$:
+#
+# $$y_j = b + \sum_{t=0}^{k-1} W_t \, x_{j-k+t}$$
+#
+# That is $k$ small products for a new $y_j$, whatever the size of the grid. The vertical stack is run
+# once a row, in the same manner. All in all $N$ positions instead of $N^2$ (Ramachandran et al. 2017).
+#
+# A shortcut has to prove itself. The logits must be those of the full pass:
+
+# %% tags=[]
+some, where = drawn[:4], condition(*heights[:4])  # (4, h, w), (4, 16)
+full = full_logits(prior, some, where)  # (4, K, h, w)
+difference = (incremental_logits(prior, some, where) - full).abs().max().item()
 print(f"largest difference between the two ways, over all logits: {difference:.1e}")
+
+# %% [markdown] tags=[]
+# That is rounding: numbers added up in another order. Now the time; the obvious loop runs for a few
+# positions only, and we scale up.
 
 # %% tags=[]
 positions = 3
@@ -248,16 +494,179 @@ with one_thread(drawn.device):  # the same single thread as our sampler
     for _ in range(positions):
         full_grid_step(prior, drawn, condition(*heights), 0, 0)
     naive = (time.perf_counter() - start) / positions * grid[0] * grid[1]
-print(f"{len(drawn)} slices, incrementally:   {seconds:.1f} s")
-print(f"{len(drawn)} slices, obvious loop: {naive:.0f} s, estimated from {positions} positions")
-print(f"ratio: {naive / seconds:.0f}")
+print(f"{len(drawn)} slices, incrementally: {seconds:.1f} s")
+print(f"{len(drawn)} slices, obvious loop:  {naive:.0f} s, estimated from {positions} positions")
+print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {grid[0] * grid[1]}")
+
+# %% [markdown] tags=[]
+# The two ratios need not agree: a tiny product takes longer to start than to do, and a large tensor longer
+# to fetch than to use. What counts: the shortcut changes the cost, not the result.
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# From turning a knob to writing the sampler's core. Write in the first cell of each, run it, then the
+# check below it. The solutions are folded away.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · Turn one knob
+#
+# Two codes have logits 2 and 0. At $T=1$ the first is $e^2 \approx 7.4$ times as likely as the second. At
+# which $T$ is it twice as likely? Work it out, or try numbers: the check tells the odds.
+
+# %% tags=["exercise"]
+T_two_to_one = ...  # a number above 0
+
+# %% tags=["check"]
+exercises.check_temperature(T_two_to_one)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+T_two_to_one = 2 / np.log(2)  # exp(2 / T) = 2
+exercises.check_temperature(T_two_to_one)
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · Draw with Gumbel noise
+#
+# There is a way to draw from a softmax without computing it: add noise to the logits and take the
+# largest sum. With $u_k$ uniform between 0 and 1, independent for every code of every row,
+#
+# $$\arg\max_k \left( \ell_k / T + g_k \right), \qquad g_k = -\log(-\log u_k)$$
+#
+# is a draw from $\mathrm{softmax}(\ell / T)$ (Maddison et al. 2014). Our sampler does it this way. Use
+# `torch.rand(shape, generator=generator)`.
+
+
+# %% tags=["exercise"]
+def gumbel_draw(
+    logits: torch.Tensor, temperature: float, generator: torch.Generator
+) -> torch.Tensor:
+    """logits (B, K) -> codes (B,)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_gumbel_draw(gumbel_draw)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def gumbel_draw(
+    logits: torch.Tensor, temperature: float, generator: torch.Generator
+) -> torch.Tensor:
+    """logits (B, K) -> codes (B,)."""
+    u = torch.rand(logits.shape, generator=generator)  # (B, K)
+    return (logits / temperature - torch.log(-torch.log(u))).argmax(1)  # (B,)
+
+
+exercises.check_gumbel_draw(gumbel_draw)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Keep the k likeliest
+#
+# Write the filter behind top-k: in each row the $k$ largest logits stay as they are, all others become
+# $-\infty$, so that softmax gives them 0. Leave the logits you are given unchanged. `torch.topk` helps.
+
+
+# %% tags=["exercise"]
+def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
+    """logits (B, K) -> logits (B, K)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_top_k(top_k_filter)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
+    """logits (B, K) -> logits (B, K)."""
+    least = logits.topk(k, 1).values[:, -1:]  # (B, 1), each row's k-th largest
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+exercises.check_top_k(top_k_filter)
+
+# %% [markdown] tags=[]
+# ### Exercise 4 · Ask for the front
+#
+# The sampler completes whatever is -1. Write the `given` that keeps the patient's *back* and asks for
+# the front. The first axis of a grid runs from right to left, the second from back to front; keep the
+# first half of the second. Once it is right, try it in a cell of your own:
+# `sample(prior, condition(0.5), [0], given=keep_back(codes[None]))`.
+
+
+# %% tags=["exercise"]
+def keep_back(codes: torch.Tensor) -> torch.Tensor:
+    """codes (B, h, w) -> given (B, h, w), -1 where a code is to be drawn."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_keep_back(keep_back)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def keep_back(codes: torch.Tensor) -> torch.Tensor:
+    """codes (B, h, w) -> given (B, h, w), -1 where a code is to be drawn."""
+    given = codes.clone()
+    given[:, :, codes.shape[2] // 2 :] = -1
+    return given
+
+
+exercises.check_keep_back(keep_back)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why this completion is not exact</summary>
+#
+# Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of
+# row 1 is drawn, the given back of row 2 lies in the future, and the prior cannot hear it. So the drawn
+# codes follow $p(c_i \mid c_{<i}, h)$ with the given ones *before* them, where an exact completion would need
+# all given ones. Seen in pictures: the front of the body may begin where the back, further on, does
+# not want it.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ### Exercise 5 · The incremental step
+#
+# A PixelCNN of one layer, on one row. $x$ holds the embedded codes, (B, C, w). The full pass shifts them
+# right and runs one convolution:
+#
+# `F.conv1d(F.pad(x, (k, -1)), weight, bias)`, which is (B, K, w).
+#
+# Write the step: the logits at position $j$ from the codes to its left alone, by the formula for $y_j$
+# above. Use the last $k$ of them. Near the beginning there are fewer than $k$: the missing ones count as
+# zeros. The check compares every position with the full pass.
+
+
+# %% tags=["exercise"]
+def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """left (B, C, j), weight (K, C, k), bias (K,) -> logits (B, K) at position j."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_step(step)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """left (B, C, j), weight (K, C, k), bias (K,) -> logits (B, K) at position j."""
+    k = weight.shape[2]
+    window = F.pad(left, (k, 0))[:, :, -k:]  # (B, C, k), zeros where the row has not begun
+    return bias + torch.einsum("bct,nct->bn", window, weight)  # (B, K)
+
+
+exercises.check_step(step)
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - Samples read as slices at the height asked for; temperature trades boldness for safety.
-# - A sample is new if it is no nearer to the training slices than a held-out patient is. Print both.
-# - The same numbers, much sooner: incremental sampling changes the cost, not the result.
+# - A sample is a walk through the prior's guesses. Likeliest at each step is not typical as a whole, and
+#   temperature and top-k trade variety for safety.
+# - A code's number is a name. Only its vector in the codebook means something to the decoder.
+# - A sample is new if it is no nearer to the training slices than a held-out patient is, and planted
+#   copies show that the check can see a memory.
+# - The past never changes, so a new code costs one new position a layer: the same numbers, much sooner.
 #
 # **What's next:** run the series on scans of your own: `vqgen run --data-source nifti --data-dir ...`.
 

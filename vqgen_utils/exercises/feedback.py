@@ -4,10 +4,13 @@ A check never raises on a wrong answer, so a notebook with open exercises still 
 """
 
 import functools
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
 import torch
+
+WIDTH = 96  # characters of a line
 
 
 class NotYet(Exception):
@@ -22,11 +25,16 @@ def check(function: Callable[..., str]) -> Callable[..., None]:
         try:
             if any(answer is ... for answer in answers):
                 raise NotYet("replace the three dots with your answer, and run both cells again.")
-            print("✓ Right:", function(*answers))
+            tell(f"✓ Right: {function(*answers)}")
         except NotYet as problem:
-            print("✗ Not yet:", problem)
+            tell(f"✗ Not yet: {problem}")
 
     return checked
+
+
+def tell(message: str) -> None:
+    """Print a message in lines that fit on the page; drawings keep theirs."""
+    print("\n".join(textwrap.fill(line, WIDTH) for line in message.splitlines()))
 
 
 def call(answer: Callable, *arguments):
@@ -35,17 +43,18 @@ def call(answer: Callable, *arguments):
     Raises:
         NotYet: when it fails, or still returns the three dots or nothing.
     """
+    name = getattr(answer, "__name__", "your answer")
     try:
         result = answer(*arguments)
     except Exception as error:  # whatever a learner writes, the check answers in words
         raise NotYet(
-            f"{answer.__name__} stops with {type(error).__name__}: {error}. Look at the line that "
+            f"{name} stops with {type(error).__name__}: {error}. Look at the line that "
             "does it, and at the shapes that come into it."
         ) from error
     if result is ...:
-        raise NotYet(f"{answer.__name__} still returns the three dots: write its last line.")
+        raise NotYet(f"{name} still returns the three dots: write its last line.")
     if result is None:
-        raise NotYet(f"{answer.__name__} returns nothing: does it end in a return statement?")
+        raise NotYet(f"{name} returns nothing: does it end in a return statement?")
     return result
 
 

@@ -1,8 +1,26 @@
 """Pictures: pure functions from arrays to a matplotlib `Figure`, a file for each topic."""
 
-from vqgen_utils.plots.codes import code_maps, heatmap, patch_sheets, scatter, usage
-from vqgen_utils.plots.data import LABEL_NAMES, bar_counts, intensity_histograms, label_overlay
+from vqgen_utils.plots.codes import (
+    code_maps,
+    codebook_page,
+    edit,
+    heatmap,
+    patch_plane,
+    patch_sheets,
+    perplexity_by_size,
+    scatter,
+    usage,
+)
+from vqgen_utils.plots.data import (
+    LABEL_NAMES,
+    bar_counts,
+    intensity_histograms,
+    label_overlay,
+    one_slice,
+    slices_and_histograms,
+)
 from vqgen_utils.plots.display import DPI, show, show_animation, show_source, to_png
 from vqgen_utils.plots.prior import distributions, receptive_fields
+from vqgen_utils.plots.samples import distance_strips, samples_row, sampling_step
 from vqgen_utils.plots.slices import animation, axes_grid, draw_slice, maps, slice_rows, slice_sheet
-from vqgen_utils.plots.training import lines, loss_curves
+from vqgen_utils.plots.training import batch_scores, codebook_stages, lines, loss_curves

@@ -9,19 +9,35 @@ from vqgen_utils.plots.slices import draw_slice
 
 
 def receptive_fields(fields: dict[str, np.ndarray], position: tuple[int, int]) -> Figure:
-    """What a position sees, one panel a model: title -> (H, W), 1 seen, 0.5 allowed but missed, 0.
+    """What a position sees, one panel a network; its title says what it misses and what it leaks.
 
-    Drawn in reading order (row 0 at the top), not as anatomy.
+    Drawn in reading order (row 0 at the top), not as anatomy. Crosses: allowed but missed. Rings:
+    seen, though it is the position itself or comes after it.
+
+    Args:
+        fields: title -> (H, W), 1 where it sees, 0.5 where it may see and does not, 0 elsewhere.
+        position: (row, column), drawn as a square.
     """
-    figure = Figure(figsize=(3.4 * len(fields), 2.6), layout="constrained")
+    figure = Figure(figsize=(3.6 * len(fields), 3.0), layout="constrained")
     axes = figure.subplots(1, len(fields), squeeze=False)[0]
     for ax, (title, field) in zip(axes, fields.items(), strict=True):
         ax.imshow(field, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-        missed = np.argwhere(field == 0.5)
+        place = np.arange(field.size).reshape(field.shape)  # number in reading order
+        before = place < place[position]
+        missed, leaked = np.argwhere(field == 0.5), np.argwhere((field == 1) & ~before)
         ax.plot(missed[:, 1], missed[:, 0], "x", color="white", markersize=4)
-        ax.plot(position[1], position[0], "s", color="red", markersize=6)
-        ax.set_title(title, fontsize=9)
-        ax.set(xticks=[], yticks=[])
+        ax.plot(position[1], position[0], "s", mfc="red", mec="white", markersize=6)
+        ax.plot(leaked[:, 1], leaked[:, 0], "o", mfc="none", mec="black", markersize=8)
+        allowed = max(1, np.isin(field, (0.5, 1))[before].sum())
+        says = f"misses {len(missed) / allowed:.1%} of what it may see"
+        if len(leaked):
+            says += f"\nand sees {len(leaked)} that it must not"
+        ax.set_title(f"{title}\n{says}", fontsize=9)
+        ax.set(xticks=[], yticks=[], anchor="S")  # titles grow upwards
+        height, width = field.shape
+        thin = {"color": "gray", "linewidth": 0.3}  # between the cells, one a code
+        ax.vlines(np.arange(0.5, width - 1), -0.5, height - 0.5, **thin)
+        ax.hlines(np.arange(0.5, height - 1), -0.5, width - 0.5, **thin)
     return figure
 
 

@@ -1,9 +1,12 @@
-"""Curves: losses against steps, a number against another."""
+"""Curves and points: losses against steps, a number against another, scores, a toy codebook."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+
+from vqgen_utils.demos.collapse import Stage
 
 
 def loss_curves(
@@ -57,4 +60,51 @@ def lines(
         ax.set(xscale="log", yscale="log")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8)
+    return figure
+
+
+def codebook_stages(rows: dict[str, Sequence[Stage]]) -> Figure:
+    """Codes among the points they serve, step by step; a dead code is a cross.
+
+    Args:
+        rows: name -> stages of one training, as many in each; the name stands left of its row.
+    """
+    columns = max(len(stages) for stages in rows.values())
+    side = max(2.75, 4 / columns)  # inches
+    figure = Figure(figsize=(side * columns, side * len(rows) + 0.3), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False, sharex=True, sharey=True)
+    for row, (name, stages) in zip(axes, rows.items(), strict=True):
+        row[0].set_ylabel(f"{name}\nsecond number", fontsize=9)
+        for ax, stage in zip(row, stages, strict=True):
+            alive = stage.counts > 0
+            ax.plot(*stage.points.T, ".", color="0.72", markersize=2, label="points")
+            ax.plot(*stage.codes[alive].T, "o", color="#0072b2", mec="black", label="code in use")
+            ax.plot(*stage.codes[~alive].T, "x", color="#d55e00", mew=2, label="dead code")
+            ax.set(title=f"step {stage.step}: {stage.used} of {len(alive)} in use", aspect="equal")
+            ax.title.set_fontsize(9)
+            ax.tick_params(labelsize=7)
+    for ax in axes[-1]:
+        ax.set_xlabel("first number", fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def batch_scores(groups: dict[str, np.ndarray], xlabel: str) -> Figure:
+    """Scores of single batches, a row a group, with each group's mean and its luckiest batch.
+
+    Args:
+        groups: name -> mean score of each batch (n,).
+        xlabel: name of the score; higher is taken to be better.
+    """
+    figure = Figure(figsize=(8, 0.55 * len(groups) + 1.2), layout="constrained")
+    ax = figure.subplots()
+    for height, values in enumerate(groups.values()):
+        rows = np.full(len(values), height)
+        ax.plot(values, rows, "o", mfc="none", color="0.45", label="one batch")
+        ax.plot(values.mean(), height, "|", color="black", ms=26, mew=2.5, label="mean")
+        ax.plot(values.max(), height, "*", color="#d55e00", ms=13, label="luckiest batch")
+    ax.set_yticks(range(len(groups)), groups)
+    ax.set(xlabel=xlabel, ylim=(len(groups) - 0.4, -0.6))
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(*(part[:3] for part in ax.get_legend_handles_labels()), fontsize=8, markerscale=0.6)
     return figure

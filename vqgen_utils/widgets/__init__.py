@@ -4,5 +4,14 @@ Every widget stands under a static figure drawn by the same function, so a page 
 loses the control and not the picture.
 """
 
-from vqgen_utils.widgets.codes import code_swap, swap_figure
+from vqgen_utils.widgets.codes import code_painter, codebook_pages, swap_figure
 from vqgen_utils.widgets.live import LivePlot
+from vqgen_utils.widgets.prior import receptive_field_explorer
+from vqgen_utils.widgets.samples import (
+    record,
+    sampler,
+    samples_figure,
+    sampling_steps,
+    step_figure,
+)
+from vqgen_utils.widgets.slices import slice_browser, slice_figure

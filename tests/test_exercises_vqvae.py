@@ -1,0 +1,153 @@
+"""The exercises of notebook 02: solutions pass, stubs are told so, wrong answers get their word."""
+
+import math
+
+import pytest
+import torch
+from notebook_cells import exercises_of, run
+
+from vqgen_utils.exercises import vqvae as exercises
+
+EXERCISES = exercises_of("02")
+
+
+def setting() -> dict:
+    """What an exercise finds in the notebook: imports alone."""
+    return {"exercises": exercises, "torch": torch, "Tensor": torch.Tensor, "math": math}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.title)
+def test_a_stub_is_told_so_and_its_solution_passes(exercise):
+    namespace = setting()
+    run(exercise.stub, namespace)
+    told = run(exercise.check, namespace)
+    assert "✗ Not yet" in told and "three dots" in told
+    assert "✓ Right" in run(exercise.solution, namespace)
+
+
+def test_every_check_belongs_to_an_exercise():
+    checks = [name for name in vars(exercises) if name.startswith("check_")]
+    assert len(checks) == len(EXERCISES) >= 4
+    for name in checks:
+        assert sum(f"exercises.{name}(" in exercise.check for exercise in EXERCISES) == 1
+
+
+def two(codes, codebook):
+    """A complete answer to exercise 3 from the codes alone."""
+    return codes, codebook[codes]
+
+
+def scores(z, e, share_of_norm):
+    """z.e less a share of the squared norm: (N, K)."""
+    return z @ e.t() - share_of_norm * e.square().sum(1)
+
+
+def mean(one, other):
+    """The squared distance that both losses are made of."""
+    return (one - other).square().mean()
+
+
+def moved(e, N, m, k, vector, count=None, total=None):
+    """Code k moved, and its count and sum set, where they are given."""
+    e[k] = vector
+    if count is not None:
+        N[k] = count
+    if total is not None:
+        m[k] = total
+    return e, N, m
+
+
+WRONG = [
+    ("bits_per_pixel", lambda K, stride: math.log2(K), "How many pixels"),
+    ("bits_per_pixel", lambda K, stride: math.log2(K) / stride, "number of pixels in it"),
+    ("bits_per_pixel", lambda K, stride: math.log(K) / stride**2, "nats"),
+    ("bits_per_pixel", lambda K, stride: K / stride**2, "log2 K"),
+    ("bits_per_pixel", lambda K, stride: 7 / 16, "K = 512"),
+    ("bits_per_pixel", lambda K, stride: "7/16", "not a number"),
+    ("why_ssim_rose", "A", "no pixel"),
+    ("why_ssim_rose", "c", "11 pixels"),
+    ("why_ssim_rose", "D", "stays 1"),
+    ("why_ssim_rose", 4, "one letter"),
+    ("quantise", lambda z, e: e[torch.cdist(z, e).argmin(1)], "two things"),
+    ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(1), e)[::-1], "wrong order"),
+    ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(0), z), "one a code"),
+    ("quantise", lambda z, e: (torch.cdist(z, e), z), "(5, 4), but (5,)"),
+    ("quantise", lambda z, e: (torch.cdist(z, e).min(1).values, z), "*index*"),
+    ("quantise", lambda z, e: two(torch.cdist(z, e).argmax(1), e), "distances want argmin"),
+    ("quantise", lambda z, e: two(scores(z, e, 0).argmax(1), e), "half the squared norm"),
+    ("quantise", lambda z, e: two(scores(z, e, 1).argmax(1), e), "not all"),
+    ("quantise", lambda z, e: two(scores(z, e, 0.5).argmin(1), e), "wants argmax"),
+    ("quantise", lambda z, e: two(torch.zeros(5, dtype=torch.long), e), "is nearer"),
+    ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z), "codebook[codes]"),
+    ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z * 0), "codebook[codes]"),
+    ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1).tolist(), z), "is a list"),
+    ("quantise", lambda z, e: two(torch.cdist(z.t(), e).argmin(1), e), "RuntimeError"),
+    ("straight_through", lambda z_e, z_q: z_q, "no gradient reaches z_e"),
+    ("straight_through", lambda z_e, z_q: z_e + (z_q - z_e), "no gradient reaches z_e"),
+    ("straight_through", lambda z_e, z_q: z_q.detach(), "no gradient reaches z_e"),
+    ("straight_through", lambda z_e, z_q: z_e, "forward it returns z_e"),
+    ("straight_through", lambda z_e, z_q: z_q + (z_e - z_q).detach(), "forward it returns z_e"),
+    ("straight_through", lambda z_e, z_q: z_e + z_q.detach(), "not z_q"),
+    ("straight_through", lambda z_e, z_q: z_q + z_e - z_e.detach(), "z_q gets one too"),
+    (
+        "straight_through",
+        lambda z_e, z_q: 2 * z_e + (z_q - 2 * z_e).detach(),
+        "twice the gradient",
+    ),
+    ("straight_through", lambda z_e, z_q: z_e / 2 + (z_q - z_e / 2).detach(), "changed"),
+    ("straight_through", lambda z_e, z_q: z_q.sum(1), "(2, 3, 5), but (2, 4, 3, 5)"),
+    ("straight_through", lambda z_e, z_q: z_q.detach().numpy(), "PyTorch tensor"),
+    ("losses", lambda z, e, beta: mean(z, e), "two terms"),
+    ("losses", lambda z, e, beta: (mean(z, e), beta * mean(z, e)), "both sides"),
+    ("losses", lambda z, e, beta: (mean(z, e.detach()), beta * mean(z.detach(), e)), "wrong side"),
+    ("losses", lambda z, e, beta: (beta * mean(z, e), mean(z, e)), "swapped"),
+    ("losses", lambda z, e, beta: (mean(z, e), mean(z, e)), "β is missing"),
+    ("losses", lambda z, e, beta: ((z - e).square().sum(), beta * mean(z, e)), "a sum"),
+    ("losses", lambda z, e, beta: ((z - e).square(), beta * mean(z, e)), "but () is wanted"),
+    ("losses", lambda z, e, beta: ((z - e).abs().mean(), beta * mean(z, e)), "values are wrong"),
+    (
+        "losses",
+        lambda z, e, beta: (mean(z.detach(), e), beta * mean(z, e)),
+        "commitment term should move the vectors",
+    ),
+    (
+        "losses",
+        lambda z, e, beta: (mean(z.detach(), e.detach()), beta * mean(z, e.detach())),
+        "codebook term should move the codes",
+    ),
+    ("revive", lambda e, N, m, k, v, share: e, "three things"),
+    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v), "old life"),
+    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, share), "m[k] / N[k]"),
+    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, share, v), "m[k] / N[k]"),
+    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, 1.0, v), "even share"),
+    (
+        "revive",
+        lambda e, N, m, k, v, share: moved(e, N, m, k, e[k].clone(), share, share * v),
+        "does not lie",
+    ),
+    (
+        "revive",
+        lambda e, N, m, k, v, share: moved(e, N, m, slice(None), v, share, share * v),
+        "other codes too",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG)
+def test_a_wrong_answer_is_told_what_is_wrong(name, answer, words, capsys):
+    getattr(exercises, f"check_{name}")(answer)
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.startswith("✗ Not yet:") and words in told
+
+
+def test_other_right_ways_are_right(capsys):
+    exercises.check_why_ssim_rose(" b) ")
+    exercises.check_quantise(lambda z, e: two(torch.cdist(z, e).argmin(1), e))
+    exercises.check_straight_through(lambda z_e, z_q: z_q.detach() + z_e - z_e.detach())
+    exercises.check_losses(
+        lambda z, e, beta: (
+            torch.nn.functional.mse_loss(e, z.detach()),
+            beta * torch.nn.functional.mse_loss(z, e.detach()),
+        )
+    )
+    assert capsys.readouterr().out.count("✓ Right") == 4

@@ -1,0 +1,125 @@
+"""The figures and widgets of notebook 03: what is chosen is what is marked and what changes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from vqgen_utils import codebook, plots, widgets
+from vqgen_utils.config import VQVAEConfig
+from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.widgets import codes as codes_module
+
+K, GRID = 8, torch.zeros(6, 4, dtype=torch.long)  # (h, w)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    model = VQVAE(VQVAEConfig(num_embeddings=K, embedding_dim=4, hidden_dim=8)).eval()
+    model.codebook.embedding.copy_(torch.randn(K, 4) * 3)
+    return model
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the painter asks to be drawn: (grid, i, j, code) a redraw."""
+    calls, figure = [], codes_module.swap_figure
+
+    def noted(model, grid, i, j, code):
+        calls.append((grid.tolist(), i, j, code))
+        return figure(model, grid, i, j, code)
+
+    monkeypatch.setattr(codes_module, "swap_figure", noted)
+    return calls
+
+
+def by_label(widget) -> dict:
+    return {control.description: control for control in widget.children[0].children}
+
+
+def test_the_painter_has_labelled_controls_and_redraws_when_one_moves(model):
+    widget = widgets.code_painter(model, GRID, 3, 2, 1)
+    controls, picture = by_label(widget), widget.children[1]
+    assert set(controls) == {
+        *("column from the left", "row from the top", "code", "edits kept"),
+        *("keep", "undo", "start again"),
+    }
+    before = picture.value
+    controls["code"].value = 5
+    assert picture.value != before
+
+
+def test_row_and_column_are_those_of_the_picture(model, drawn):
+    """A slice's first axis runs to the right of the picture, its second axis upwards."""
+    controls = by_label(widgets.code_painter(model, GRID, 3, 2, 1))
+    assert (controls["column from the left"].value, controls["row from the top"].value) == (3, 1)
+    controls["column from the left"].value = 0
+    controls["row from the top"].value = 0
+    assert drawn[-1][1:3] == (0, 3)  # the patient's right, the front: top left in the picture
+
+
+def test_kept_edits_add_up_and_can_be_taken_back(model, drawn):
+    controls = by_label(widgets.code_painter(model, GRID, 0, 3, 1))
+    controls["keep"].click()
+    controls["column from the left"].value = 5
+    controls["keep"].click()
+    painted = GRID.clone()
+    painted[0, 3] = painted[5, 3] = 1
+    assert drawn[-1][0] == painted.tolist() and controls["edits kept"].value == 2
+    controls["undo"].click()
+    assert drawn[-1][0] == codebook.swap(GRID, 0, 3, 1).tolist()
+    controls["code"].value = 7
+    controls["keep"].click()
+    painted[5, 3] = 7
+    assert drawn[-1][0] == painted.tolist()
+    controls["start again"].click()
+    controls["undo"].click()
+    assert drawn[-1][0] == GRID.tolist() and GRID.sum() == 0
+
+
+def test_the_square_marks_the_block_that_is_swapped(model):
+    figure = widgets.swap_figure(model, GRID, 5, 0, 3)
+    before, after, change = (ax for ax in figure.axes if ax.get_title())
+    assert "column 5, row 3" in before.get_title()
+    corners = before.collections[0].get_paths()[0].get_extents()
+    assert (corners.x0, corners.x1, corners.y0, corners.y1) == (19.5, 23.5, -0.5, 3.5)
+    assert len(change.collections) == 1 and len(after.collections) == 0
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_page_for_every_code_used_or_not(model, labelled):
+    codes = torch.randint(K - 1, (3, 6, 4), generator=torch.Generator().manual_seed(0))
+    table = pd.DataFrame(np.ones((2, K), int), index=["a", "b"]) if labelled else None
+    atlas = codebook.make_atlas(model, codes, np.zeros((3, 24, 16), np.float32), table)
+    widget = widgets.codebook_pages(atlas, 2)
+    (slider,), picture = widget.children[0].children, widget.children[1]
+    pages = {picture.value}
+    for code in (0, K - 1):  # code K - 1 is never used
+        slider.value = code
+        pages.add(picture.value)
+    assert len(pages) == 3
+
+
+def test_a_page_outlines_each_place_of_the_code(model):
+    codes = torch.zeros(1, 6, 4, dtype=torch.long)
+    codes[0, 2, 1] = codes[0, 5, 3] = 4
+    atlas = codebook.make_atlas(model, codes, np.zeros((1, 24, 16), np.float32), None)
+    squares = plots.codebook_page(atlas, 4).axes[0].collections[0].get_paths()
+    corners = [square.get_extents() for square in squares]
+    assert [(box.x0, box.y0) for box in corners] == [(7.5, 3.5), (19.5, 11.5)]
+
+
+def test_the_curve_of_perplexity_shows_mean_and_whole():
+    samples = np.array([[1.0, 3.0], [4.0, 4.0]])
+    ax = plots.perplexity_by_size([1, 5], samples, 4.0).axes[0]
+    mean, whole = ax.lines
+    assert mean.get_ydata().tolist() == [2, 4]
+    assert set(whole.get_ydata()) == {4}
+
+
+def test_each_patch_is_drawn_at_its_point():
+    points = np.array([[0.0, 0.0], [10.0, 4.0]])
+    ax = plots.patch_plane(points, np.random.default_rng(0).random((2, 4, 4)), "codes").axes[0]
+    middles = [np.reshape(image.get_extent(), (2, 2)).mean(1) for image in ax.images]
+    assert np.allclose(middles, points)
