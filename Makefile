@@ -6,7 +6,7 @@ PIP := -m pip -q --disable-pip-version-check
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial lab test notebooks benchmarks lint lock
+.PHONY: help setup tutorial lab test notebooks student book crash fuzz benchmarks lint lock
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -44,14 +44,31 @@ notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep th
 	  runs/published/notebooks/*.ipynb
 	cp runs/published/samples.png notebooks/samples.png
 	cp runs/published/metrics.json benchmarks/results/tutorial.json
+	cp runs/published/evaluation.json benchmarks/results/evaluation.json
+	cp runs/published/model_card.md notebooks/model_card.md
 	.venv/bin/python -m benchmarks.series published
 	.venv/bin/python -m benchmarks.readme
+
+student: setup  ## write notebooks to hand out, without solutions and outputs, into student/
+	rm -rf student
+	.venv/bin/jupyter nbconvert --config notebooks/student.json --output-dir student notebooks/*.ipynb
+
+# Jupyter Book 1: version 2 downloads its theme from the web while it builds, whatever is newest there.
+book: setup  ## build the series as a website, without warnings, in book/
+	.venv/bin/jupyter-book build . --config notebooks/_config.yml --toc notebooks/_toc.yml \
+	  --path-output book --all --warningiserror --keep-going --quiet
 
 # The peers come with their own needs; the constraint keeps the tested versions of everything else.
 benchmarks: setup  ## measure what the README says of speed (20 minutes; leave the machine alone)
 	.venv/bin/python $(PIP) install -e '.[benchmarks]' --constraint requirements.txt
 	set -e; for name in loading quantizer sampling training readme; do \
 	  echo "== $$name"; .venv/bin/python -m benchmarks.$$name; done
+
+crash: setup  ## kill training and the series 300 times and see that nothing is lost (20 minutes)
+	VQGEN_CRASHES=10 .venv/bin/python -m pytest -q tests/test_crashes.py
+
+fuzz: setup  ## read 5,000 damaged scans and see that each is read or refused in a sentence
+	VQGEN_FUZZ=5000 .venv/bin/python -m pytest -q tests/test_fuzz.py
 
 lint: setup  ## check style and format
 	.venv/bin/ruff check .

@@ -1,12 +1,13 @@
-"""Puts the numbers of `benchmarks/results/` into the README, between its markers.
+"""Puts the numbers of `benchmarks/results/` into the README, and a time to run into each notebook.
 
     python -m benchmarks.readme
 
-Nothing there is typed by hand: a test holds the README to what this script makes of the results.
+Nothing there is typed by hand: a test holds these texts to what this script makes of the results.
 """
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmarks.report import RESULTS
 from benchmarks.series import STAGES
@@ -14,6 +15,8 @@ from vqgen_utils.checkpoint import load_json
 from vqgen_utils.config import REPOSITORY
 
 README = REPOSITORY / "README.md"
+NOTEBOOKS = REPOSITORY / "notebooks"
+TIME_TO_RUN = re.compile(r"\*\*Time to run:\*\* [^*\n]*? on 2 CPU cores \(profile quick\)\.")
 
 
 def table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
@@ -61,11 +64,26 @@ def tutorial() -> str:
             f"{drawn['logits_max_abs_diff']:.0e}",
         ),
         (
-            "all five notebooks",
+            "all notebooks",
             f"{seconds['total'] / 60:.1f} minutes (longest: {longest / 60:.1f})",
         ),
     ]
     return table(rows, ("what", "value"))
+
+
+def evaluation() -> str:
+    """The scores of notebook 06, and what was asked of them."""
+    found = load_json(RESULTS / "evaluation.json")["targets"]
+    rows = [
+        (
+            name,
+            row["asked"],
+            f"{row['got']:.3f}" if row["got"] is not None else "not measured",
+            row["met"],
+        )
+        for name, row in found.items()
+    ]
+    return table(rows, ("what", "asked", "got", "met"))
 
 
 def series() -> str:
@@ -158,7 +176,7 @@ def seconds_to_target(seeds: list[dict]) -> str:
 
 SECTIONS: dict[str, Callable[[], str]] = {
     function.__name__: function
-    for function in (tutorial, series, sampling, codebook, loading, training)
+    for function in (tutorial, evaluation, series, sampling, codebook, loading, training)
 }
 
 
@@ -173,9 +191,46 @@ def render(text: str) -> str:
     return text
 
 
+def about(seconds: float) -> str:
+    """A time as one says it: about 10 seconds, about 1 minute."""
+    if seconds < 50:
+        return f"about {max(5, 5 * round(seconds / 5))} seconds"
+    minutes = max(1, round(seconds / 60))
+    return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+
+
+def notebook_files() -> dict[Path, float]:
+    """Each notebook and its text -> seconds it took when the committed outputs were made."""
+    series = load_json(RESULTS / "tutorial.json")["series"]
+    if series["profile"] != "quick" or series["device"] != "cpu":
+        raise ValueError("tutorial.json is not of profile quick on a CPU, as the notebooks say")
+    seconds = {name: value for name, value in series["seconds"].items() if name != "total"}
+    return {
+        path: value
+        for name, value in seconds.items()
+        for path in (NOTEBOOKS / f"{name}.ipynb", NOTEBOOKS / "py" / f"{name}.py")
+    }
+
+
+def with_time_to_run(text: str, seconds: float) -> str:
+    """A notebook, as stored or as its text, with the time to run in its first cell made anew."""
+    sentence = f"**Time to run:** {about(seconds)} on 2 CPU cores (profile quick)."
+    if len(TIME_TO_RUN.findall(text)) != 1:
+        raise ValueError(f"a notebook has one sentence like '{sentence}', on one line")
+    return TIME_TO_RUN.sub(sentence, text)
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Write a file if that changes it: jupytext goes by the times of the files."""
+    if text != path.read_text("utf-8"):
+        path.write_text(text, "utf-8")
+
+
 def main() -> None:
-    """Rewrite the README."""
-    README.write_text(render(README.read_text("utf-8")), "utf-8")
+    """Rewrite the README, the notebooks and their texts."""
+    rewrite(README, render(README.read_text("utf-8")))
+    for path, seconds in notebook_files().items():
+        rewrite(path, with_time_to_run(path.read_text("utf-8"), seconds))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from commands import vqgen
 
 torch.set_num_threads(1)
 
@@ -12,3 +13,12 @@ def home(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("VQGEN_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A home in which the whole series has run on `smoke`, under the name `smoke`."""
+    home = tmp_path_factory.mktemp("series")
+    done = vqgen(home, "run", "--profile", "smoke", "--run-name", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home

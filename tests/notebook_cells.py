@@ -32,7 +32,7 @@ def exercises_of(number: str) -> list[Exercise]:
         elif cell.cell_type == "code" and "check" in tags:
             found[-1].check = cell.source
         elif cell.cell_type == "code" and "solution" in tags:
-            found[-1].solution = cell.source
+            found[-1].solution = found[-1].solution or cell.source
     return found
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import gzip
 import os
 import pickle
 import struct
@@ -13,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from accelerate.data_loader import prepare_data_loader
+from scan_files import nifti, picture, save, save_odd, save_prostates, save_study, study
 from torch.utils.data import DataLoader, Subset
 
-from benchmarks import loading
+from benchmarks import growth, loading
 from vqgen_utils import packing, volumes
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data import check_folder, load_slices
@@ -37,119 +37,11 @@ def scans(tmp_path) -> Path:
     return folder
 
 
-def picture(*shape: int, seed: int = 0) -> np.ndarray:
-    """Noise on a slope along every axis, so that no flip or swap of axes goes unseen."""
-    slope = sum((i + 1) * axis for i, axis in enumerate(np.indices(shape)))
-    noise = np.random.default_rng(seed).random(shape)
-    return (100 * slope / slope.max() + 10 * noise).astype(np.float32)
-
-
-def save(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(array, np.diag([-1, 1, 1, 1]) if affine is None else affine), path)
-    return path
-
-
-def save_study(folder: Path, *, slices=(0, 30, 59), shape=(32, 16), labels=False, **patients):
-    """The study's layout: `train=(1, 2)` writes patients 1 and 2 into keras_slices_train."""
-    for split, numbers in patients.items():
-        for patient in numbers:
-            for number in slices:
-                name = f"{patient:03d}_week_0_slice_{number}.nii.gz"
-                image = picture(*shape, seed=100 * patient + number)
-                save(folder / f"keras_slices_{split}" / f"case_{name}", image)
-                if labels:
-                    tissue = (image > 60).astype(np.uint8) + (image > 90)
-                    save(folder / f"keras_slices_seg_{split}" / f"seg_{name}", tissue)
-    return folder
-
-
-def nifti(folder: Path, **changes) -> DataConfig:
-    config = DataConfig(data_source="nifti", data_dir=str(folder), image_height=32, image_width=16)
-    return dataclasses.replace(config, **changes)
-
-
-def study(folder: Path, **changes) -> DataConfig:
-    return nifti(folder, data_source="hipmri", **changes)
-
-
 def reasons(slices) -> str:
     return " ".join(entry["reason"] for entry in slices.dropped)
 
 
-# ---- Files that cannot be used ------------------------------------------------------------------
-
-
-def with_header(path: Path, offset: int, layout: str, *values) -> None:
-    """A valid file, but for the header bytes at `offset`."""
-    save(path.with_suffix("").with_suffix(".nii"), picture(16, 16, 4))
-    content = bytearray(path.with_suffix("").with_suffix(".nii").read_bytes())
-    path.with_suffix("").with_suffix(".nii").unlink()
-    content[offset : offset + struct.calcsize(layout)] = struct.pack(layout, *values)
-    path.write_bytes(gzip.compress(bytes(content)))
-
-
-def truncated(path: Path) -> None:
-    content = save(path, picture(16, 16, 4)).read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-
-
-def flipped_bit(path: Path) -> None:
-    content = bytearray(save(path, picture(16, 16, 4)).read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-
-
-def colours(path: Path) -> None:
-    save(path, np.zeros((16, 16, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")]))
-
-
-def not_a_number(path: Path) -> None:
-    array = picture(16, 16, 4)
-    array[3, 3, 1:] = np.nan
-    array[3, 3, 0] = np.inf
-    save(path, array)
-
-
-UNUSABLE = {
-    "a text file": (lambda path: path.write_text("hello"), "not a NIfTI file"),
-    "an empty file": (lambda path: path.touch(), "not a NIfTI file"),
-    "zipped text": (lambda path: path.write_bytes(gzip.compress(b"hi" * 400)), "not a NIfTI file"),
-    "a wrong magic": (lambda path: with_header(path, 344, "4s", b"abcd"), "not a NIfTI file"),
-    "a truncated gzip": (truncated, "cut short or damaged"),
-    "a flipped bit": (flipped_bit, "damaged"),
-    "an unknown type": (lambda path: with_header(path, 70, "<h", 9999), "header is not valid"),
-    "a negative size": (lambda path: with_header(path, 40, "<4h", 3, -5, 9, 9), "claims the shape"),
-    "an empty axis": (lambda path: with_header(path, 40, "<4h", 3, 0, 9, 9), "claims the shape"),
-    "a huge claim": (lambda path: with_header(path, 40, "<4h", 3, 32000, 32000, 9), "cut short"),
-    "a far offset": (lambda path: with_header(path, 108, "<f", 1e18), "cut short"),
-    "a NaN offset": (lambda path: with_header(path, 108, "<f", np.nan), "damaged"),
-    "one axis": (lambda path: save(path, picture(16)), "1D"),
-    "four axes": (lambda path: save(path, picture(16, 16, 4, 2)), "4D with 2 frames"),
-    "five axes": (lambda path: save(path, picture(8, 8, 4, 2, 2)), "5D"),
-    "complex numbers": (lambda path: save(path, picture(16, 16) * 1j), "complex"),
-    "colours": (colours, "colours"),
-    "a constant": (lambda path: save(path, np.ones((16, 16, 4))), "constant"),
-    "NaN": (not_a_number, "slices 0-3: NaN or infinite"),
-    "thin slices": (lambda path: save(path, picture(16, 4, 16)), "choose another slice_axis"),
-}
-
-
-@pytest.mark.parametrize(("write", "words"), UNUSABLE.values(), ids=UNUSABLE)
-def test_a_bad_file_alone_is_refused_and_beside_good_ones_dropped_with_the_reason(
-    scans, write, words
-):
-    write(scans / "bad.nii.gz")
-    with pytest.raises(InputError, match=r"bad.nii.gz.*" + words) as refusal:
-        load_slices(nifti(scans))
-    assert str(refusal.value).count("\n") == 0
-
-    save(scans / "good.nii.gz", picture(16, 16, 4))
-    slices = load_slices(nifti(scans))
-    assert set(slices.index["patient"]) == {"good"}
-    assert [entry["file"] for entry in slices.dropped] == ["bad.nii.gz"]
-    assert words in reasons(slices)
-    assert str(scans) not in reasons(slices), "reasons are published: no paths of this machine"
+# ---- Folders and files that cannot be used (see also test_bad_data.py) --------------------------
 
 
 def test_a_volume_that_would_fill_the_memory_is_refused_unread(scans):
@@ -166,6 +58,7 @@ def test_a_volume_that_would_fill_the_memory_is_refused_unread(scans):
 def test_folders_that_cannot_be_read_say_what_to_do(scans, tmp_path):
     for config, words in (
         (nifti(tmp_path / "nowhere"), "no such folder; check data_dir"),
+        (nifti("~nobody-of-this-name/scans"), "no such folder; check data_dir"),
         (nifti(scans), "holds no .nii or .nii.gz file"),
         (nifti(""), "set data_dir"),
         (nifti(scans, slice_axis=3), "give 0, 1 or 2"),
@@ -177,15 +70,6 @@ def test_folders_that_cannot_be_read_say_what_to_do(scans, tmp_path):
             load_slices(dataclasses.replace(config, data_dir=config.data_dir.strip(".")))
     with pytest.raises(InputError, match="choose data_source 'nifti'"):
         load_slices(study(scans))
-
-
-def test_links_in_circles_and_to_nothing_are_listed_not_followed(scans):
-    save(scans / "good.nii.gz", picture(16, 16, 16))
-    (scans / "circle").symlink_to(scans)
-    (scans / "gone.nii.gz").symlink_to(scans / "nowhere.nii.gz")
-    slices = load_slices(nifti(scans))
-    listed = {entry["file"]: entry["reason"] for entry in slices.dropped}
-    assert "link to a folder" in listed["circle"] and "link to nothing" in listed["gone.nii.gz"]
 
 
 # ---- Voxels -------------------------------------------------------------------------------------
@@ -257,7 +141,7 @@ def test_the_order_in_which_a_scanner_stored_the_axes_does_not_matter(scans, axe
 
 @pytest.mark.parametrize("pixdim", [0.0, np.nan])
 def test_missing_voxel_sizes_count_as_1_mm_with_a_note(scans, pixdim):
-    with_header(scans / "a.nii.gz", 80, "<3f", pixdim, pixdim, pixdim)
+    save_odd(scans / "a.nii.gz", pixdim=(1, *[pixdim] * 3, 1, 1, 1, 1))
     slices = load_slices(nifti(scans))
     assert slices.images.shape[1:] == (16, 16)
     assert "1 mm was assumed: 1" in " ".join(slices.notes)
@@ -482,6 +366,11 @@ def test_blocks_hold_the_same_heights_in_every_week():
     assert set(split_in_blocks(np.array([0.5]))) == {"train"}
 
 
+def scaled(image: np.ndarray, row) -> np.ndarray:
+    """What the reader makes of `image`, by its row of the index."""
+    return ((image - row["low"]) / (row["high"] - row["low"])).clip(0, 1)
+
+
 # ---- Labels -------------------------------------------------------------------------------------
 
 
@@ -493,8 +382,7 @@ def test_labels_lie_on_their_images(scans):
         number = int(row["patient"]) * 100 + row["slice"]
         image = picture(32, 16, seed=number)
         np.testing.assert_array_equal(slices.labels[i], (image > 60) + 1 * (image > 90))
-        unit = (image - row["low"]) / (row["high"] - row["low"])
-        np.testing.assert_allclose(slices.images[i], unit.clip(0, 1), atol=1e-3)
+        np.testing.assert_allclose(slices.images[i], scaled(image, row), atol=1e-3)
 
 
 def test_labels_are_optional_and_bad_ones_are_listed(scans):
@@ -513,6 +401,76 @@ def test_labels_are_optional_and_bad_ones_are_listed(scans):
 
     save_study(scans / "bare", train=(1, 2), test=(3,))
     assert load_slices(study(scans / "bare")).labels is None
+
+
+def save_volumes(folder: Path, *, weeks=((4, 0), (4, 8), (5, 0), (10, 0))) -> Path:
+    """The study's 3D release: volumes that a scanner stored feet first, labels head first."""
+    for patient, week in weeks:
+        image = picture(24, 16, 12, seed=100 * patient + week)
+        tissue = (image > 60).astype(np.uint8) + (image > 90)
+        name = f"Case_{patient:03d}_Week{week}"
+        sizes = np.diag([-1.5, 1.5, 2, 1.0])
+        save(folder / "semantic_MRs_anon" / f"{name}_LFOV.nii.gz", image, sizes)
+        turned, sizes = tissue[:, :, ::-1], sizes * [1, 1, -1, 1]
+        save(folder / "semantic_labels_anon" / f"{name}_SEMANTIC_LFOV.nii.gz", turned, sizes)
+    return folder
+
+
+@pytest.mark.parametrize("source", ["hipmri", "nifti"])
+def test_the_3d_release_gives_axial_slices_with_labels_patient_and_week(scans, source):
+    save_volumes(scans)
+    slices = load_slices(nifti(scans, data_source=source, image_height=24))
+    first = slices.index[slices.index["slice"] == 0]
+    assert list(zip(first["patient"], first["week"], strict=True)) == [
+        *(("004", 0), ("004", 8), ("005", 0), ("010", 0))
+    ]
+    assert slices.patients_disjoint and not slices.dropped
+    assert slices.images.shape == slices.labels.shape == (4 * 12, 24, 16)
+    assert (first["label_file"].str.startswith("semantic_labels_anon/")).all()
+    for i, row in slices.index.iterrows():
+        volume = picture(24, 16, 12, seed=100 * int(row["patient"]) + row["week"])
+        image = volume[:, :, row["slice"]]
+        np.testing.assert_array_equal(slices.labels[i], (image > 60) + 1 * (image > 90))
+        np.testing.assert_allclose(slices.images[i], scaled(image, row), atol=1e-3)
+        assert row["height"] == row["slice"] / 11
+
+
+def test_the_3d_release_names_labels_that_do_not_fit_and_files_of_others(scans):
+    save_volumes(scans)
+    labels = scans / "semantic_labels_anon"
+    save(labels / "Case_004_Week0_SEMANTIC_LFOV.nii.gz", np.zeros((24, 16, 9), np.uint8))
+    save(labels / "Case_009_Week0_SEMANTIC_LFOV.nii.gz", np.zeros((24, 16, 12), np.uint8))
+    (labels / "Case_010_Week0_SEMANTIC_LFOV.nii.gz").unlink()
+    save(scans / "notes" / "Case_011_Week0_LFOV.nii.gz", picture(24, 16, 12))
+    slices = load_slices(study(scans, image_height=24))
+    listed = {Path(entry["file"]).name: entry["reason"] for entry in slices.dropped}
+    assert "labels of shape (24, 16, 9)" in listed["Case_004_Week0_SEMANTIC_LFOV.nii.gz"]
+    assert "a scan that is not there" in listed["Case_009_Week0_SEMANTIC_LFOV.nii.gz"]
+    assert "not in a folder of the release" in listed["Case_011_Week0_LFOV.nii.gz"]
+    assert "Slices without labels: 24 of 48." in slices.notes
+    labelled = slices.index["label_file"] != ""
+    assert slices.labels[labelled].any((1, 2)).all() and not slices.labels[~labelled].any()
+
+
+def test_a_decathlon_folder_gives_its_first_contrast_and_no_half_labels(scans):
+    save_prostates(scans / "Task05_Prostate", patients=(0, 1, 2, 10), hidden=True)
+    square = {"image_height": 24, "image_width": 24}
+    slices = load_slices(nifti(scans, data_source="msd-prostate", **square))
+    first = slices.index[slices.index["slice"] == 0]
+    names = ["prostate_00", "prostate_01", "prostate_02", "prostate_10"]
+    assert first["patient"].tolist() == names
+    assert slices.labels is None and slices.patients_disjoint
+    assert not slices.dropped and slices.images.shape == (4 * 5, 24, 24)
+    for i, row in slices.index.iterrows():
+        number = int(row["patient"][-2:])
+        image = picture(24, 24, 5, seed=number)[:, :, row["slice"]]
+        np.testing.assert_allclose(slices.images[i], scaled(image, row), atol=1e-3)
+    notes = " ".join(slices.notes)
+    assert "two contrasts" in notes and "labels that are not used: 3" in notes
+    with pytest.raises(InputError, match="fetch it with: vqgen data download msd-prostate"):
+        load_slices(nifti(scans / "Task05_Prostate" / "labelsTr", data_source="msd-prostate"))
+    with pytest.raises(InputError, match=r"is not there yet.*vqgen data download msd-prostate"):
+        load_slices(DataConfig(data_source="msd-prostate"))
 
 
 # ---- The packed cache ---------------------------------------------------------------------------
@@ -582,13 +540,51 @@ def test_leftovers_of_a_killed_process_go_after_a_day(tmp_path):
     assert not (tmp_path / ".unfinished-old").exists()
 
 
-def test_a_damaged_cache_says_what_to_delete(scans, tmp_path):
-    save_study(scans, train=(1, 2), test=(3,))
+class Harm:
+    """Unpickling it would make a file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return self.path.touch, ()
+
+
+def pickled_in_npy(path: Path) -> None:
+    np.save(path, np.array([Harm(path.with_name("harm"))], dtype=object), allow_pickle=True)
+
+
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Harm(path.with_name("harm"))))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("images.npy", lambda path: os.truncate(path, 200)),
+        ("images.npy", lambda path: path.unlink()),
+        ("images.npy", lambda path: np.save(path, np.zeros((8, 32, 16), np.float16))),
+        ("labels.npy", lambda path: np.save(path, np.zeros((8, 32, 16), np.uint8))),
+        ("images.npy", pickled_in_npy),
+        ("images.npy", pickled),
+        ("labels.npy", pickled),
+        ("labels.npy", lambda path: path.unlink()),
+        ("index.csv", lambda path: path.write_text("")),
+        ("index.csv", lambda path: path.write_text("patient,week\n1,2\n")),
+        ("index.csv", lambda path: path.write_bytes(path.read_bytes()[:-40])),
+        ("meta.json", lambda path: path.write_text("{")),
+        ("meta.json", lambda path: path.write_text("{}")),
+        ("meta.json", lambda path: path.write_bytes(b"\xff")),
+    ],
+)
+def test_a_damaged_cache_says_what_to_delete_and_runs_no_code(scans, tmp_path, file, damage):
+    save_study(scans, train=(1, 2), test=(3,), labels=True)
     load_slices(study(scans))
     packed = next((tmp_path / "home" / "data" / "packed").iterdir())
-    os.truncate(packed / "images.npy", 200)
+    damage(packed / file)
     with pytest.raises(InputError, match="delete this folder"):
         load_slices(study(scans))
+    assert not (packed / "harm").exists()
 
 
 # ---- The dataset and the report -----------------------------------------------------------------
@@ -630,6 +626,39 @@ def test_a_loader_gives_what_nibabel_reads_from_the_files(scans, tmp_path):
     assert packed["slices"] == 9 and epochs["slices_read_by_file"] == 7
     few = load_slices(loading.link_some(study(scans), 4, tmp_path / "few"))
     assert len(few.index) == 4 and (few.index["label_file"] != "").all()
+
+
+def test_pages_that_were_read_are_handed_back(scans, monkeypatch):
+    save_study(scans, train=(1, 2), test=(3,))
+    dataset = load_slices(study(scans)).subset("train")
+    before = [dataset[item][0].clone() for item in range(6)]
+    released = []
+
+    class Mapping(bytes):
+        def madvise(self, advice):
+            released.append(advice)
+            mapping.madvise(advice)
+
+    mapping = dataset._mapping
+    monkeypatch.setattr(dataset, "_mapping", Mapping(mapping))
+    for limit, times in ((len(mapping), 0), (4 * 32 * 16 * 2, 1)):  # all of the file; four slices
+        monkeypatch.setattr("vqgen_utils.data.RELEASE", limit)
+        monkeypatch.setattr(dataset, "_mapped", 0)
+        images, _ = join([*dataset.__getitems__([0, 1, 2]), *dataset.__getitems__([3, 4, 5])])
+        assert torch.equal(images, torch.stack(before)) and len(released) == times
+
+
+def test_a_study_of_links_grows_without_its_slices_being_drawn(scans, monkeypatch):
+    monkeypatch.setattr(growth, "DRAWN_WEEKS", 1)
+    loading.write_scans(scans / "drawn", {"train": 1}, 1)
+    growth.link_study(scans / "drawn", scans / "linked", 600)
+    config = study(scans / "linked")
+    packed, opened = growth.pack(config), growth.read(config)
+    assert packed["slices"] == 600 and min(packed["pack_mb"], opened["read_mb"]) > 50
+    slices = load_slices(config)
+    patients = slices.index.groupby("patient")["week"].nunique()
+    assert patients.to_dict() == {"001": 8, "002": 2} and slices.patients_disjoint
+    assert (slices.index["label_file"] != "").all() and not slices.dropped
 
 
 def join(batches) -> list[torch.Tensor]:

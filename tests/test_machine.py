@@ -9,7 +9,8 @@ from vqgen_utils import machine
 
 
 @pytest.fixture
-def two_threads():
+def two_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -42,6 +43,14 @@ def test_training_on_fewer_threads_says_so(two_threads, monkeypatch, capsys):
     with machine.training_settings(torch.device("cpu")):
         assert torch.get_num_threads() == 1
     assert "training on 1 of 2 threads" in capsys.readouterr().out
+
+
+def test_a_number_of_threads_that_was_asked_for_is_taken(two_threads, monkeypatch, capsys):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda: 1)
+    with machine.training_settings(torch.device("cpu")):
+        assert torch.get_num_threads() == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_training_looks_again_for_other_programs_come_and_go(two_threads, monkeypatch, capsys):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from vqgen_utils import metrics
 from vqgen_utils.config import PriorConfig
@@ -41,6 +42,24 @@ def test_ssim_is_the_formula_of_the_paper():
                 (2 * mx * my + 1e-4) * (2 * c + 9e-4) / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))
             )
     assert metrics.ssim(a[None], b[None])[0][0] == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_ssim_is_that_of_skimage_with_the_settings_of_the_paper_and_that_of_torchmetrics():
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    one, other = slices(2, seed=1), slices(2, seed=2)
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    ours = metrics.ssim(one, other)[0]
+    theirs = [
+        structural_similarity(a, b, data_range=1.0, **settings)
+        for a, b in zip(one, other, strict=True)
+    ]
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    pairs = (torch.from_numpy(some[:, None]) for some in (one, other))
+    _, third = structural_similarity_index_measure(*pairs, data_range=1.0, return_full_image=True)
+    inside = third[:, 0, 5:-5, 5:-5]  # it counts the border as well, with mirrored pixels
+    assert ours == pytest.approx(inside.mean((1, 2)).numpy(), abs=1e-4)
+    assert ours.max() < 0.99, "the slices must differ for this to say anything"
 
 
 def test_the_black_background_flatters_the_plain_mean():

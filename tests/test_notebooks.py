@@ -1,41 +1,22 @@
 """The series itself: run by papermill on `smoke`, checked by nbval, in step with its text."""
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import jupytext
 import nbformat
+import notebook_anatomy as anatomy
 import papermill
 import pytest
+from commands import call, vqgen
 
+from benchmarks import readme
 from vqgen_utils.config import REPOSITORY, get_profile
+from vqgen_utils.files import load_json
 from vqgen_utils.settings import notebook_parameters
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
-
-
-def call(home: Path, folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """Run a command in `folder`, with `data/` and `runs/` in `home`."""
-    environment = {**os.environ, "VQGEN_HOME": str(home)}
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
-
-
-def vqgen(home: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """The installed command, as a user calls it."""
-    return call(home, home, str(Path(sys.executable).parent / "vqgen"), *arguments)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A home in which the whole series has run on `smoke`."""
-    home = tmp_path_factory.mktemp("series")
-    done = vqgen(home, "run", "--profile", "smoke", "--run-name", "smoke")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return home
 
 
 def test_the_series_leaves_what_it_promises(finished):
@@ -100,6 +81,14 @@ def test_nbval_passes_on_the_committed_notebooks(finished, tmp_path):
     pytest_command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     done = call(finished, tmp_path, *pytest_command, *nbval, str(tmp_path))
     assert done.returncode == 0, done.stdout[-3000:]
+    # nbval has run the whole series once more: every score must return, to the last digit
+    first, again = (
+        load_json(finished / "runs" / name / "metrics.json") for name in ("smoke", "nbval")
+    )
+    assert first.keys() - again.keys() == {"series"}
+    for section, values in again.items():
+        for key, value in values.items():
+            assert "seconds" in key or first[section][key] == value, (section, key)
 
 
 def test_plain_papermill_works_from_any_folder(finished, tmp_path):
@@ -132,17 +121,51 @@ def test_text_and_notebook_are_in_step(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_a_committed_notebook_is_executed_small_and_without_errors(path):
-    assert path.stat().st_size < 1_500_000
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells)
-    outputs = [output for cell in cells for output in cell.outputs]
-    assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert all(output.output_type != "error" for output in outputs)
+@pytest.mark.parametrize("check", anatomy.CHECKS, ids=lambda check: check.__name__)
+def test_a_committed_notebook_has_the_anatomy(path, check):
+    assert list(check(nbformat.read(path, as_version=4))) == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_every_notebook_has_typed_parameters_that_mean_something(path):
+def test_a_committed_notebook_is_small_and_shows_something(path):
+    assert path.stat().st_size < 1_500_000
+    assert sum(len(anatomy.figures(cell)) for cell in nbformat.read(path, as_version=4).cells) > 0
+
+
+def test_the_time_to_run_is_that_of_the_committed_run():
+    files = readme.notebook_files()
+    assert {path for path in files if path.suffix == ".ipynb"} == set(NOTEBOOKS)
+    for path, seconds in files.items():
+        text = path.read_text("utf-8")
+        assert readme.with_time_to_run(text, seconds) == text, path.name
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [
+        (1, "about 5 seconds"),
+        (8.7, "about 10 seconds"),
+        (49, "about 50 seconds"),
+        (53.6, "about 1 minute"),
+        (89, "about 1 minute"),
+        (141, "about 2 minutes"),
+    ],
+)
+def test_the_time_to_run_is_said_in_words(seconds, words):
+    text = "20 minutes. **Time to run:** ? on 2 CPU cores (profile quick).\n"
+    once = readme.with_time_to_run(text, seconds)
+    assert once == f"20 minutes. **Time to run:** {words} on 2 CPU cores (profile quick).\n"
+    assert readme.with_time_to_run(once, seconds) == once
+
+
+@pytest.mark.parametrize("text", ["# 01 · No time\n", "**Time to run:** ? on 3 CPU cores.\n"])
+def test_a_notebook_without_its_time_to_run_is_refused(text):
+    with pytest.raises(ValueError, match="Time to run"):
+        readme.with_time_to_run(text, 9)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_every_notebook_has_parameters_that_papermill_understands(path):
     parameters = notebook_parameters(path)
     assert {"profile", "run_name"} <= parameters.keys()
     recognised = {parameter.name for parameter in papermill_parameters(path)}

@@ -26,7 +26,7 @@ def run():
     """A run after notebooks 02 and 04, without any training."""
     run = Run("r")
     torch.manual_seed(0)
-    run.configure("smoke", "data")
+    run.configure("smoke", "data", **plain(VQVAE_CONFIG), **plain(PRIOR_CONFIG))
     save_vqvae(run)
     run.save_codes(torch.randint(8, (5, 4, 3)))
     save_prior(run)
@@ -90,7 +90,9 @@ def test_a_prior_for_another_grid_is_refused(run):
 
 def test_codes_of_another_vqvae_are_refused(run):
     save_vqvae(run, VQVAEConfig(num_embeddings=16, embedding_dim=4, hidden_dim=8))
-    with pytest.raises(InputError, match="another VQ-VAE"):
+    with pytest.raises(
+        InputError, match=r"another VQ-VAE \(model.num_embeddings: 8 there, 16 here"
+    ):
         run.load_codes()
 
 

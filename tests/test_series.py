@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -112,6 +113,12 @@ def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks
     assert seconds["01_part"] == 40.0 and seconds["02_part"] < 50.0 and seconds["03_part"] > 0
     assert seconds["total"] == pytest.approx(sum(list(seconds.values())[:3]), abs=0.1)
     assert metrics["series"].keys() == {"seconds", "device", "torch", "profile"}
+    code, out, _ = vqgen("run", "--profile", "smoke")
+    assert code == 0 and out.count("ok (done before)") == 0, "01 never ran"
+    start = time.perf_counter()
+    code, out, _ = vqgen("run", "--profile", "smoke")
+    assert code == 0 and time.perf_counter() - start < 1
+    assert re.findall(r"^(\d\d) part +ok \(done before\)$", out, re.M) == ["01", "02", "03"]
 
     assert vqgen("run", "--only", "3")[0] == 0  # another profile: older times do not count
     assert json.loads(path.read_text())["series"]["seconds"].keys() == {"03_part", "total"}
@@ -212,6 +219,31 @@ def test_a_kernel_that_dies_is_reported(notebooks, vqgen, tmp_path):
     assert "so far" in printed(tmp_path / "runs" / "tutorial" / "notebooks" / "01_first.ipynb")
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux for a file's name")
+def test_a_full_disk_is_a_sentence_and_the_executed_notebook_of_before_is_kept(
+    notebooks, vqgen, tmp_path, monkeypatch
+):
+    write_notebook(notebooks, "01_first.ipynb", COMMON, "print('first')")
+    assert vqgen("run", "--run-name", "a")[0] == 0
+    executed = tmp_path / "runs" / "a" / "notebooks" / "01_first.ipynb"
+    before = {path: path.read_bytes() for path in executed.parents[1].rglob("*.*")}
+    sync = os.fsync
+
+    def full(file):
+        if ".ipynb" in os.readlink(f"/proc/self/fd/{file}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = vqgen("run", "--run-name", "a", "--from", "1")
+    assert code == 1 and "no space left to write" in err and "Traceback" not in err
+    after = {path: path.read_bytes() for path in executed.parents[1].rglob("*.*")}
+    assert after.keys() == before.keys() and after[executed] == before[executed]
+
+    monkeypatch.setattr(os, "fsync", sync)
+    assert vqgen("run", "--run-name", "a")[0] == 0
+
+
 def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):
     slow = f"open({str(tmp_path / 'here')!r}, 'w').close(); import time; time.sleep(60)"
     write_notebook(notebooks, "01_first.ipynb", COMMON, "print('so far')", slow)
@@ -248,7 +280,10 @@ def test_help_answers_without_loading_torch():
 
 
 def test_every_command_has_help_and_the_version_is_told(vqgen):
-    for words in (["run"], ["data"], ["data", "phantom"], ["data", "check"], ["data", "pack"]):
+    for words in (
+        *(["run"], ["sample"], ["train"], ["train", "vqvae"], ["train", "prior"]),
+        *(["data"], ["data", "phantom"], ["data", "check"], ["data", "pack"]),
+    ):
         code, out, _ = vqgen(*words, "--help")
         assert code == 0 and "Usage" in out
     assert re.fullmatch(r"vqgen \d+\.\d+\.\d+\n", vqgen("--version")[1])

@@ -94,7 +94,7 @@ def test_what_is_installed_equals_the_lock(lock):
 
 def test_every_import_is_declared(direct):
     distributions = packages_distributions()
-    for path in sorted((REPOSITORY / "vqgen_utils").glob("*.py")):
+    for path in sorted((REPOSITORY / "vqgen_utils").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]

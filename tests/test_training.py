@@ -1,5 +1,6 @@
 """Training can be stopped anywhere and goes on as if it had not been."""
 
+import dataclasses
 import errno
 import os
 
@@ -44,7 +45,7 @@ class Stop(Exception):
     """Stands for a crash."""
 
 
-def stop_at(step):
+def stop_at(step, how=Stop):
     """A losses function that crashes at its `step`-th call."""
 
     def crashing(losses):
@@ -54,7 +55,7 @@ def stop_at(step):
             nonlocal calls
             calls += 1
             if calls == step:
-                raise Stop
+                raise how
             return losses(model, batch)
 
         return wrapped
@@ -79,6 +80,103 @@ def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monke
     assert whole.keys() == parts.keys()
     for name in whole:
         assert torch.equal(whole[name], parts[name]), name
+
+
+@pytest.mark.parametrize("step", [2, 4, 7, 15])  # before anything is saved, and after
+def test_the_stop_button_leaves_what_the_same_model_can_go_on_from(step, tmp_path, monkeypatch):
+    """In a notebook the cell is run again with the model in memory, which has learned already."""
+    monkeypatch.setattr(training, "SAVE_EVERY", 4)
+    model, losses, data = vqvae_job()
+    fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {})
+
+    model, losses, data = vqvae_job()
+    path = tmp_path / "parts.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, stop_at(step, KeyboardInterrupt)(losses), data, CONFIG, path, {})
+    fit(model, losses, data, CONFIG, path, {})
+    whole, parts = weights(tmp_path / "whole.safetensors"), weights(path)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_resumed_history_is_that_of_an_uninterrupted_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY", 10)
+    histories = []
+    for stop in (None, 23):  # of 5 steps and 5 looks at validation an epoch: in step 13
+        model, losses, data = prior_job()
+        path = tmp_path / f"{stop}.safetensors"
+        if stop:
+            with pytest.raises(Stop):
+                fit(model, stop_at(stop)(losses), data, CONFIG, path, {}, data)
+        histories.append(fit(model, losses, data, CONFIG, path, {}, data).history)
+    one, other = (history.drop(columns="seconds") for history in histories)
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_process_killed_before_it_tidied_up_leaves_nothing(tmp_path):
+    model, losses, data = vqvae_job()
+    path = tmp_path / "m.safetensors"
+    fit(model, losses, data, CONFIG, path, {})
+    (tmp_path / "m.training.pt").write_bytes(b"left behind")
+    (tmp_path / "history_m.csv").write_bytes(b"of the training before")
+    history = fit(model, losses, data, CONFIG, path, {}).history
+    assert {file.name for file in tmp_path.iterdir()} == {"m.safetensors", "history_m.csv", ".lock"}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "history_m.csv"), history)
+
+
+def scored(*val_losses):
+    """A validation in which each epoch scores what is given here."""
+    scores = iter(val_losses)
+    return lambda *_: {"loss": next(scores)}
+
+
+def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "evaluate", scored(3.0, 1.0, 2.0))
+    model, losses, data = vqvae_job()
+    path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
+    fit(model, losses, data, CONFIG, path, {"data": "a"}, data)
+    assert "lowest at step 10 of 15: those weights are kept in m.best" in capsys.readouterr().out
+    assert checkpoint.load_settings(best)["history"][-1]["step"] == 10
+    assert not torch.equal(weights(best)["decoder.0.weight"], weights(path)["decoder.0.weight"])
+
+    best.replace(path)  # to go on with them
+    fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "a"}, data)
+    assert "loaded" in capsys.readouterr().out
+
+    monkeypatch.setattr(training, "evaluate", scored(3.0, 2.0, 2.0))
+    fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "b"}, data)
+    assert not best.exists()
+
+
+def test_what_differs_from_earlier_weights_is_said(tmp_path, capsys):
+    model, losses, data = vqvae_job()
+    path = tmp_path / "m.safetensors"
+    fit(model, losses, data, CONFIG, path, {"data": "a", "model": {"width": 3}})
+    other = dataclasses.replace(CONFIG, epochs=1)
+    fit(model, losses, data, other, path, {"data": "a", "model": {"width": 4}})
+    out = capsys.readouterr().out
+    assert "(data" not in out
+    assert "(model.width: 3 there, 4 here; training.epochs: 3 there, 1 here): training anew" in out
+
+
+def test_a_state_of_other_settings_is_set_aside_and_can_be_gone_back_to(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(training, "SAVE_EVERY", 4)
+    model, losses, data = vqvae_job()
+    fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {"data": "a"})
+    path = tmp_path / "m.safetensors"
+    for settings in ({"data": "a"}, {"data": "b"}):  # b: a slip of the fingers
+        model, losses, data = vqvae_job()
+        with pytest.raises(Stop):
+            fit(model, stop_at(7)(losses), data, CONFIG, path, settings)
+    assert "m.training.pt was made with other settings (data: a there, b here): not used" in (
+        capsys.readouterr().out
+    )
+    fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "a"})
+    assert "m.training.other.pt found: training goes on from step 4" in capsys.readouterr().out
+    whole, back = weights(tmp_path / "whole.safetensors"), weights(path)
+    assert all(torch.equal(whole[name], back[name]) for name in whole)
+    assert not list(tmp_path.glob("*.pt"))
 
 
 def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path):

@@ -1,15 +1,12 @@
-"""Files that are either whole or not there: model weights and the state of a training run.
+"""Model weights and the state of a training run, each a file that is whole or not there.
 
 Weights are safetensors with their settings as JSON in the file's own header, so that the two cannot
-part. The training state (optimiser, step, random state) is read back with `weights_only=True`.
-Nothing that could run code is ever unpickled.
+part. The training state (optimiser, step, learning curves) is read back with `weights_only=True`.
+Nothing that could run code is ever unpickled. Every file carries the number of its format.
 """
 
-import errno
 import io
 import json
-import os
-import pickle
 from pathlib import Path
 
 import torch
@@ -18,70 +15,56 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from vqgen_utils.errors import InputError
+from vqgen_utils.files import load_json as load_json
+from vqgen_utils.files import save_json as save_json
+from vqgen_utils.files import write_atomic
+
+FORMAT = 1  # of weights, training states and codes; raise it when older files cannot be read
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name, then rename: a reader sees the old file or the new one.
-
-    Raises:
-        InputError: when the disk is full; whatever was at `path` before is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise InputError(
-                f"no space left to write {path}: free {len(data) / 1e6:.0f} MB and run again; "
-                "nothing written before is lost."
-            ) from error
-        raise
+class OtherFormat(InputError):
+    """A file of another version of vqgen. Training replaces it; whoever needs it cannot go on."""
 
 
-def save_json(path: Path, values: dict) -> None:
-    """Write plain values as readable JSON, atomically."""
-    write_atomic(path, (json.dumps(values, indent=2) + "\n").encode())
-
-
-def load_json(path: Path) -> dict:
-    """Read what `save_json` wrote.
+def check_format(path: Path, found: object) -> None:
+    """Make sure that a file has the format that this version of vqgen reads.
 
     Raises:
-        InputError: when the file is not JSON.
+        OtherFormat: when `found`, the number in the file (None: there is none), is another one.
     """
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path} is not readable JSON: delete it and run again.") from error
+    if found != FORMAT:
+        number = "no format number" if found is None else f"format {found}"
+        raise OtherFormat(
+            f"{path} comes from another version of vqgen ({number} there, format {FORMAT} here): "
+            "make it anew with this one."
+        )
 
 
 def save_weights(path: Path, model: nn.Module, settings: dict) -> None:
     """Write a model's weights, with `settings` (plain values) in the header."""
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    write_atomic(path, save(tensors, metadata={"vqgen": json.dumps(settings)}))
+    header = json.dumps({"format": FORMAT, **settings})
+    write_atomic(path, save(tensors, metadata={"vqgen": header}))
 
 
 def load_settings(path: Path) -> dict:
     """The settings in the header of a weights file, without reading the weights.
 
     Raises:
-        InputError: when the file is missing, damaged or not ours.
+        InputError: when the file is missing, damaged, not ours or of another format.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})["vqgen"])
+            settings = json.loads((file.metadata() or {})["vqgen"])
+            found = settings.pop("format", None)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run the notebook that trains it.") from error
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise InputError(
             f"{path} is not a whole vqgen model file: delete it and train again."
         ) from error
+    check_format(path, found)
+    return settings
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -111,7 +94,7 @@ def _shape(tensor: Tensor | None) -> str:
 def save_state(path: Path, state: dict) -> None:
     """Write a training state: tensors, numbers, strings, lists and dictionaries of them."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({"format": FORMAT, **state}, buffer)
     write_atomic(path, buffer.getvalue())
 
 
@@ -119,11 +102,14 @@ def load_state(path: Path) -> dict:
     """Read what `save_state` wrote; tensors and plain values only.
 
     Raises:
-        InputError: when the file is damaged or holds anything else.
+        InputError: when the file is damaged, of another format, or holds anything else.
     """
+    content = io.BytesIO(path.read_bytes())
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        state = torch.load(content, map_location="cpu", weights_only=True)
+    except Exception as error:  # damage shows in any of a dozen ways, all of them the file's fault
         raise InputError(
             f"{path} is not a whole training state: delete it and train again."
         ) from error
+    check_format(path, state.get("format") if isinstance(state, dict) else None)
+    return state

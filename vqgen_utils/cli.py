@@ -3,9 +3,12 @@
 Heavy modules are imported where they are used, so that `vqgen --help` answers at once.
 """
 
+import contextlib
 import dataclasses
 import errno
+import os
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +16,10 @@ from typing import Annotated
 import typer
 
 from vqgen_utils import series
-from vqgen_utils.config import CHOICES, PROFILES, DataConfig, get_profile, home
+from vqgen_utils.config import CHOICES, PARAMETERS, PROFILES, DataConfig, get_profile, home
 from vqgen_utils.errors import InputError
 from vqgen_utils.settings import parse_settings, resolve_data
+from vqgen_utils.sweep import parse_sweep, run_sweep
 
 app = typer.Typer(
     help="Learn image generation with a VQ-VAE and a PixelCNN on 2D hip MRI.",
@@ -25,6 +29,10 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Make, inspect or cache the scans.", no_args_is_help=True)
 app.add_typer(data, name="data")
+train = typer.Typer(
+    help="Train a model without its notebook, on one process or several.", no_args_is_help=True
+)
+app.add_typer(train, name="train")
 
 ProfileOption = Annotated[
     str,
@@ -35,6 +43,12 @@ SourceOption = Annotated[
     typer.Option(
         help=f"Who laid the folder out: {', '.join(CHOICES['data_source'])}. Found out if left out."
     ),
+]
+NameOption = Annotated[
+    str, typer.Option(help="Folder under runs/ that keeps everything the run makes.")
+]
+DirOption = Annotated[
+    Path | None, typer.Option(help="Folder of your own scans. Left out: the built-in phantom.")
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -57,34 +71,122 @@ def vqgen(
 @app.command()
 def run(
     profile: ProfileOption = series.DEFAULT_PROFILE,
-    run_name: Annotated[
-        str, typer.Option(help="Folder under runs/ that keeps everything the run makes.")
-    ] = series.DEFAULT_RUN_NAME,
+    run_name: NameOption = series.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of your own scans. Left out: the built-in phantom.")
-    ] = None,
+    data_dir: DirOption = None,
     settings: SetOption = None,
     start: Annotated[
-        int | None, typer.Option("--from", metavar="NN", help="Begin with this notebook.")
+        int | None,
+        typer.Option("--from", metavar="NN", help="Run from this notebook on, done or not."),
     ] = None,
-    only: Annotated[int | None, typer.Option(metavar="NN", help="Run this one notebook.")] = None,
+    only: Annotated[
+        int | None, typer.Option(metavar="NN", help="Run this one notebook, done or not.")
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,VALUE", help="A run for each value; again: each combination."
+        ),
+    ] = None,
 ) -> None:
-    """Run the notebooks in order, each kept with its outputs under runs/."""
-    try:
+    """Run the notebooks in order, each kept with its outputs under runs/.
+
+    The same command again goes on where the last one stopped.
+    """
+
+    def run_one(name: str, changes: list[str]) -> None:
         series.run_series(
             profile=profile,
-            run_name=run_name,
+            run_name=name,
             data_source=data_source,
             data_dir=data_dir,
-            settings=settings or (),
+            settings=changes,
             start=start,
             only=only,
             folder=series.NOTEBOOKS,
         )
+
+    settings = settings or []
+    try:
+        if not sweep:
+            run_one(run_name, settings)
+        else:
+            run_sweep(run_name, parse_sweep(sweep), lambda n, more: run_one(n, settings + more))
+            print(f"side by side: vqgen compare {run_name}")
     except series.Stopped as stop:
         print(stop, file=sys.stderr)
         raise typer.Exit(stop.exit_code) from None
+
+
+@app.command("compare")
+def compare_runs(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs, or what the runs of a sweep begin with. Left out: all runs."),
+    ] = None,
+) -> None:
+    """Put finished runs side by side: a table here, and comparison.csv and .png under runs/."""
+    from vqgen_utils.files import write_atomic
+    from vqgen_utils.plots import rate_of_runs, to_png
+    from vqgen_utils.sweep import compare
+
+    table = compare(names or ())
+    print(table.round(3).to_string())
+    folder = home() / "runs"
+    write_atomic(folder / "comparison.csv", table.to_csv().encode())
+    write_atomic(folder / "comparison.png", to_png(rate_of_runs(table)))
+    print(f"written to {folder}: comparison.csv, comparison.png")
+
+
+@train.command("vqvae")
+def train_vqvae(
+    profile: ProfileOption = series.DEFAULT_PROFILE,
+    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    data_source: SourceOption = None,
+    data_dir: DirOption = None,
+    settings: SetOption = None,
+) -> None:
+    """Train the VQ-VAE (as notebook 02 does) and write all slices as codes.
+
+    For several GPUs: torchrun --nproc_per_node 8 -m vqgen_utils train vqvae ...
+    """
+    sections = ("data", "vqvae", "vqvae_training")
+    changes = parse_settings(settings or (), _kinds(*sections), "the VQ-VAE and its training")
+    changes |= resolve_data(data_source, data_dir)
+    get_profile(profile, **changes)
+    with _interruptible():
+        from vqgen_utils.train import train_vqvae
+
+        train_vqvae(run_name, profile, changes, progress=_show)
+
+
+@train.command("prior")
+def train_prior(
+    profile: ProfileOption = series.DEFAULT_PROFILE,
+    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    settings: SetOption = None,
+) -> None:
+    """Train the prior (as notebook 04 does) on the codes of the run's VQ-VAE."""
+    kinds = _kinds("prior", "prior_training")
+    changes = parse_settings(settings or (), kinds, "the prior and its training")
+    get_profile(profile, **changes)
+    with _interruptible():
+        from vqgen_utils.train import train_prior
+
+        train_prior(run_name, profile, changes)
+
+
+@app.command()
+def sample(
+    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    images: Annotated[int, typer.Option(help="How many slices to draw.")] = 30,
+    seed: Annotated[int, typer.Option(help="Slice n is drawn with this seed plus n.")] = 0,
+    temperature: Annotated[float, typer.Option(help="Below 1 bolder draws get rarer.")] = 1.0,
+) -> None:
+    """Draw slices from a trained run, on one process or several."""
+    from vqgen_utils.generate import generate
+
+    generate(run_name, images, seed, temperature)
 
 
 @data.command()
@@ -132,14 +234,25 @@ def check(
     data_source: SourceOption = None,
     profile: ProfileOption = series.DEFAULT_PROFILE,
     settings: SetOption = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write every file that is not used to this CSV file.")
+    ] = None,
 ) -> None:
-    """Read a folder of scans and report what is in it, and what is wrong with it."""
+    """Read a folder of scans and report what is in it, and what is wrong with it.
+
+    Exit code: 0 nothing is wrong, 1 files are damaged or patients in two splits, 2 nothing usable.
+    """
+    from vqgen_utils.checkpoint import write_atomic
     from vqgen_utils.data import check_folder
 
     report = check_folder(_data_config(folder, data_source, profile, settings), progress=_show)
     print(*report.lines(), sep="\n")
-    if report.errors:
-        raise typer.Exit(1)
+    if save:
+        try:
+            write_atomic(save, report.problems().to_csv(index=False).encode())
+        except OSError as error:
+            raise InputError(f"--save {save}: cannot be written ({error.strerror}).") from error
+    raise typer.Exit(report.exit_code)
 
 
 @data.command()
@@ -158,6 +271,20 @@ def pack(
     for note in slices.notes:
         print(f"note: {note}")
     print(f"{len(slices.dropped)} left out; packed in {Path(slices.images.filename).parent}")
+
+
+@data.command()
+def download(
+    name: Annotated[str, typer.Argument(help="What to fetch: msd-prostate.")],
+) -> None:
+    """Fetch open data, checked by its hash; a download that was cut goes on where it stopped."""
+    from vqgen_utils.download import fetch_msd_prostate
+
+    if name != "msd-prostate":
+        raise InputError(f"'{name}' cannot be downloaded: choose msd-prostate.")
+    print(f"{fetch_msd_prostate()}\nThese scans are the Medical Segmentation Decathlon's Task05,")
+    print("CC BY-SA 4.0, doi:10.1038/s41467-022-30695-9. To learn from them:")
+    print("  vqgen run --data-source msd-prostate")
 
 
 def _patients(config: DataConfig) -> int:
@@ -180,6 +307,27 @@ def _data_config(
     return get_profile(profile, **resolve_data(source, folder), **changes).data
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Training that Ctrl-C stops in a sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") == "0":
+            print("stopped; the same command goes on from the last saved step.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _kinds(*sections: str) -> dict[str, type]:
+    """Name and type of every setting in these sections, but for those with their own option."""
+    profile = get_profile(series.DEFAULT_PROFILE)
+    return {
+        parameter: type(getattr(getattr(profile, section), name))
+        for parameter, (section, name) in PARAMETERS.items()
+        if section in sections
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command as installed: an error that the user can mend is one sentence, no traceback."""
     try:
@@ -190,5 +338,6 @@ def main(arguments: list[str] | None = None) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
         sentence = f"cannot write {error.filename or 'a file'}: {error.strerror}."
-    print(f"vqgen: {sentence}", file=sys.stderr)
+    rank = int(os.environ.get("RANK", 0))  # of several processes that were started together
+    print(f"vqgen{f', process {rank}' if rank else ''}: {sentence}", file=sys.stderr)
     sys.exit(2)

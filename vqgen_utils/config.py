@@ -44,8 +44,8 @@ def run_folder(name: str) -> Path:
 class DataConfig:
     """Which slices, how large, and who is held out."""
 
-    data_source: str = "phantom"  # phantom | hipmri | nifti: who laid the folder out
-    data_dir: str = ""  # where the scans lie; empty: the phantom writes its own under data/
+    data_source: str = "phantom"  # phantom | hipmri | nifti | msd-prostate: who laid the folder out
+    data_dir: str = ""  # where the scans lie; empty: under data/, drawn (phantom) or downloaded
     image_height: int = 128  # pixels along the array's first axis (the patient's right to left)
     image_width: int = 64  # pixels along the second axis (back to front); half the study's 128
     other_shapes: str = "drop"  # drop | crop: slices of another shape than most (study: 256x144)
@@ -99,6 +99,14 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class EvaluationConfig:
+    """What notebook 06 judges, and with which network it looks at slices."""
+
+    evaluation_samples: int = 600  # slices to draw, at least; whole rounds of the held-out heights
+    domain_width: int = 40  # channels of the domain network at its finest level
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything the series needs to know, as one value."""
 
@@ -108,6 +116,8 @@ class Profile:
     vqvae_training: TrainingConfig = field(default_factory=TrainingConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     prior_training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    domain_training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def to_dict(self) -> dict:
         """This profile as plain nested dictionaries, ready for JSON."""
@@ -115,16 +125,27 @@ class Profile:
 
     @staticmethod
     def from_dict(values: dict) -> "Profile":
-        """The inverse of `to_dict`."""
-        return Profile(
-            name=values["name"],
-            data=DataConfig(**values["data"]),
-            vqvae=VQVAEConfig(**values["vqvae"]),
-            vqvae_training=TrainingConfig(**values["vqvae_training"]),
-            prior=PriorConfig(**values["prior"]),
-            prior_training=TrainingConfig(**values["prior_training"]),
-        )
+        """The inverse of `to_dict`. A section that `values` lacks is the profile's own."""
+        own = PROFILES.get(values["name"], Profile(values["name"]))
+        known = {
+            section: kind(**values[section])
+            for section, (kind, _) in SECTIONS.items()
+            if section in values
+        }
+        return dataclasses.replace(own, **known)
 
+
+# section of a profile -> (its class, the prefix of its parameters): two trainings have fields of
+# the same names, and each name means one thing in the whole series
+SECTIONS: dict[str, tuple[type, str]] = {
+    "data": (DataConfig, ""),
+    "vqvae": (VQVAEConfig, ""),
+    "vqvae_training": (TrainingConfig, ""),
+    "prior": (PriorConfig, ""),
+    "prior_training": (TrainingConfig, "prior_"),
+    "evaluation": (EvaluationConfig, ""),
+    "domain_training": (TrainingConfig, "domain_"),
+}
 
 PROFILES = {
     "smoke": Profile(
@@ -136,10 +157,13 @@ PROFILES = {
         vqvae_training=TrainingConfig(epochs=4, batch_size=8),
         prior=PriorConfig(prior_channels=16, prior_layers=2, prior_hidden_dim=32),
         prior_training=TrainingConfig(epochs=2, batch_size=8),
+        evaluation=EvaluationConfig(evaluation_samples=20, domain_width=8),
+        domain_training=TrainingConfig(batch_size=8, steps=40, learning_rate=1e-2),
     ),
     "quick": Profile(
         name="quick",
         prior_training=TrainingConfig(learning_rate=3e-3),
+        domain_training=TrainingConfig(batch_size=8, steps=600, learning_rate=3e-3),
     ),
     "full": Profile(
         name="full",
@@ -157,21 +181,16 @@ PROFILES = {
             prior_channels=128, prior_layers=12, prior_hidden_dim=512, prior_dropout=0.1
         ),
         prior_training=TrainingConfig(epochs=30, batch_size=32, learning_rate=1e-3),
+        domain_training=TrainingConfig(batch_size=32, epochs=10, learning_rate=3e-3),
     ),
 }
 
-# flat name -> (section, field): the names a notebook's parameters cell and `--set` use. Each name
-# means one thing in the whole series; the prior's training settings carry the prefix `prior_`.
-PARAMETERS: dict[str, tuple[str, str]] = {}
-for _section, _class, _prefix in (
-    ("data", DataConfig, ""),
-    ("vqvae", VQVAEConfig, ""),
-    ("vqvae_training", TrainingConfig, ""),
-    ("prior", PriorConfig, ""),
-    ("prior_training", TrainingConfig, "prior_"),
-):
-    for _field in dataclasses.fields(_class):
-        PARAMETERS[_prefix + _field.name] = (_section, _field.name)
+# flat name -> (section, field): the names a notebook's parameters cell and `--set` use
+PARAMETERS: dict[str, tuple[str, str]] = {
+    prefix + one.name: (section, one.name)
+    for section, (kind, prefix) in SECTIONS.items()
+    for one in dataclasses.fields(kind)
+}
 
 
 def get_profile(name: str, **changes) -> Profile:
@@ -218,7 +237,7 @@ def change(profile: Profile, **changes) -> Profile:
 
 # name -> allowed values, for parameters that choose by word
 CHOICES = {
-    "data_source": ("phantom", "hipmri", "nifti"),
+    "data_source": ("phantom", "hipmri", "nifti", "msd-prostate"),
     "other_shapes": ("drop", "crop"),
     "stem": ("unshuffle", "strided"),
     "codebook_update": ("ema", "gradient"),
@@ -226,8 +245,9 @@ CHOICES = {
 # these may be zero; every other number must be positive
 _MAY_BE_ZERO = {
     *("slice_axis", "patients_validate", "data_seed", "seed", "prior_seed", "residual_layers"),
-    *("epochs", "prior_epochs"),
-    *("commitment_cost", "weight_decay", "prior_weight_decay", "revive_below", "prior_dropout"),
+    *("domain_seed", "epochs", "prior_epochs", "domain_epochs", "weight_decay"),
+    *("prior_weight_decay", "domain_weight_decay"),
+    *("commitment_cost", "revive_below", "prior_dropout"),
 }
 
 

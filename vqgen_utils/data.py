@@ -9,8 +9,9 @@ setting is packed anew and nothing stale is ever opened.
 
 import hashlib
 import json
+import mmap
+import os
 import warnings
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,16 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vqgen_utils import phantom
 from vqgen_utils.config import DataConfig, home
+from vqgen_utils.download import downloaded
 from vqgen_utils.errors import InputError
-from vqgen_utils.folder import SPLITS, list_files, natural, overlap
+from vqgen_utils.folder import SPLITS, natural, overlap
+from vqgen_utils.listing import Listing, list_files
 from vqgen_utils.packing import COLUMNS, open_packed, pack, split_slices, whole_folder
 from vqgen_utils.survey import Progress, Survey, survey
 from vqgen_utils.volumes import read_slices
 
-FORMAT = 1  # of a packed folder; raise it when the same files would be packed differently
+FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
+RELEASE = 2**26  # bytes of slices that may stay mapped after they were read
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
@@ -51,9 +55,11 @@ class SliceDataset(torch.utils.data.Dataset):
 
     def __init__(self, path: Path, rows: pd.DataFrame):
         self.path, self.rows = path, rows
+        images = np.load(path, mmap_mode="r")
+        self._mapping, self._mapped = images.base, 0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a memory map that must not be written to
-            self._images = torch.from_numpy(np.load(path, mmap_mode="r"))  # (N, H, W) float16
+            self._images = torch.from_numpy(images)  # (N, H, W) float16
         self._positions = rows.index.to_numpy()
         self._heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
 
@@ -61,7 +67,9 @@ class SliceDataset(torch.utils.data.Dataset):
         return len(self._positions)
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._images[self._positions[item]][None].float(), self._heights[item]
+        image = self._images[self._positions[item]][None].float()
+        self._release(1)
+        return image, self._heights[item]
 
     def __getitems__(self, items: list[int]) -> list[_Batch]:
         """One batch for a DataLoader, each slice converted straight into its place.
@@ -71,7 +79,20 @@ class SliceDataset(torch.utils.data.Dataset):
         images = torch.empty(len(items), 1, *self._images.shape[1:])  # (B, 1, H, W)
         for image, position in zip(images, self._positions[items], strict=True):
             image.copy_(self._images[position])
+        self._release(len(items))
         return [_Batch((images, self._heights[items]))]
+
+    def _release(self, count: int) -> None:
+        """Hand back the pages of what was read, or an epoch would leave all slices in memory.
+
+        The operating system keeps them in its cache while nobody else needs the room; mapping them
+        again costs some 10 µs a slice.
+        """
+        self._mapped += count * self._images[0].nbytes
+        if self._mapped > RELEASE and hasattr(self._mapping, "madvise"):  # not on Windows
+            if len(self._mapping) > RELEASE:
+                self._mapping.madvise(mmap.MADV_DONTNEED)
+            self._mapped = 0
 
     def __reduce__(self):
         # a worker process opens the file itself; pickling a memory map would send all of it
@@ -121,10 +142,11 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
     """
     progress = progress or _silent
     folder = _source_folder(config, progress)
-    files, unread = list_files(folder)
-    packed = home() / "data" / "packed" / _key(FORMAT, files, _values(config, _PACKING_FIELDS))
+    listing = list_files(folder)
+    key = _key(FORMAT, _fingerprint(listing.files), _values(config, _PACKING_FIELDS))
+    packed = home() / "data" / "packed" / key
     if not packed.is_dir():
-        found = _survey(folder, files, unread, config, progress)
+        found = _survey(folder, listing, config, progress)
         with whole_folder(packed) as making:
             pack(found, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
@@ -134,10 +156,12 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
 
 def _source_folder(config: DataConfig, progress: Progress) -> Path:
     if config.data_dir:
-        folder = home() / Path(config.data_dir).expanduser()
-        if not folder.is_dir():
+        folder = home() / os.path.expanduser(config.data_dir)
+        if not os.path.isdir(folder):  # also where its parent may not be looked into
             raise InputError(f"{folder}: there is no such folder; check data_dir.")
         return folder
+    if config.data_source == "msd-prostate":
+        return downloaded()
     if config.data_source != "phantom":
         raise InputError(
             f"data_source '{config.data_source}' needs scans: set data_dir to their folder."
@@ -156,23 +180,27 @@ def _source_folder(config: DataConfig, progress: Progress) -> Path:
     return folder
 
 
-def _survey(
-    folder: Path,
-    files: list[tuple[str, int, int]],
-    unread: list[dict],
-    config: DataConfig,
-    progress: Progress,
-) -> Survey:
-    if not files:
-        reasons = "".join(f" {entry['file']}: {entry['reason']}." for entry in unread[:3])
-        raise InputError(
-            f"{folder}: holds no .nii or .nii.gz file; check data_dir or export the scans as "
-            f"NIfTI.{reasons}"
-        )
-    found = survey(folder, [name for name, _, _ in files], config, progress)
-    for entry in unread:
+def _survey(folder: Path, listing: Listing, config: DataConfig, progress: Progress) -> Survey:
+    if not listing.files:
+        more = [f"{entry['file']}: {entry['reason']}." for entry in listing.dropped[:3]]
+        if listing.others:
+            more.append(listing.others_in_words())
+        check = "holds no .nii or .nii.gz file; check data_dir or export the scans as NIfTI."
+        raise InputError(" ".join([f"{folder}: {check}", *more]))
+    found = survey(folder, [name for name, _, _ in listing.files], config, progress)
+    for entry in listing.dropped:
         found.drop(entry["file"], entry["reason"])
+    if listing.others:
+        found.notes.append(listing.others_in_words())
     return found
+
+
+def _fingerprint(files: list[tuple[str, int, int]]) -> str:
+    """Another name, size or time of any file, another text; file by file to need no memory."""
+    digest = hashlib.sha256()
+    for name, size, time in files:
+        digest.update(f"{name}\n{size} {time}\n".encode())
+    return digest.hexdigest()
 
 
 def _key(*what) -> str:
@@ -197,12 +225,28 @@ class Report:
     folder: Path
     index: pd.DataFrame  # as Slices.index; without rows where nothing can be used
     notes: list[str]
-    dropped: list[dict]
+    damaged: list[dict]  # {"file", "reason"}: cannot be read or trusted
+    unused: list[dict]  # {"file", "reason"}: nothing is wrong, but nothing to learn either
     overlap: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
-    errors: int  # files that are damaged, plus patients in more than one split
+
+    @property
+    def errors(self) -> int:
+        """Entries of `damaged`, plus patients in more than one split."""
+        return len(self.damaged) + len(set().union(*self.overlap.values()))
+
+    @property
+    def exit_code(self) -> int:
+        """0: nothing is wrong. 1: there are errors. 2: not one slice can be used."""
+        return 2 if self.index.empty else 1 if self.errors else 0
+
+    def problems(self) -> pd.DataFrame:
+        """Every file that is not used: severity ("error" or "left out"), file, reason."""
+        rows = [{"severity": "error", **entry} for entry in self.damaged]
+        rows += [{"severity": "left out", **entry} for entry in self.unused]
+        return pd.DataFrame(rows, columns=["severity", "file", "reason"])
 
     def lines(self) -> list[str]:
-        """The report as text, a table of the splits first."""
+        """The report as text: a table of the splits, one of the problems, and who is in two."""
         lines = [f"{self.folder}", f"{'split':<10}{'patients':>9}{'scans':>7}{'slices':>8}"]
         for split in SPLITS:
             rows = self.index[self.index["split"] == split]
@@ -210,23 +254,23 @@ class Report:
             scans = len(rows[["patient", "week"]].drop_duplicates())
             counts = f"{split:<10}{len(patients):>9}{scans:>7}{len(rows):>8}"
             lines.append(f"{counts}   {shorten(patients)}".rstrip())
-        lines += [f"note: {note}" for note in self.notes]
-        reasons = defaultdict(list)
-        for entry in self.dropped:
-            reasons[entry["reason"]].append(entry["file"])
-        for reason, files in reasons.items():
-            more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
-            lines.append(f"left out: {files[0]}{more}: {reason}")
+        problems = self.problems()
+        if len(problems) or self.notes:
+            lines.append(f"{'severity':<10}{'files':>9}  what is wrong, and where")
+        for (severity, reason), rows in problems.groupby(["severity", "reason"], sort=False):
+            lines.append(f"{severity:<10}{len(rows):>9}  {reason}")
+            lines.append(f"{'':<21}{shorten(list(rows['file']), 3)}")
+        lines += [f"{'note':<19}  {note}" for note in self.notes]
         for (first, second), patients in self.overlap.items():
             names = shorten(sorted(patients, key=natural))
             lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
         return [*lines, f"{self.errors} errors"]
 
 
-def shorten(names: list[str]) -> str:
+def shorten(names: list[str], shown: int = 12) -> str:
     """The first few of a list of names, and how many more there are."""
-    rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(names[:12]) + rest
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
 
 
 def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Report:
@@ -238,7 +282,7 @@ def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Rep
     """
     progress = progress or _silent
     folder = _source_folder(config, progress)
-    found = _survey(folder, *list_files(folder), config, progress)
+    found = _survey(folder, list_files(folder), config, progress)
     rows = [one.row for one in read_slices(found, progress)]
     index = pd.DataFrame(rows, columns=list(COLUMNS))
     laid_out = overlap(index)
@@ -250,7 +294,7 @@ def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Rep
         folder=folder,
         index=index,
         notes=found.notes,
-        dropped=found.dropped,
+        damaged=found.damaged,
+        unused=found.unused,
         overlap=laid_out if shared else overlap(index),
-        errors=found.broken + len(shared),
     )

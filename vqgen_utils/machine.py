@@ -7,6 +7,7 @@ exact_products()             around what is compared digit by digit
 
 import contextlib
 import ctypes
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,8 @@ def training_settings(device: torch.device) -> Iterator[Callable[[], None]]:
     """Fast settings for a training run on `device`; as they were before afterwards.
 
     CPU: as many threads as are worth using, and large tensors in memory that is reused. Call what
-    this yields after every step: it looks again now and then, for other programs come and go.
+    this yields after every step: it looks again now and then, for other programs come and go. Sums
+    depend on the number of threads in their last digits; OMP_NUM_THREADS, if set, fixes it.
     GPU: convolutions may round their inputs to TensorFloat-32, and are tuned for their shapes.
     """
     threads, checked = torch.get_num_threads(), -float("inf")
@@ -36,7 +38,8 @@ def training_settings(device: torch.device) -> Iterator[Callable[[], None]]:
 
     def choose_threads() -> None:
         nonlocal checked
-        if device.type != "cpu" or time.perf_counter() - checked < CHECK_EVERY:
+        fixed = device.type != "cpu" or "OMP_NUM_THREADS" in os.environ
+        if fixed or time.perf_counter() - checked < CHECK_EVERY:
             return
         before = torch.get_num_threads()
         torch.set_num_threads(threads)

@@ -2,8 +2,9 @@
 
 nibabel parses the header; the voxels are read here, in one go from start to end, because only then
 is gzip's checksum compared (nibabel stops before it and passes damaged voxels on) and because a
-study is thousands of small files. Both functions take `.nii` and `.nii.gz`, and raise `InputError`
-with one sentence for every file that is not a 2D or 3D image of single numbers.
+study is thousands of small files. Both functions take `.nii` and `.nii.gz`, gzipped or not whatever
+the name says, and raise `InputError` with one sentence for every file that is not a 2D or 3D image
+of single numbers.
 """
 
 import contextlib
@@ -23,16 +24,20 @@ from vqgen_utils.errors import InputError
 ENDINGS = (".nii", ".nii.gz")
 AXES = "LAS"  # where a volume's axes lead: left, front, head; as the study's slices and MR consoles
 MAX_BYTES = 4 * 2**30  # of one volume as float32; a larger claim is refused unread
+MAX_OFFSET = 2**28  # bytes before the voxels: the header and what programs add to it
 MAX_DEFLATE = 1032  # the most that gzip can shrink anything
 _NIFTI_1, _NIFTI_2 = nib.Nifti1Header, nib.Nifti2Header
 _DAMAGE = (
-    *(EOFError, zlib.error, OSError, ValueError, OverflowError, KeyError),
+    *(EOFError, zlib.error, OSError, ValueError, OverflowError, KeyError, MemoryError),
     *(ImageFileError, HeaderDataError),
 )
 
 
-def read_header(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
-    """What `read_volume` would return for `path`, without reading the voxels.
+def read_header(path: Path, *, frame: int | None = None) -> tuple[tuple[int, ...], np.ndarray]:
+    """What `read_volume` would return, without reading the voxels.
+
+    Args:
+        path, frame: as for `read_volume`.
 
     Returns:
         Shape (2 or 3 lengths) and voxel sizes in mm, one an axis; a size is 0 or NaN where the
@@ -43,7 +48,7 @@ def read_header(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     """
     path = Path(path)
     with _open(path) as stream:
-        header = _checked_header(path, stream, None)
+        header = _checked_header(path, stream, frame)
     shape, sizes = _shape(header), _voxel_sizes(header)
     if len(shape) == 2:
         return shape, sizes[:2]
@@ -71,7 +76,7 @@ def read_volume(path: Path, *, frame: int | None = None) -> tuple[np.ndarray, np
     path = Path(path)
     with _open(path) as stream:
         header = _checked_header(path, stream, frame)
-        array = _voxels(header, stream)
+        array = _voxels(path, header, stream)
     if frame is not None:
         array = array.reshape(*array.shape[:3], -1)[..., frame]
     array = array.reshape(_shape(header))
@@ -86,21 +91,26 @@ def read_volume(path: Path, *, frame: int | None = None) -> tuple[np.ndarray, np
 def _open(path: Path):
     """The (unpacked) bytes of a file, with every failure to read them told in a sentence."""
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as stream:
-            yield stream
+        with open(path, "rb") as file:
+            zipped = file.peek(2)[:2] == b"\x1f\x8b"
+            with gzip.GzipFile(fileobj=file) if zipped else file as stream:
+                yield stream
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {_what_is_wrong(error)}") from error
 
 
-def _voxels(header, stream) -> np.ndarray:
+def _voxels(path: Path, header, stream) -> np.ndarray:
     """The array that follows `header` in `stream`, float32, scaled, with the header's shape."""
     stored, shape = header.get_data_dtype(), header.get_data_shape()
     slope, intercept = header.get_slope_inter()  # None: not scaled
-    stream.read(_offset(header) - header.sizeof_hdr)
+    stream.seek(_offset(header))
     content = stream.read(math.prod(shape) * stored.itemsize)
-    stream.read(1)  # only at the end of the stream does gzip compare its checksum
+    if stream.read(1):  # only at the end of the stream does gzip compare its checksum
+        raise InputError(
+            f"{path}: holds more voxels than its header claims ({_by(shape)}); export it again."
+        )
     with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for inf and NaN
         array = np.frombuffer(content, stored).reshape(shape, order="F").astype(np.float32)
         if slope is not None and (slope, intercept) != (1, 0):
@@ -108,6 +118,7 @@ def _voxels(header, stream) -> np.ndarray:
     return array
 
 
+@np.errstate(all="ignore")  # nibabel computes with whatever the header says
 def _checked_header(path: Path, stream, frame: int | None):
     """The header at the start of `stream`, if it makes sense."""
     start = stream.read(_NIFTI_1.sizeof_hdr)
@@ -119,22 +130,27 @@ def _checked_header(path: Path, stream, frame: int | None):
     header = kinds[0](start[: kinds[0].sizeof_hdr], check=False)
     dtype, shape = header.get_data_dtype(), header.get_data_shape()
     file_bytes = path.stat().st_size
-    if dtype.kind not in "biuf":
-        kind = "complex numbers" if dtype.kind == "c" else "colours"
+    if header["magic"] == header.pair_magic:
+        raise InputError(f"{path}: is one of a pair of files; convert both into one .nii file.")
+    if dtype.kind not in "iuf":
+        kind = (
+            "complex numbers" if dtype.kind == "c" else "colours" if dtype.names else "no numbers"
+        )
         raise InputError(f"{path}: holds {kind}; convert it to one real number a voxel.")
     if not shape or min(shape) < 1:
         raise InputError(f"{path}: its header claims the shape {shape}; export it again.")
-    if _offset(header) < header.sizeof_hdr:
-        raise InputError(f"{path}: its voxels start inside its header; export it again.")
+    if not header.sizeof_hdr <= _offset(header) <= MAX_OFFSET:
+        where = f"start at byte {_offset(header):,}"
+        raise InputError(f"{path}: its header says that its voxels {where}; export it again.")
     voxels = math.prod(shape)
     claimed = _offset(header) + voxels * dtype.itemsize
-    most = file_bytes * (MAX_DEFLATE if path.name.lower().endswith(".gz") else 1)
+    most = file_bytes * (MAX_DEFLATE if isinstance(stream, gzip.GzipFile) else 1)
     if claimed > most:
         raise InputError(
             f"{path}: is cut short: its header claims {claimed:,} bytes, more than a file of "
             f"{file_bytes:,} can hold; copy or export it again."
         )
-    if voxels * 4 > MAX_BYTES:
+    if voxels * max(4, dtype.itemsize) > MAX_BYTES:
         raise InputError(
             f"{path}: {voxels:,} voxels are too many to read at once; cut it into smaller files."
         )
@@ -180,13 +196,18 @@ def _orientation(path: Path, header) -> np.ndarray:
 
     A file whose affine is no rotation and scaling keeps its axes as stored.
     """
+    stored = np.array([[0, 1], [1, 1], [2, 1]])
     try:
-        affine = header.get_best_affine()
+        with np.errstate(all="ignore"):
+            affine = header.get_best_affine()
+            if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
+                return stored
+            axes = io_orientation(affine)
     except (HeaderDataError, ValueError) as error:
         raise InputError(f"{path}: its orientation is not valid NIfTI; export it again.") from error
-    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
-        return np.array([[0, 1], [1, 1], [2, 1]])
-    return ornt_transform(io_orientation(affine), axcodes2ornt(AXES)).astype(int)
+    if not np.isfinite(axes).all():  # so far from a rotation that an axis leads nowhere
+        return stored
+    return ornt_transform(axes, axcodes2ornt(AXES)).astype(int)
 
 
 def _what_is_wrong(error: Exception) -> str:
@@ -195,8 +216,16 @@ def _what_is_wrong(error: Exception) -> str:
         return "does not exist; check the path."
     if isinstance(error, PermissionError):
         return "may not be read; change its permissions."
-    if isinstance(error, ImageFileError) or str(error).startswith("Not a gzipped file"):
+    if isinstance(error, MemoryError):
+        return "does not fit into memory; cut it into smaller files."
+    if isinstance(error, OSError) and error.errno:  # gzip's own complaints have no number
+        return f"cannot be read ({error.strerror}); check the path and the disk."
+    if isinstance(error, ImageFileError):
         return "is not a NIfTI file, whatever its name says; export it again or remove it."
     if isinstance(error, (HeaderDataError, KeyError)):  # KeyError: a data type it does not know
         return f"its header is not valid NIfTI ({error}); export it again."
     return "is cut short or damaged; copy or export it again."
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -12,9 +12,10 @@ Two ways to learn the codes share one class:
 
 import numpy as np
 import torch
-import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from vqgen_utils import processes
 
 KMEANS_STEPS = 10
 SCORES_ON_CPU = 2**20  # computed at once: 4 MiB of numbers, which stay in the cache
@@ -131,10 +132,7 @@ class Codebook(nn.Module):
             0, indices, torch.ones_like(vectors[:, 0])
         )
         sums = torch.zeros_like(self.ema_sum).index_add_(0, indices, vectors)
-        if distributed.is_initialized():
-            distributed.all_reduce(counts)
-            distributed.all_reduce(sums)
-        return counts, sums
+        return processes.add_up(counts), processes.add_up(sums)
 
     def _move_to_means(self, counts: Tensor, sums: Tensor) -> None:
         """Move each code to the mean of what it serves; one that serves nothing stays."""
@@ -145,9 +143,9 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def _initialise(self, vectors: Tensor) -> None:
         """k-means of the first batch. Sets the counts too, or the next update would undo it."""
-        self.embedding.copy_(kmeans_plus_plus(vectors, len(self.embedding), self.seed))
-        if distributed.is_initialized():
-            distributed.broadcast(self.embedding, src=0)
+        start = kmeans_plus_plus(processes.rows_of_all(vectors), len(self.embedding), self.seed)
+        self.embedding.copy_(start)
+        processes.from_first(self.embedding)
         for _ in range(KMEANS_STEPS):
             self._move_to_means(*self._totals(vectors, self.nearest(vectors)))
         counts, _ = self._totals(vectors, self.nearest(vectors))
@@ -169,17 +167,15 @@ class Codebook(nn.Module):
             self.ema_sum[dead] = self.embedding[dead] * even_share
 
     def _draw(self, vectors: Tensor, error: Tensor, number: int) -> Tensor:
-        """`number` random rows of `vectors`, the same on every process: (number, D).
+        """`number` random rows of all processes' `vectors`, the same everywhere: (number, D).
 
         The draw depends on the seed and the update's number alone, so a resumed run repeats it.
         """
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
-        weights = error.cpu().double() + 1e-12  # (N,)
+        weights = processes.rows_of_all(error).cpu().double() + 1e-12  # (N,)
         rows = torch.multinomial(weights, number, replacement=True, generator=generator)
-        drawn = vectors[rows.to(vectors.device)].to(self.embedding.dtype)
-        if distributed.is_initialized():
-            distributed.broadcast(drawn, src=0)
-        return drawn
+        drawn = processes.rows_of_all(vectors)[rows.to(vectors.device)]  # (number, D)
+        return processes.from_first(drawn.to(self.embedding.dtype))
 
 
 def first_argmax(scores: Tensor) -> Tensor:

@@ -2,20 +2,25 @@
 
 Whatever is wrong with a request is found before the first notebook starts: papermill itself only
 warns of a parameter that a notebook does not have, and finds a bad value when training begins.
+
+The same command given again goes on where the last one was stopped: notebooks that are done, and
+would run with the same, are left as they are.
 """
 
-import json
-import logging
 import os
 import re
 import shlex
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
+from vqgen_utils import record
 from vqgen_utils.config import PARAMETERS, REPOSITORY, get_profile, home, run_folder
 from vqgen_utils.errors import InputError
+from vqgen_utils.execution import ProgressLine, duration, execute
+from vqgen_utils.files import load_json, save_json
+from vqgen_utils.lock import exclusive
 from vqgen_utils.settings import notebook_parameters, parse_settings, resolve_data
 
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -35,7 +40,7 @@ class Stopped(Exception):
 def find_notebooks(folder: Path, start: int | None = None, only: int | None = None) -> list[Path]:
     """The notebooks `NN_name.ipynb` of a folder, by number: all, those from `start`, or one."""
     found = [path for path in sorted(folder.glob("*.ipynb")) if re.match(r"\d+_", path.name)]
-    number = {path: int(path.name.partition("_")[0]) for path in found}
+    number = {path: _number(path) for path in found}
     if not found:
         raise InputError(f"folder '{folder}' holds no notebooks named like 01_name.ipynb.")
     if start is not None and only is not None:
@@ -61,8 +66,12 @@ def run_series(
 ) -> None:
     """Run the notebooks of `folder` in order; report on standard output.
 
+    With `start` or `only` the notebooks they name run in any case; otherwise those from the first
+    one on that is not done.
+
     Raises:
-        InputError: before anything runs, if the request makes no sense.
+        InputError: before anything runs, if the request makes no sense or another process works on
+            this run.
         Stopped: a notebook failed, its kernel died, or the user pressed Ctrl-C.
     """
     run = run_folder(run_name)
@@ -73,21 +82,58 @@ def run_series(
     changes = parse_settings(settings, all_kinds, "the notebooks to run")
     get_profile(profile, **data, **{name: changes[name] for name in changes if name in PARAMETERS})
     parameters = {"profile": profile, "run_name": run_name, **data, **changes}
+    known = {
+        notebook: {name: parameters[name] for name in parameters if name in kinds[notebook]}
+        for notebook in notebooks
+    }
     options = _options(profile, run_name, data, settings)
     if "VQGEN_HOME" in os.environ:
         os.environ["VQGEN_HOME"] = str(home().resolve())  # a kernel works in another folder
     (run / "notebooks").mkdir(parents=True, exist_ok=True)
-    print(f"run '{run_name}', profile {profile}", flush=True)
-    total = 0.0
-    for notebook in notebooks:
-        known = {name: parameters[name] for name in parameters if name in kinds[notebook]}
-        select = "--from" if only is None else "--only"
-        again = shlex.join([*options, select, notebook.name.partition("_")[0]])
-        seconds = _run_notebook(notebook, run / "notebooks" / notebook.name, known, again)
-        _record(run / "metrics.json", notebook.stem, seconds, profile)
-        total += seconds
+    with exclusive(run) as lock:
+        print(f"run '{run_name}', profile {profile}", flush=True)
+        asked = start is not None or only is not None
+        done = [] if asked else _done(run, known)
+        for notebook in done:
+            print(f"{ProgressLine.title(notebook)} ok (done before)", flush=True)
+        todo = notebooks[len(done) :]
+        if todo:
+            later = find_notebooks(folder, start=_number(todo[0]))
+            record.forget(run, later)  # they stand on what is about to change
+        total = 0.0
+        for notebook in todo:
+            select = "--from" if only is None else "--only"
+            again = shlex.join([*options, select, f"{_number(notebook):02d}"])
+            output = run / "notebooks" / notebook.name
+            made_from = record.ingredients(notebook, known[notebook])
+            seconds = _run_notebook(notebook, output, known[notebook], again, lock)
+            _record(run / "metrics.json", notebook.stem, seconds, profile)
+            record.add(run, notebook, made_from)
+            total += seconds
+    if todo:
+        print(f"finished in {duration(total)}")
+    else:
+        print(f"nothing to do; to run them again: {shlex.join([*options, '--from', '01'])}")
     results = [name for name in RESULTS if (run / name).exists()]
-    print(f"finished in {duration(total)}\nresults: {run} ({', '.join(results)})")
+    print(f"results: {run} ({', '.join(results)})")
+
+
+def _number(notebook: Path) -> int:
+    """The 2 of 02_name.ipynb."""
+    return int(notebook.name.partition("_")[0])
+
+
+def _done(run: Path, known: dict[Path, dict]) -> list[Path]:
+    """The first notebooks, as many as are done with the parameters they have here."""
+    done = []
+    for notebook, parameters in known.items():
+        reason = record.reason_to_run(run, notebook, parameters)
+        if reason is not None:
+            if reason:
+                print(f"again from {_number(notebook):02d}: {reason}")
+            break
+        done.append(notebook)
+    return done
 
 
 def _options(profile: str, run_name: str, data: dict, settings: Iterable[str]) -> list[str]:
@@ -104,11 +150,13 @@ def _options(profile: str, run_name: str, data: dict, settings: Iterable[str]) -
     return words
 
 
-def _run_notebook(notebook: Path, output: Path, parameters: dict, again: str) -> float:
+def _run_notebook(
+    notebook: Path, output: Path, parameters: dict, again: str, lock: TextIO | None
+) -> float:
     """Run one notebook with its line of progress; the seconds it took.
 
-    `again` is the command that goes on from this notebook. However it ends, papermill has saved
-    what was done so far to `output`.
+    `again` is the command that goes on from this notebook, `lock` the run's. However it ends,
+    papermill has saved what was done so far to `output`.
     """
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -116,7 +164,7 @@ def _run_notebook(notebook: Path, output: Path, parameters: dict, again: str) ->
     line = ProgressLine(notebook)
     begin = time.perf_counter()
     try:
-        _execute(notebook, output, parameters, line)
+        execute(notebook, output, parameters, line, lock)
     except KeyboardInterrupt:
         line.end("STOPPED", time.perf_counter() - begin)
         raise Stopped(f"stopped; partial notebook: {output}; go on: {again}", 130) from None
@@ -125,7 +173,7 @@ def _run_notebook(notebook: Path, output: Path, parameters: dict, again: str) ->
         reason = sentence if error.ename == "InputError" else f"{error.ename}: {sentence}"
     except DeadKernelError:
         reason = "the kernel died; when memory runs out, the system ends it like this"
-    except (RuntimeError, OSError) as error:  # it did not start, or its notebook cannot be saved
+    except (RuntimeError, OSError, InputError) as error:  # it does not start or cannot be saved
         reason = str(error)
     else:
         seconds = time.perf_counter() - begin
@@ -139,74 +187,9 @@ def _run_notebook(notebook: Path, output: Path, parameters: dict, again: str) ->
     )
 
 
-def _execute(notebook: Path, output: Path, parameters: dict, line: "ProgressLine") -> None:
-    """papermill, with this very Python as the kernel and without its log."""
-    import papermill
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    class SamePython(AsyncKernelManager):
-        # Without folders to search, "python3" is the interpreter we run in; otherwise a kernelspec
-        # of that name in the user's folders could point to another one, without this package.
-        def _kernel_spec_manager_default(self):
-            return KernelSpecManager(kernel_dirs=[])
-
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    papermill.execute_notebook(
-        *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)),
-        parameters,
-        kernel_name="python3",
-        language="python",
-        cwd=notebook.parent,
-        progress_bar=False,
-        kernel_manager_class=SamePython,
-        extra_arguments=["--log-level=CRITICAL"],  # of the kernel: its log is not for this output
-        on_cell_execute=line.next_cell,
-    )
-
-
-class ProgressLine:
-    """One line for a notebook: how it ended, and on a terminal which cell is running."""
-
-    def __init__(self, notebook: Path):
-        number, _, name = notebook.stem.partition("_")
-        self.title = f"{number} {name:<24}"
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"])]
-        self.cells = len(code) + 1  # papermill adds a cell with the parameters
-        self.cell = 0  # the running one, as numbered in the notebook's margin
-        self.live = sys.stdout.isatty()
-        print(self.title, end="", flush=True)
-
-    def next_cell(self, cell: dict, cell_index: int) -> None:
-        """Called by nbclient before it executes a cell."""
-        self.cell += 1
-        if self.live:
-            print(
-                f"\r\x1b[K{self.title} running, cell {self.cell} of {self.cells}",
-                end="",
-                flush=True,
-            )
-
-    def end(self, how: str, seconds: float) -> None:
-        start = f"\r\x1b[K{self.title}" if self.live else ""
-        print(f"{start} {how:<7} {duration(seconds):>12}", flush=True)
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `1 min 52 s` or `3 h 05 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_of_hour = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes_of_hour:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
 def _record(path: Path, name: str, seconds: float, profile: str) -> None:
     """Put a notebook's seconds into metrics.json; everything else there stays."""
     import torch
-
-    from vqgen_utils.checkpoint import load_json, save_json
 
     metrics = load_json(path) if path.exists() else {}
     before = metrics.get("series", {})

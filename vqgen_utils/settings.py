@@ -86,3 +86,32 @@ def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
     if source is None:
         source = "hipmri" if (folder / "keras_slices_train").is_dir() else "nifti"
     return {"data_source": source, "data_dir": str(folder)}
+
+
+def differences(theirs: dict, ours: dict, names: tuple[str, str] = ("there", "here")) -> str:
+    """What in `theirs` is not as in `ours`: "steps: 100 there, 200 here; ...", or "" for nothing.
+
+    Fields that only `theirs` has do not count; nested ones are named "model.hidden_dim".
+    """
+    old, new = _flat(theirs), _flat(ours)
+    return "; ".join(
+        f"{name}: {_short(old.get(name, 'absent'))} {names[0]}, {_short(value)} {names[1]}"
+        for name, value in new.items()
+        if name not in old or old[name] != value
+    )
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    """Nested dictionaries as one, its names joined by dots."""
+    flat = {}
+    for name, value in values.items():
+        flat |= (
+            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        )
+    return flat
+
+
+def _short(value: object) -> str:
+    """A value for a sentence; of a hash, the beginning."""
+    text = "none" if value in (None, "") else str(value)
+    return f"{text[:12]}..." if re.fullmatch(r"[0-9a-f]{32,}", text) else text

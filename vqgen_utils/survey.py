@@ -1,7 +1,7 @@
 """What a folder of scans holds, from the names and headers of its files, and the frame it needs.
 
-Nothing is left out silently: a file that is not used is in `Survey.dropped` with the reason, and
-what the reader should know about the rest is in `Survey.notes`.
+Nothing is left out silently: a file that is not used is in `Survey.damaged` or `Survey.unused` with
+the reason, and what the reader should know about the rest is in `Survey.notes`.
 """
 
 from collections import Counter
@@ -13,11 +13,19 @@ import numpy as np
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.folder import Scan, find_scans, find_study
+from vqgen_utils.folder import (
+    Scan,
+    find_prostates,
+    find_scans,
+    find_study,
+    find_study_volumes,
+    is_volume_release,
+)
 from vqgen_utils.framing import Frame, choose_frame
 from vqgen_utils.nifti import read_header
 
 MIN_SIDE = 8  # voxels; a thinner slice is a volume cut along the wrong axis
+MAX_ASPECT = 16  # of a slice's sides in mm; beyond it the voxel sizes are wrong
 MAX_RATIO = 5  # between fields of view; beyond it the voxel sizes are in another unit
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
@@ -33,13 +41,17 @@ class Survey:
     slice_axis: int = 2
     square_pixels: bool = False  # take every pixel as 1 mm, whatever the header says
     notes: list[str] = field(default_factory=list)
-    dropped: list[dict] = field(default_factory=list)
-    broken: int = 0  # how many of `dropped` are damaged rather than of no use
+    damaged: list[dict] = field(default_factory=list)  # {"file", "reason"}: somebody should look
+    unused: list[dict] = field(default_factory=list)  # {"file", "reason"}: whole, but of no use
 
     def drop(self, file: str, error: InputError | str, *, broken: bool = True) -> None:
         reason = str(error).removeprefix(f"{self.folder / file}: ")
-        self.dropped.append({"file": file, "reason": reason})
-        self.broken += broken
+        (self.damaged if broken else self.unused).append({"file": file, "reason": reason})
+
+    @property
+    def dropped(self) -> list[dict]:
+        """{"file", "reason"} of everything that is not used."""
+        return self.damaged + self.unused
 
 
 def survey(folder: Path, files: list[str], config: DataConfig, progress: Progress) -> Survey:
@@ -50,15 +62,21 @@ def survey(folder: Path, files: list[str], config: DataConfig, progress: Progres
     """
     if config.slice_axis not in (0, 1, 2):
         raise InputError(f"parameter 'slice_axis' is {config.slice_axis}: give 0, 1 or 2.")
-    study = config.data_source != "nifti"
-    found = Survey(folder, slice_axis=config.slice_axis, square_pixels=study)
-    if study:
-        volumes, found.dropped = find_study(folder, files)
+    found = Survey(folder, slice_axis=config.slice_axis)
+    if config.data_source == "nifti":
+        volumes, dropped, found.notes = find_scans(files)
+    elif config.data_source == "msd-prostate":
+        volumes, dropped, found.notes = find_prostates(folder, files)
+    elif is_volume_release(files):
+        volumes, dropped, found.notes = find_study_volumes(files)
     else:
-        volumes, found.notes = find_scans(files)
+        volumes, dropped, found.notes = find_study(folder, files)
+        found.square_pixels = True
+    for entry in dropped:
+        found.drop(entry["file"], entry["reason"], broken=False)
     views = _views(found, [scan for volume in volumes for scan in volume], progress)
     if views:
-        choose = _frame_study if study else _frame_any
+        choose = _frame_study if found.square_pixels else _frame_any
         choose(found, views, config)
     kept = ([scan for scan in volume if scan.file in views] for volume in volumes)
     found.volumes = [volume for volume in kept if volume]
@@ -71,7 +89,7 @@ def _views(found: Survey, scans: list[Scan], progress: Progress) -> dict[str, tu
     for done, scan in enumerate(scans, start=1):
         progress("reading headers", done, len(scans))
         try:
-            shape, sizes = read_header(found.folder / scan.file)
+            shape, sizes = read_header(found.folder / scan.file, frame=scan.frame)
         except InputError as error:
             found.drop(scan.file, error)
             continue
@@ -86,7 +104,11 @@ def _views(found: Survey, scans: list[Scan], progress: Progress) -> dict[str, tu
         if min(shape) < MIN_SIDE:
             found.drop(scan.file, f"has slices of {_by(shape)} pixels; choose another slice_axis")
             continue
-        views[scan.file] = np.array(shape), shape * sizes
+        extent = np.multiply(shape, sizes)
+        if extent.max() > MAX_ASPECT * extent.min():
+            found.drop(scan.file, f"has slices of {_by(extent)} mm; check its voxel sizes")
+            continue
+        views[scan.file] = np.array(shape), extent
     if no_size:
         found.notes.append(f"Files that give no voxel size, where 1 mm was assumed: {no_size}.")
     return views
@@ -141,8 +163,8 @@ def _set_frame(found: Survey, extent: np.ndarray, shape: np.ndarray, config: Dat
 
 
 def known(sizes: np.ndarray) -> bool:
-    """Whether these are voxel sizes in mm rather than zeros or NaN."""
-    return bool(np.isfinite(sizes).all() and (sizes > 0).all())
+    """Whether these can be voxel sizes in mm, a nanometre to a kilometre, and not zeros or NaN."""
+    return bool(((sizes >= 1e-6) & (sizes <= 1e6)).all())
 
 
 def _by(lengths) -> str:

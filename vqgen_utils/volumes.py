@@ -13,13 +13,15 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.folder import Scan
 from vqgen_utils.framing import fit_image, fit_labels
 from vqgen_utils.nifti import read_volume
+from vqgen_utils.phantom import LABELS
 from vqgen_utils.survey import Progress, Survey, known
 
 STUDY_SLICES = 60  # in every volume of the study
 LOW, HIGH = 0.5, 99.9  # percentiles of a scan's intensities that become 0 and 1
 FEW_VALUES = 16  # in 10,000 voxels; a scan has hundreds
 CONSTANT = "constant, nothing to learn from"
-BROKEN = "NaN or infinite values; repair or remove them"
+BROKEN = "NaN or infinite values, or beyond 1e30; repair or remove them"
+LARGEST, SMALLEST = 1e30, 1e-30  # of an intensity, of a range: beyond them float32 overflows
 
 
 @dataclass
@@ -39,6 +41,7 @@ class _Picture:
     number: int
     height: float  # 0 for the lowest slice of its volume, 1 for the highest
     voxels: np.ndarray  # (h, w) float32
+    labels: np.ndarray | None  # (h, w) uint8
     sizes: np.ndarray  # (2,) mm
 
 
@@ -55,7 +58,7 @@ def read_slices(found: Survey, progress: Progress) -> Iterator[Slice]:
             continue
         values = np.concatenate([picture.voxels.ravel() for picture in pictures])
         low, high = map(float, np.percentile(values, (LOW, HIGH)))
-        if not high > low:
+        if not high - low > SMALLEST:
             for file in dict.fromkeys(picture.scan.file for picture in pictures):
                 found.drop(file, CONSTANT, broken=False)
             continue
@@ -96,22 +99,26 @@ def _read_pictures(found: Survey, volume: list[Scan]) -> list[_Picture]:
     pictures = []
     for scan in volume:
         try:
-            array, sizes = read_volume(found.folder / scan.file)
+            array, sizes = read_volume(found.folder / scan.file, frame=scan.frame)
         except InputError as error:
             found.drop(scan.file, error)
             continue
+        labels = _read_labels(found, scan, array.shape)
         if found.square_pixels or not known(sizes):
             sizes = np.ones(array.ndim)
         if array.ndim == 2:
             number = scan.slice or 0
             height = 0.5 if scan.slice is None else number / top
-            pictures.append(_Picture(scan, number, height, array, sizes))
+            pictures.append(_Picture(scan, number, height, array, labels, sizes))
             continue
         slices = np.moveaxis(array, found.slice_axis, 0)
+        their_labels = [None] * len(slices)
+        if labels is not None:
+            their_labels = np.moveaxis(labels, found.slice_axis, 0)
         sizes = np.delete(sizes, found.slice_axis)
-        for number, voxels in enumerate(slices):
+        for number, (voxels, labels) in enumerate(zip(slices, their_labels, strict=True)):
             height = number / (len(slices) - 1) if len(slices) > 1 else 0.5
-            pictures.append(_Picture(scan, number, height, voxels, sizes))
+            pictures.append(_Picture(scan, number, height, voxels, labels, sizes))
     return pictures
 
 
@@ -120,11 +127,12 @@ def _usable(found: Survey, pictures: list[_Picture]) -> list[_Picture]:
     good, bad = [], {}
     for picture in pictures:
         low, high = picture.voxels.min(), picture.voxels.max()
-        if np.isfinite(low) and np.isfinite(high) and high > low:
-            good.append(picture)
+        if not -LARGEST < low <= high < LARGEST:
+            bad.setdefault((picture.scan, BROKEN), []).append(picture.number)
+        elif low == high:
+            bad.setdefault((picture.scan, CONSTANT), []).append(picture.number)
         else:
-            reason = CONSTANT if np.isfinite(low) and np.isfinite(high) else BROKEN
-            bad.setdefault((picture.scan, reason), []).append(picture.number)
+            good.append(picture)
     for (scan, reason), numbers in bad.items():
         alone = scan.slice is not None or len(pictures) == 1
         where = "" if alone else f"slices {ranges(numbers)}: "
@@ -134,7 +142,6 @@ def _usable(found: Survey, pictures: list[_Picture]) -> list[_Picture]:
 
 def _finish(found: Survey, picture: _Picture, low: float, high: float, clipped: float) -> Slice:
     scan, voxels = picture.scan, picture.voxels
-    labels = _read_labels(found, picture)
     row = {
         "patient": scan.patient,
         "week": scan.week,
@@ -142,7 +149,7 @@ def _finish(found: Survey, picture: _Picture, low: float, high: float, clipped: 
         "height": picture.height,
         "split": scan.split,
         "file": scan.file,
-        "label_file": scan.label_file if labels is not None else "",
+        "label_file": scan.label_file if picture.labels is not None else "",
         "rows": voxels.shape[0],
         "columns": voxels.shape[1],
         "low": low,
@@ -152,25 +159,26 @@ def _finish(found: Survey, picture: _Picture, low: float, high: float, clipped: 
         "original_max": float(voxels.max()),
     }
     unit = np.clip((voxels - low) / (high - low), 0, 1)
+    labels = picture.labels
+    if labels is not None:
+        labels = fit_labels(labels, picture.sizes, found.frame)
     return Slice(row, fit_image(unit, picture.sizes, found.frame), labels)
 
 
-def _read_labels(found: Survey, picture: _Picture) -> np.ndarray | None:
-    """The tissue labels of a slice in the frame, or None where there are none."""
-    file = picture.scan.label_file
-    if not file:
+def _read_labels(found: Survey, scan: Scan, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The tissue labels of a scan, uint8 of its shape, or None where there are none."""
+    if not scan.label_file:
         return None
     try:
-        labels, _ = read_volume(found.folder / file)
-        if labels.shape != picture.voxels.shape:
-            raise InputError(f"labels of shape {labels.shape}, image {picture.voxels.shape}.")
-        whole = labels.astype(np.uint8) if np.isfinite(labels).all() else np.zeros((), np.uint8)
-        if not np.array_equal(whole, labels):
-            raise InputError("labels must be whole numbers from 0 to 255.")
+        labels, _ = read_volume(found.folder / scan.label_file)
+        if labels.shape != shape:
+            raise InputError(f"labels of shape {labels.shape}, image {shape}.")
+        if not ((labels == np.rint(labels)) & (labels >= 0) & (labels < len(LABELS))).all():
+            raise InputError(f"labels must be whole numbers from 0 to {len(LABELS) - 1}.")
     except InputError as error:
-        found.drop(file, error)
+        found.drop(scan.label_file, error)
         return None
-    return fit_labels(whole, picture.sizes, found.frame)
+    return labels.astype(np.uint8)
 
 
 def ranges(numbers: list[int]) -> str:

@@ -1,0 +1,204 @@
+"""What a notebook of this series must have: each check takes a notebook, and says what is wrong."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+
+from nbformat import NotebookNode
+
+FIRST = {
+    "a title like '# 01 · What is in the folder'": r"\A# \d\d · \S",
+    "**You will learn**": r"^\*\*You will learn\*\*$",
+    "three points to learn": r"^- .*\n(?:^  .*\n)*^- .*\n(?:^  .*\n)*^- ",
+    "**You need**": r"^\*\*You need\*\*",
+    "**Time to learn:** in minutes": r"\*\*Time to learn:\*\* \d+ minutes",
+    "**Time to run:** in words": r"\*\*Time to run:\*\* about \d+ (seconds|minutes?) on 2 CPU",
+    "a table of symbols": r"^\| symbol \|",
+}
+ROLES = ("exercise", "check", "solution")
+LONGEST_CELL = 25  # lines
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def figures(cell: NotebookNode) -> list[str | None]:
+    """The alt text of each figure that a cell shows: a PNG, or an animation as `<img>`."""
+    found = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            found.append(output.metadata.get("image/png", {}).get("alt"))
+        for image in re.findall(r"<img\b[^>]*>", data.get("text/html", "")):
+            alt = re.search(r'alt="([^"]*)"', image)
+            found.append(alt and alt[1])
+    return found
+
+
+def printed(cell: NotebookNode) -> str:
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def header(notebook: NotebookNode) -> Iterator[str]:
+    """The first cell says what it is about, for whom, and how long it takes."""
+    first = prose(notebook)[0] if notebook.cells[0].cell_type == "markdown" else ""
+    for what, pattern in FIRST.items():
+        if not re.search(pattern, first, re.MULTILINE):
+            yield f"the first cell lacks {what}"
+
+
+def ending(notebook: NotebookNode) -> Iterator[str]:
+    """The last two sections are the exercises and the summary, which says what is next."""
+    sections = [
+        line for text in prose(notebook) for line in text.splitlines() if line.startswith("## ")
+    ]
+    if sections[-2:] != ["## Exercises", "## Summary"]:
+        yield f"it ends in {sections[-2:]} instead of '## Exercises' and '## Summary'"
+    if "**What's next:**" not in prose(notebook)[-1]:
+        yield "the last text has no **What's next:**"
+
+
+def typed_parameters(notebook: NotebookNode) -> Iterator[str]:
+    """One cell tagged `parameters`, each with its type."""
+    cells = [cell for cell in code_cells(notebook) if "parameters" in tags(cell)]
+    if len(cells) != 1:
+        yield f"{len(cells)} cells are tagged parameters"
+    for cell in cells:
+        for node in ast.parse(cell.source).body:
+            if not isinstance(node, (ast.AnnAssign, ast.ImportFrom)):
+                yield f"untyped parameter: {ast.unparse(node)}"
+
+
+def executed(notebook: NotebookNode) -> Iterator[str]:
+    """Run from top to bottom, without errors."""
+    last = 0
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            if (cell.execution_count or 0) <= last:
+                yield f"cell {number} was not run after the one above it"
+            last = cell.execution_count or last
+            if any(output.output_type == "error" for output in cell.outputs):
+                yield f"cell {number} ended in an error"
+
+
+def captions(notebook: NotebookNode) -> Iterator[str]:
+    """The cell after a figure starts with its caption in italics."""
+    cells = notebook.cells
+    for number, (cell, below) in enumerate(zip(cells, [*cells[1:], None], strict=True)):
+        caption = below.source if below and below.cell_type == "markdown" else ""
+        if figures(cell) and not re.match(r"\*[^*\s][^*]*\*", caption):
+            yield f"cell {number} shows a figure, and the next cell does not start with a caption"
+
+
+def alt_texts(notebook: NotebookNode) -> Iterator[str]:
+    """Each figure has a text for those who cannot see it."""
+    for number, cell in enumerate(notebook.cells):
+        if not all(alt and alt.strip() for alt in figures(cell)):
+            yield f"cell {number} shows a figure without alt text"
+
+
+def short_cells(notebook: NotebookNode) -> Iterator[str]:
+    """At most 25 lines that are not empty, but for parameters, the setup after them, solutions."""
+    setup = [False, *("parameters" in tags(cell) for cell in code_cells(notebook))]
+    for cell, is_setup in zip(code_cells(notebook), setup, strict=False):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        exempt = is_setup or {"parameters", "solution"} & set(tags(cell))
+        if len(lines) > LONGEST_CELL and not exempt:
+            yield f"a cell has {len(lines)} lines, from '{lines[0]}'"
+
+
+def predictions(notebook: NotebookNode) -> Iterator[str]:
+    """At least three prompts to predict what comes."""
+    count = sum(text.count("**Predict:**") for text in prose(notebook))
+    if count < 3:
+        yield f"{count} **Predict:** prompts, at least 3 are wanted"
+
+
+def exercises(notebook: NotebookNode) -> Iterator[str]:
+    """At least four, each a task, a stub, a check and a solution or more, in this order."""
+    titles: list[str] = []
+    roles: list[list[str]] = []  # of each exercise's code cells
+    tagged = 0
+    for cell in notebook.cells:
+        if titles and cell.source.startswith("## "):
+            break
+        heading = re.search(r"^### Exercise.*", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            titles.append(heading[0])
+            roles.append([])
+        elif titles:
+            tagged += any(role in tags(cell) for role in ROLES)
+            roles[-1] += [role for role in ROLES if role in tags(cell) and cell.cell_type == "code"]
+    for n, (title, found) in enumerate(zip(titles, roles, strict=True), start=1):
+        if not title.startswith(f"### Exercise {n} · "):
+            yield f"'{title}' is not titled '### Exercise {n} · ...'"
+        if found[:3] != list(ROLES) or set(found[3:]) - {"solution"}:
+            yield f"'{title}': its cells are {found} instead of {list(ROLES)}"
+    if len(titles) < 4:
+        yield f"{len(titles)} exercises, at least 4 are wanted"
+    if tagged != sum(any(role in tags(cell) for role in ROLES) for cell in notebook.cells):
+        yield f"cells tagged {ROLES} stand outside the exercises"
+
+
+def checks_and_solutions(notebook: NotebookNode) -> Iterator[str]:
+    """A check is one call, and does not pass the stub; solutions are folded; the first is right."""
+    above: list[str] = []
+    for cell in code_cells(notebook):
+        name = cell.source.partition("\n")[0]
+        if "check" in tags(cell):
+            if not re.fullmatch(r"exercises\.check_\w+\([^\n]*\)", cell.source):
+                yield f"not one call of a check: {name}"
+            if not printed(cell).startswith("✗ Not yet:"):
+                yield f"a check that the stub passes: {name}"
+        if "solution" in tags(cell):
+            if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+                yield f"a solution is not folded: {name}"
+            if "check" in above and "✓ Right:" not in printed(cell):
+                yield f"a solution that its check does not find right: {name}"
+        above = tags(cell)
+
+
+def widgets(notebook: NotebookNode) -> Iterator[str]:
+    """A widget stands in a section that shows a figure above it, and its output is not compared."""
+    figure_above = False
+    for number, cell in enumerate(notebook.cells):
+        if cell.source.startswith("## "):
+            figure_above = False
+        if "widget" in tags(cell):
+            if not figure_above:
+                yield f"cell {number} is a widget without a figure above it in its section"
+            if "nbval-ignore-output" not in tags(cell):
+                yield f"cell {number} is a widget without the tag nbval-ignore-output"
+        figure_above = figure_above or bool(figures(cell))
+
+
+def no_second_copies(notebook: NotebookNode) -> Iterator[str]:
+    """Code in the prose would drift from the package; `show_source` shows the package's own."""
+    for text in prose(notebook):
+        for fence in re.findall(r"^\s*(?:```|~~~)\{?(?:code-cell|python|py|ipython)\b", text, re.M):
+            yield f"code in the prose: {fence.strip()}"
+
+
+CHECKS: tuple[Callable[[NotebookNode], Iterator[str]], ...] = (
+    header,
+    ending,
+    typed_parameters,
+    executed,
+    captions,
+    alt_texts,
+    short_cells,
+    predictions,
+    exercises,
+    checks_and_solutions,
+    widgets,
+    no_second_copies,
+)

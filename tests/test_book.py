@@ -1,0 +1,75 @@
+"""What `make book` builds: without a warning, figures with their captions, solutions folded."""
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from commands import BIN, call
+from notebook_anatomy import code_cells, figures, tags
+
+from vqgen_utils.config import REPOSITORY
+
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
+OPTIONS = "--config notebooks/_config.yml --toc notebooks/_toc.yml"
+STRICT = "--all --warningiserror --keep-going --quiet"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the website, built by the command of the Makefile."""
+    folder = tmp_path_factory.mktemp("book")
+    command = f"{BIN}/jupyter-book build . {OPTIONS} --path-output {folder} {STRICT}"
+    done = call(folder, REPOSITORY, *command.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "_build" / "html"
+
+
+def read(page) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
+
+
+def test_the_makefile_uses_the_tested_options():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert OPTIONS in makefile and STRICT in makefile
+
+
+def test_every_page_is_in_the_table_of_contents(site):
+    contents = read(site / "README.html").find(class_="bd-links")
+    addresses = {link["href"] for link in contents.find_all("a")}
+    assert addresses == {
+        "#",
+        "data/README.html",
+        *(f"notebooks/{path.stem}.html" for path in NOTEBOOKS),
+    }
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_figures_keep_their_alt_text_and_stand_above_their_captions(path, site):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    wanted = [" ".join(figures(cell)) for cell in cells if figures(cell)]
+    shown = read(site / "notebooks" / f"{path.stem}.html").select(".cell_output img")
+    assert [image["alt"] for image in shown] == wanted
+    for image in shown:
+        assert not image["src"].startswith("http")
+        below = image.find_parent(class_="cell").find_next_sibling()
+        assert below.name == "p" and below.find(True).name == "em"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_solutions_are_folded(path, site):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    solutions = sum("solution" in tags(cell) for cell in cells)
+    folded = read(site / "notebooks" / f"{path.stem}.html").select("details.hide")
+    assert len(folded) == solutions and not any(cell.has_attr("open") for cell in folded)
+    assert all("Solution" in cell.summary.get_text() for cell in folded)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pictures_and_formulas_need_no_network(path, site):
+    page = site / "notebooks" / f"{path.stem}.html"
+    soup = read(page)
+    sources = [image["src"] for image in soup.find_all("img")]
+    sources += [script.get("src", "") for script in soup.find_all("script", defer=True)]
+    assert any("mathjax" in source for source in sources)
+    for source in sources:
+        file = page.parent / source.partition("?")[0]
+        assert source.startswith("data:") or file.is_file(), source

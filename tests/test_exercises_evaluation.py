@@ -1,0 +1,161 @@
+"""Exercises of notebook 06: solutions pass, open stubs and typical mistakes are told in words."""
+
+import numpy as np
+import pytest
+import torch
+from notebook_cells import exercises_of, run
+
+from vqgen_utils.exercises import evaluation as exercises
+
+EXERCISES = exercises_of("06")
+
+
+def names() -> dict:
+    """What the notebook's first cells bring in."""
+    return {"np": np, "torch": torch, "exercises": exercises}
+
+
+def test_there_are_enough_exercises_each_with_a_check_and_a_solution():
+    assert len(EXERCISES) >= 4
+    assert all(exercise.check and exercise.solution for exercise in EXERCISES)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.title)
+def test_the_open_exercise_says_so_and_the_solution_passes(exercise):
+    namespace = names()
+    run(exercise.stub, namespace)
+    said = run(exercise.check, namespace)
+    assert "✗ Not yet" in said and "three dots" in said
+    assert "✓ Right" in run(exercise.solution, namespace)
+    assert "✓ Right" in run(exercise.check, namespace)
+
+
+def pairs(odd, normal):
+    return odd[:, None] - normal
+
+
+def of_patients(values, patients, drawn):
+    return np.concatenate([values[patients == patient] for patient in drawn]).mean()
+
+
+def resample(choose):
+    """A bootstrap in which `choose(rng, patients)` says whose slices are taken."""
+
+    def answer(values, patients, draws, rng):
+        everyone = np.unique(patients)
+        return np.array(
+            [of_patients(values, patients, choose(rng, everyone)) for _ in range(draws)]
+        )
+
+    return answer
+
+
+def draw_slices(values, patients, draws, rng):
+    return rng.choice(values, (draws, len(values))).mean(1)
+
+
+def each_once(values, patients, draws, rng):
+    """Draws patients with repetition, but then asks only who is among them."""
+    everyone = np.unique(patients)
+    return np.array(
+        [
+            values[np.isin(patients, rng.choice(everyone, len(everyone)))].mean()
+            for _ in range(draws)
+        ]
+    )
+
+
+def reach(real, place):
+    return torch.cdist(real, real).sort(1).values[:, place]
+
+
+def precision(within):
+    """`within(distance (M, N), real, k)` -> which fakes are among the real, (M,)."""
+    return lambda real, fake, k: within(torch.cdist(fake, real), real, k).float().mean().item()
+
+
+def recall(real, fake, k):
+    return (torch.cdist(real, fake) <= reach(fake, k)).any(1).float().mean().item()
+
+
+def reach_of_the_fakes(real, fake, k):
+    return (torch.cdist(fake, real) <= reach(fake, k)[:, None]).any(1).float().mean().item()
+
+
+def centres(tissues, axis=1):
+    with np.errstate(invalid="ignore"):
+        places = [np.nonzero(tissues == label)[axis] for label in (3, 4)]
+        return [place.mean() if len(place) else np.nan for place in places]
+
+
+def compared(rule, axis=1):
+    return lambda tissues: bool(rule(*centres(tissues, axis)))
+
+
+def by_the_edges(tissues):
+    bladder, rectum = (np.nonzero(tissues == label)[1] for label in (3, 4))
+    return len(bladder) == 0 or len(rectum) == 0 or bool(bladder.min() > rectum.max())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "words"),
+    [
+        (exercises.check_by_chance, "six", "one number"),
+        (exercises.check_by_chance, 0, "none would mean"),
+        (exercises.check_by_chance, 0.01, "is a share"),
+        (exercises.check_by_chance, 594, "farther away"),
+        (exercises.check_by_chance, 60, "Which share"),
+        (exercises.check_auroc, lambda a, b: (pairs(a, b) < 0).mean(), "turn the comparison"),
+        (exercises.check_auroc, lambda a, b: (pairs(a, b) > 0).sum(), "counts pairs"),
+        (exercises.check_auroc, lambda a, b: (pairs(a, b) > 0).mean(), "count them as lost"),
+        (exercises.check_auroc, lambda a, b: (pairs(a, b) >= 0).mean(), "count them as won"),
+        (exercises.check_auroc, lambda a, b: a.mean() - b.mean(), "should be 1"),
+        (exercises.check_auroc, lambda a, b: (a > b.max()).mean(), "12 pairs"),
+        (exercises.check_auroc, lambda a, b: pairs(a, b) > 0, "one number"),
+        (exercises.check_auroc, lambda a: 1.0, "TypeError"),
+        (exercises.check_resample, draw_slices, "draws slices"),
+        (
+            exercises.check_resample,
+            resample(lambda rng, p: rng.choice(p, len(p), replace=False)),
+            "same mean",
+        ),
+        (exercises.check_resample, resample(lambda rng, p: [rng.choice(p)]), "single patient"),
+        (exercises.check_resample, each_once, "count twice"),
+        (exercises.check_resample, lambda v, p, d, r: v.mean(), "return an array"),
+        (exercises.check_resample, lambda v, p, d, r: np.zeros(3), "has shape (3,)"),
+        (exercises.check_resample, lambda v, p, d, r: np.full(d, np.nan), "NaN"),
+        (exercises.check_precision, recall, "that is recall"),
+        (
+            exercises.check_precision,
+            precision(lambda d, real, k: (d <= reach(real, k - 1)).any(1)),
+            "its own nearest neighbour",
+        ),
+        (
+            exercises.check_precision,
+            precision(lambda d, real, k: (d <= reach(real, k)).float()),
+            "use any, not mean",
+        ),
+        (
+            exercises.check_precision,
+            precision(lambda d, real, k: (d <= reach(real, k).mean()).any(1)),
+            "reach of its own",
+        ),
+        (exercises.check_precision, reach_of_the_fakes, "at most as far away"),
+        (exercises.check_precision, lambda real, fake, k: "high", "one number"),
+        (exercises.check_bladder_in_front, compared(lambda b, r: not b >= r), "other way round"),
+        (exercises.check_bladder_in_front, compared(lambda b, r: b >= r, axis=0), "sideways"),
+        (exercises.check_bladder_in_front, lambda tissues: True, "behind the rectum passes"),
+        (exercises.check_bladder_in_front, lambda tissues: False, "in front of the rectum fails"),
+        (exercises.check_bladder_in_front, compared(lambda b, r: b >= r), "NaN"),
+        (exercises.check_bladder_in_front, by_the_edges, "compare centres"),
+        (exercises.check_bladder_in_front, lambda tissues: 1.0, "True or False"),
+        (exercises.check_why_not_odd, "A", "perfect prior"),
+        (exercises.check_why_not_odd, "C", "codes like any other"),
+        (exercises.check_why_not_odd, "D", "at every height"),
+        (exercises.check_why_not_odd, 2, "one letter"),
+    ],
+)
+def test_a_typical_mistake_is_told_in_words(check, answer, words, capsys):
+    check(answer)
+    said = " ".join(capsys.readouterr().out.split())  # lines are broken to fit
+    assert said.startswith("✗ Not yet:") and words in said, said

@@ -1,0 +1,135 @@
+"""Does a slice obey the body? Rules on a map of tissues, with ranges taken from real patients.
+
+Nothing about anatomy is written down as a number here. Each slice is measured (how much of each
+tissue, how many femoral heads, what lies in front of what, how symmetric), and a rule compares the
+measures with those of real training slices cut at nearly the same height. Real, reconstructed and
+generated slices must all be measured by the same instrument, `domain.look_at`, whose own mistakes
+then count against all of them alike.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+TISSUE_NAMES = ("background", "body", "bone", "bladder", "rectum", "prostate")
+ORGANS = ("bone", "bladder", "rectum", "prostate")
+NEAR = 0.04  # slices within this much of a height are what it is compared with
+PRESENT = 0.002  # an organ is there when it takes this share of the body, about ten pixels
+SLACK = 0.3  # a share may leave the range seen by this part of it: other patients are other people
+HEAD_RADIUS = 0.035  # of the picture's length: bone that survives an opening by this is a joint
+
+
+def measure(tissues: np.ndarray) -> dict[str, float]:
+    """What can be counted on one map of tissues.
+
+    Args:
+        tissues: (H, W) integers 0-5, axes (right to left, back to front).
+
+    Returns:
+        parts: pieces of body, crumbs left out; body and each organ: shares of the picture and of
+        the body; bladder_y ...: an organ's centre from back to front, NaN where absent;
+        heads_right, heads_left: round bones on each side; right_bone: share of the bone that lies
+        right of the middle; symmetry: overlap of the outline with its mirror image, 0 to 1.
+    """
+    inside = tissues > 0
+    area = max(1, inside.sum())
+    regions, _ = ndimage.label(inside)
+    sizes = np.bincount(regions.ravel())[1:]
+    found = {"parts": int((sizes > 0.01 * area).sum()), "body": inside.mean()}
+    for organ in ORGANS:
+        where = tissues == TISSUE_NAMES.index(organ)
+        found[organ] = where.sum() / area
+        there = found[organ] >= PRESENT
+        found[f"{organ}_y"] = np.nonzero(where)[1].mean() if there else np.nan
+    found |= _bones(tissues == TISSUE_NAMES.index("bone"), inside)
+    found["symmetry"] = _symmetry(inside)
+    return found
+
+
+def _bones(bone: np.ndarray, inside: np.ndarray) -> dict[str, float]:
+    """Bone right and left of the body's middle; a joint is what an opening by a disc leaves."""
+    radius = max(1, round(HEAD_RADIUS * bone.shape[0]))
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    regions, number = ndimage.label(ndimage.binary_opening(bone, x**2 + y**2 <= radius**2))
+    middle = np.nonzero(inside)[0].mean() if inside.any() else 0
+    joints = [np.nonzero(regions == n)[0].mean() for n in range(1, number + 1)]
+    right = sum(row < middle for row in joints)
+    where = np.nonzero(bone)[0]
+    share = (where < middle).mean() if len(where) else 0.5
+    return {"heads_right": right, "heads_left": number - right, "right_bone": share}
+
+
+def _symmetry(inside: np.ndarray) -> float:
+    """Overlap (intersection over union) of a mask (H, W) with its mirror image, right for left."""
+    if not inside.any():
+        return 0.0
+    rows = np.nonzero(inside.any(1))[0]
+    body = inside[rows[0] : rows[-1] + 1]
+    return (body & body[::-1]).sum() / (body | body[::-1]).sum()
+
+
+def measure_all(tissues: np.ndarray, heights: np.ndarray) -> pd.DataFrame:
+    """`measure` of each map (N, H, W), with its height in [0, 1] as a column."""
+    return pd.DataFrame([measure(one) for one in tissues]).assign(height=np.asarray(heights))
+
+
+RULES = ("one body", "organs present", "organs absent", "order", "areas", "hip joints", "symmetry")
+
+
+def judge(measured: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+    """Which rules each slice keeps.
+
+    Args:
+        measured: `measure_all` of the slices in question, at the heights they should have.
+        real: `measure_all` of real training slices.
+
+    Returns:
+        (N rows, the columns of RULES), True where a rule is kept; and `all`.
+    """
+    kept = [_judge_one(one, _near(real, one["height"])) for _, one in measured.iterrows()]
+    table = pd.DataFrame(kept, index=measured.index)
+    return table.assign(all=table.all(axis=1))
+
+
+def broken_rules(judged: pd.DataFrame) -> list[str]:
+    """The rules that each slice breaks, in words: N texts, "" for a slice that keeps all."""
+    kept = judged[list(RULES)].to_numpy()
+    return [", ".join(np.array(RULES)[~row]) for row in kept]
+
+
+def _near(real: pd.DataFrame, height: float) -> pd.DataFrame:
+    """The real slices cut at about this height; never fewer than twenty."""
+    away = (real["height"] - height).abs()
+    return real[away <= max(NEAR, away.nsmallest(20).iloc[-1])]
+
+
+def _judge_one(one: pd.Series, near: pd.DataFrame) -> dict[str, bool]:
+    always = [organ for organ in ORGANS if (near[organ] >= PRESENT).mean() >= 0.99]
+    never = [organ for organ in ORGANS if (near[organ] < PRESENT).all()]
+    behind = one["rectum_y"]
+    return {
+        "one body": one["parts"] == 1,
+        "organs present": all(one[organ] >= PRESENT for organ in always),
+        "organs absent": all(one[organ] < 2 * PRESENT for organ in never),
+        # a comparison with NaN, an absent organ, is False
+        "order": not any(one[f"{organ}_y"] < behind for organ in ("bladder", "prostate")),
+        "areas": all(_in_range(one[name], near[name]) for name in ("body", *ORGANS)),
+        "hip joints": all(
+            _as_usual(one[side], near[side]) for side in ("heads_right", "heads_left")
+        ),
+        "symmetry": one["symmetry"] >= near["symmetry"].min() - 0.02
+        and _in_range(one["right_bone"], near["right_bone"]),
+    }
+
+
+def _as_usual(value: float, seen: pd.Series) -> bool:
+    """Whether a count is the one seen in all real slices, or they do not agree on one."""
+    usual = seen.mode().iloc[0]
+    return value == usual or (seen == usual).mean() < 0.99
+
+
+def _in_range(value: float, seen: pd.Series) -> bool:
+    """Whether a share lies in the range seen, widened by SLACK and by what counts as nothing."""
+    low, high = seen.min(), seen.max()
+    slack = SLACK * (high - low) + PRESENT
+    return low - slack <= value <= high + slack

@@ -1,0 +1,69 @@
+"""Are samples copies? A prior that is made to learn slices by heart shows what copies look like."""
+
+import dataclasses
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqgen_utils.config import PriorConfig
+from vqgen_utils.machine import best_device
+from vqgen_utils.pixelcnn import PixelCNN
+from vqgen_utils.sampling import one_thread
+from vqgen_utils.training import learning_rate
+
+SMALL = PriorConfig(prior_channels=32, prior_layers=1, prior_hidden_dim=64)
+STEPS, BATCH_SIZE, PEAK = 150, 8, 3e-2
+
+
+def learn_by_heart(codes: Tensor, num_embeddings: int, seed: int = 0) -> tuple[PixelCNN, Tensor]:
+    """A small prior trained on a few grids until it knows them, told which of them to draw.
+
+    Told the height alone it would know them nearly as well, but a sample that once leaves the
+    grids known by heart does not find back to them.
+
+    Args:
+        codes: (n, H, W).
+        num_embeddings: K.
+        seed: of weights and order.
+
+    Returns:
+        The prior, and the condition (n, n) that asks for each grid.
+    """
+    device = best_device()
+    name = torch.eye(len(codes))  # (n, n), a one for the grid's own number
+    with torch.random.fork_rng(), one_thread(device):
+        torch.manual_seed(seed)
+        model = PixelCNN(SMALL, num_embeddings, tuple(codes.shape[1:]), features=len(codes))
+        model.to(device).train()
+        optimizer = torch.optim.AdamW(model.parameters(), PEAK, weight_decay=0.0)
+        batches: list[Tensor] = []
+        for step in range(STEPS):
+            batches = batches or list(torch.randperm(len(codes)).split(BATCH_SIZE))
+            some = batches.pop()
+            optimizer.param_groups[0]["lr"] = learning_rate(step, STEPS, PEAK)
+            logits = model(codes[some].to(device), name[some].to(device))
+            loss = F.cross_entropy(logits, codes[some].to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+    return model.eval(), name
+
+
+@dataclasses.dataclass(frozen=True)
+class Nearness:
+    """How near slices come to the training slices, beside real slices of other patients."""
+
+    groups: dict[str, np.ndarray]  # name -> (n,) distance of each slice to its nearest
+    floor: str  # the group of real slices of new patients
+
+    @property
+    def limit(self) -> float:
+        """The floor's first percentile: one new slice in a hundred is nearer than this."""
+        return float(np.percentile(self.groups[self.floor], 1))
+
+    def share(self, name: str) -> float:
+        """Share of a group that is nearer than `limit`; about 0.01 for slices of new patients."""
+        return float((self.groups[name] < self.limit).mean())

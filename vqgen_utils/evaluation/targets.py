@@ -1,0 +1,98 @@
+"""What was asked of this series on its default data, and what a run got."""
+
+import itertools
+from dataclasses import dataclass
+
+import pandas as pd
+
+from vqgen_utils.config import REPOSITORY
+from vqgen_utils.files import load_json
+
+HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
+    *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),
+    *("kid_samples", "precision", "recall", "height_within_3", "anatomy_pass_samples"),
+    *("anatomy_pass_real", "memorised_share", "ood_auroc_implant"),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One number, and what it should reach."""
+
+    what: str
+    score: str  # a key of the headline, or "a - b" or "a / b" of two
+    least: float | None = None
+    most: float | None = None
+
+    def value(self, headline: dict) -> float | None:
+        """What the run got; None where a part of it was not measured."""
+        first, *rest = self.score.split()
+        value = headline[first]
+        if not rest or value is None:
+            return value
+        sign, second = rest[0], headline[rest[1]]
+        if second is None:
+            return None
+        if sign == "-":
+            return value - second
+        return value / second if second else float("inf")
+
+    def asked(self) -> str:
+        return f"at least {self.least:g}" if self.most is None else f"at most {self.most:g}"
+
+    def met(self, value: float) -> bool:
+        return value >= self.least if self.most is None else value <= self.most
+
+
+TARGETS = (
+    Target("SSIM above the original's recipe", "ssim - ssim_original", least=0.10),
+    Target(
+        "Fréchet: samples / reconstructions", "frechet_samples / frechet_reconstructions", most=2
+    ),
+    Target("height read back within 3 slices", "height_within_3", least=0.90),
+    Target("samples that keep every rule of anatomy", "anatomy_pass_samples", least=0.80),
+    Target("real slices that keep every rule", "anatomy_pass_real", least=0.98),
+    Target("share of samples that look memorised", "memorised_share", most=0.02),
+    Target("precision", "precision", least=0.7),
+    Target("recall", "recall", least=0.5),
+)
+
+
+def ssim_of_the_original(content: str) -> float | None:
+    """SSIM of the original's recipe, where it was measured on the data of this `content`."""
+    path = REPOSITORY / "benchmarks" / "results" / "original.json"
+    found = load_json(path) if path.exists() else {}
+    return found["headline"]["ssim_original"] if found.get("data") == content else None
+
+
+def verdict(headline: dict) -> pd.DataFrame:
+    """The targets beside what a run got.
+
+    Args:
+        headline: the keys of HEADLINE; None where there was nothing to measure.
+
+    Returns:
+        A row a target: asked, got (NaN: not measured), met ("yes", "no" or "not measured").
+    """
+    rows = []
+    for target in TARGETS:
+        value = target.value(headline)
+        met = "not measured" if value is None else ("yes" if target.met(value) else "no")
+        rows.append((target.asked(), float("nan") if value is None else value, met))
+    return pd.DataFrame(rows, columns=["asked", "got", "met"], index=[t.what for t in TARGETS])
+
+
+STAGES = ("the floor", "the decoder", "the prior")
+
+
+def who_loses(real: float, reconstructed: float, generated: float, best: float) -> str:
+    """The stage at which a score loses most on its way from perfect to generated slices.
+
+    Real held-out slices fall short of `best` by the instrument's own mistakes and by how much
+    patients differ (the floor), reconstructions fall short of these by what the codes cannot say,
+    and generated slices fall short of reconstructions by what the prior gets wrong.
+    """
+    sign = 1 if best >= max(real, reconstructed, generated) else -1  # -1: less is better
+    way = [sign * score for score in (best, real, reconstructed, generated)]
+    losses = [before - after for before, after in itertools.pairwise(way)]
+    return STAGES[losses.index(max(losses))] if max(losses) > 0 else "nobody"

@@ -1,0 +1,82 @@
+"""Files that are either whole or not there, whenever the process is killed or the disk is full."""
+
+import contextlib
+import errno
+import json
+import os
+import re
+from pathlib import Path
+
+from vqgen_utils.errors import InputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, largest file
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` under a temporary name, then rename: a reader sees the old file or the new one.
+
+    Raises:
+        InputError: when it cannot be written; whatever was at `path` before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the error that brought us here is the one to tell
+            temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        if error.errno in _FULL:
+            megabytes = max(len(data) / 1e6, 0.1)
+            raise InputError(
+                f"no space left to write {path}: free {megabytes:.1f} MB and run again; nothing "
+                "written before is lost."
+            ) from error
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}): give write access to its folder, or "
+            "set VQGEN_HOME to another one."
+        ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files below `folder` of processes that were killed while writing."""
+    for path in folder.rglob(".*.tmp"):
+        writer = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
+        if writer and not is_running(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process with this number on this machine (Unix)."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def save_json(path: Path, values: dict) -> None:
+    """Write plain values as readable JSON, atomically."""
+    write_atomic(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def load_json(path: Path) -> dict:
+    """Read what `save_json` wrote.
+
+    Raises:
+        InputError: when the file is not JSON.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not readable JSON: delete it and run again.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} does not hold what vqgen writes there: delete it and run again.")
+    return values

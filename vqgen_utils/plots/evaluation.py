@@ -1,0 +1,217 @@
+"""Figures of notebook 06: scores with their intervals, floors and ceilings, and where they fail."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from vqgen_utils.plots.data import draw_tissues
+from vqgen_utils.plots.slices import axes_grid, draw_slice
+
+MARKERS = "osD^vP"
+BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, and always by a marker too
+
+
+def scores_with_intervals(panels: dict[str, pd.DataFrame], xlabel: str) -> Figure:
+    """Means and their intervals, a panel a table: title -> rows with mean, low and high."""
+    rows = max(len(table) for table in panels.values())
+    figure = Figure(figsize=(10, 0.27 * rows + 1.2), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
+    for ax, (title, table) in zip(axes, panels.items(), strict=True):
+        at = np.arange(len(table))
+        ax.hlines(at, table["low"], table["high"], color="0.4", linewidth=3)
+        ax.plot(table["mean"], at, "o", color=BLUE, markersize=5)
+        ax.set_yticks(at, [str(name) for name in table.index], fontsize=9)
+        ax.set_ylim(len(table) - 0.5, -0.5)
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel(xlabel)
+        ax.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def rate_distortion(codecs: pd.DataFrame, runs: pd.DataFrame, own: str) -> Figure:
+    """SSIM against bits a pixel: a line a codec, and the runs with and without their prior.
+
+    Args:
+        codecs: `image_codecs.rate_distortion`.
+        runs: `other_runs.finished_runs`.
+        own: the run that is drawn large.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    ax = figure.subplots()
+    for (name, table), marker, style in zip(
+        codecs.groupby("codec"), "sD^", (":", "--", "-."), strict=True
+    ):
+        ax.plot(table["bits_per_pixel"], table["ssim"], style, marker=marker, label=name)
+    groups = {"other runs": runs[runs["run"] != own], f"run {own}": runs[runs["run"] == own]}
+    for (name, some), size, color in zip(groups.items(), (6, 13), ("0.6", BLUE), strict=True):
+        if some.empty:
+            continue
+        look = {"color": color, "markersize": size}
+        ax.hlines(some["ssim"], some["prior_bits"], some["plain_bits"], color=color)
+        ax.plot(some["prior_bits"], some["ssim"], "*", label=f"{name}, with the prior", **look)
+        ax.plot(some["plain_bits"], some["ssim"], "o", mfc="none", label=f"{name}, plain", **look)
+    lowest = min(0.5, runs["ssim"].min() - 0.05)  # what is worse than this is no yardstick
+    seen = pd.concat([codecs["bits_per_pixel"][codecs["ssim"] > lowest], runs["prior_bits"]])
+    ax.set(xlabel="bits a pixel", ylabel="SSIM on held-out slices", ylim=(lowest, 1), xscale="log")
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xlim(0.8 * seen.min(), 1.2 * max(seen.max(), runs["plain_bits"].max()))
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return figure
+
+
+def bars(values: pd.Series, xlabel: str) -> Figure:
+    """A bar a name, its number at its end."""
+    figure = Figure(figsize=(8, 0.34 * len(values) + 0.8), layout="constrained")
+    ax = figure.subplots()
+    at = np.arange(len(values))
+    ax.barh(at, values, color="0.75", edgecolor="0.3")
+    for place, value in zip(at, values, strict=True):
+        ax.text(value, place, f" {value:.2f}", va="center", fontsize=9)
+    ax.set_yticks(at, values.index, fontsize=9)
+    ax.set(xlabel=xlabel, ylim=(len(values) - 0.5, -0.5), xlim=(0, 1.12 * values.max()))
+    return figure
+
+
+def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> Figure:
+    """A panel a measure, a row a set of slices, and a dashed line at the floor.
+
+    Args:
+        table: a row a set, a column a measure.
+        floor: the row that the line is drawn at.
+        better: measure -> what its axis says.
+    """
+    figure = Figure(figsize=(11, 0.3 * len(table) + 1.3), layout="constrained")
+    axes = figure.subplots(1, len(better), sharey=True, squeeze=False)[0]
+    at = np.arange(len(table))
+    for ax, (name, xlabel) in zip(axes, better.items(), strict=True):
+        values = table[name].to_numpy()
+        ax.axvline(table.loc[floor, name], color="black", linestyle="--", linewidth=1)
+        for place, value in zip(at, values, strict=True):
+            ax.plot(value, place, MARKERS[place % len(MARKERS)], color=BLUE, markersize=7)
+        if np.nanmax(values) > 20 * np.nanmedian(np.abs(values)):
+            ax.set_xscale("symlog", linthresh=max(0.1, float(np.nanmedian(np.abs(values)))))
+            ax.minorticks_off()
+        ax.set_xlabel(xlabel, fontsize=9)
+        ax.tick_params(axis="x", labelsize=8)
+        ax.grid(alpha=0.3)
+    axes[0].set_yticks(at, table.index, fontsize=9)
+    axes[0].set_ylim(len(table) - 0.5, -0.5)
+    return figure
+
+
+def share_table(table: pd.DataFrame, xlabel: str) -> Figure:
+    """Shares (0 to 1) as shaded cells with their percentage: a row a set, a column a rule."""
+    figure = Figure(figsize=(11, 0.34 * len(table) + 1.0), layout="constrained")
+    ax = figure.subplots()
+    values = table.to_numpy(float)
+    ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ink = "black" if value > 0.5 else "white"
+        ax.text(column, row, f"{100 * value:.1f}", color=ink, ha="center", va="center", fontsize=9)
+    ax.set_xticks(range(table.shape[1]), table.columns, fontsize=9)
+    ax.set_yticks(range(len(table)), table.index, fontsize=9)
+    ax.set_xlabel(xlabel, fontsize=9)
+    return figure
+
+
+def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: float) -> Figure:
+    """Height read back against height asked for, with the band that counts as right.
+
+    Args:
+        panels: title -> (asked (n,), read (n,)), 0 to 1.
+        within: half the band's width.
+    """
+    figure = Figure(figsize=(3.4 * len(panels), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    line = np.array([0.0, 1.0])
+    for ax, (title, (asked, read)) in zip(axes, panels.items(), strict=True):
+        right = np.abs(asked - read) <= within
+        ax.fill_between(line, line - within, line + within, color="0.85")
+        ax.plot(asked[right], read[right], ".", color=BLUE, markersize=4)
+        ax.plot(asked[~right], read[~right], "x", color=ORANGE, markersize=6)
+        ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=9)
+        ax.set(xlabel="height it should have", aspect="equal", xlim=(-0.1, 1.1), ylim=(-0.1, 1.1))
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("height read back")
+    return figure
+
+
+def tissues_of(
+    images: Sequence[np.ndarray], tissues: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Slices above the same slices with tissues drawn in, as in notebook 01, titled by column."""
+    figure, axes = axes_grid(2, len(images), images[0].shape)
+    figure.set(layout_engine="compressed", figheight=0.88 * figure.get_figheight())
+    for column, (image, tissue, title) in enumerate(zip(images, tissues, titles, strict=True)):
+        draw_slice(axes[0, column], image, title)
+        draw_slice(axes[1, column], image)
+        draw_tissues(axes[1, column], tissue)
+    return figure
+
+
+def nearness_strips(panels: dict[str, tuple[dict[str, np.ndarray], float]]) -> Figure:
+    """Distances to the nearest training slice, a row of dots a group, and the limit as a line.
+
+    Args:
+        panels: what the distance is measured in -> (name -> distances (n,), the limit).
+    """
+    rows = max(len(groups) for groups, _ in panels.values())
+    figure = Figure(figsize=(11, 0.6 * rows + 1.0), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (xlabel, (groups, limit)) in zip(axes, panels.items(), strict=True):
+        for row, (values, marker) in enumerate(zip(groups.values(), MARKERS, strict=False)):
+            spread = row + 0.25 * np.sin(2.4 * np.arange(len(values)))  # dots beside dots
+            ax.plot(values, spread, marker, color=BLUE, markersize=3.5, alpha=0.5, mew=0)
+            ax.vlines(np.median(values), row - 0.38, row + 0.38, color="black", linewidth=2)
+        ax.axvline(limit, color=ORANGE, linestyle="--")
+        ax.set(xlabel=xlabel, xlim=(0, None))
+        ax.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(range(len(groups)), groups, fontsize=9)
+    axes[0].set_ylim(len(groups) - 0.5, -0.5)
+    return figure
+
+
+def surprise_maps(
+    images: Sequence[np.ndarray],
+    bits: Sequence[np.ndarray],
+    places: Sequence[Sequence[int]],
+    titles: Sequence[str],
+    side: int = 5,
+) -> Figure:
+    """Slices above the bits that each of their codes costs, on one scale, the oddest place marked.
+
+    Args:
+        images: n slices (H, W) in [0, 1].
+        bits: n maps (h, w).
+        places: n middles (row, column) of the oddest window, on the grid.
+        titles: n.
+        side: of the window, in codes.
+    """
+    figure, axes = axes_grid(2, len(images), images[0].shape)
+    figure.set(layout_engine="compressed", figheight=0.9 * figure.get_figheight())
+    cell = len(images[0]) / len(bits[0])
+    most = np.percentile(np.stack(bits), 99)  # a few positions at a border cost many times as much
+    for column, (image, cost, place, title) in enumerate(
+        zip(images, bits, places, titles, strict=True)
+    ):
+        draw_slice(axes[0, column], image, title)
+        draw_slice(axes[1, column], cost, cmap="viridis", vmin=0, vmax=most)
+        mark_window(axes[0, column], place, side, cell)
+        mark_window(axes[1, column], place, side, 1.0)
+    figure.colorbar(axes[1, -1].images[0], ax=axes, label="bits a code", extend="max")
+    return figure
+
+
+def mark_window(ax: Axes, place: Sequence[int], side: int, cell: float) -> None:
+    """A red square with a white rim around a window of codes, each `cell` pixels wide."""
+    corner = [(where - side / 2 + 0.5) * cell - 0.5 for where in place]
+    for color, width in (("white", 3.0), ("red", 1.5)):
+        square = Rectangle(corner, side * cell, side * cell, fill=False, ec=color, lw=width)
+        ax.add_patch(square)
