@@ -13,8 +13,8 @@ three versions, each a step further in its favour:
 What clipping costs depends on the scale of the data, which on a phantom is ours to choose. So the
 number to quote is that of the second. The third is not equal time: it is there because the codes of
 the first two collapse, here and in these seconds. The original was published with an SSIM of 0.88
-by its own formula and 0.805 by the right one, and this version comes near such a pair. Its prior
-and its samples are those of the third: a prior over one code would have nothing to learn.
+by its own formula, 0.805 by the right one, and this version comes near. Its prior and its samples
+are those of the third: a prior over one code would have nothing to learn.
 
 How it is scored. By the original's own formula, on a batch of training slices as it saw them. And
 by ours, on patients held out, in the scale of ours: what was clipped stays lost. A prior trained by
@@ -300,7 +300,7 @@ def across_the_body(heights: Tensor) -> Tensor:
 def figure(test: Part, shown: Tensor, outcomes: dict[str, Outcome]) -> Figure:
     """Held-out slices, each recipe's reconstructions of them, and what each draws."""
     rows = {"held out": test.images[shown, 0]}  # (n, H, W)
-    titles = [""] * len(shown)
+    titles = [f"height {height:.2f}" for height in test.heights[shown]]
     for name, outcome in outcomes.items():
         rows[LABELS[name]] = images = outcome.reconstructions[shown, 0]
         ssim, _ = metrics.ssim(test.images[shown, 0].numpy(), images.numpy())

@@ -628,24 +628,14 @@ def test_a_loader_gives_what_nibabel_reads_from_the_files(scans, tmp_path):
     assert len(few.index) == 4 and (few.index["label_file"] != "").all()
 
 
-def test_pages_that_were_read_are_handed_back(scans, monkeypatch):
+def test_a_file_cut_short_while_it_is_open_is_a_sentence(scans):
     save_study(scans, train=(1, 2), test=(3,))
-    dataset = load_slices(study(scans)).subset("train")
-    before = [dataset[item][0].clone() for item in range(6)]
-    released = []
-
-    class Mapping(bytes):
-        def madvise(self, advice):
-            released.append(advice)
-            mapping.madvise(advice)
-
-    mapping = dataset._mapping
-    monkeypatch.setattr(dataset, "_mapping", Mapping(mapping))
-    for limit, times in ((len(mapping), 0), (4 * 32 * 16 * 2, 1)):  # all of the file; four slices
-        monkeypatch.setattr("vqgen_utils.data.RELEASE", limit)
-        monkeypatch.setattr(dataset, "_mapped", 0)
-        images, _ = join([*dataset.__getitems__([0, 1, 2]), *dataset.__getitems__([3, 4, 5])])
-        assert torch.equal(images, torch.stack(before)) and len(released) == times
+    slices = load_slices(study(scans))
+    dataset = slices.subset("train")
+    os.truncate(slices.images.filename, 128 + 3 * 32 * 16 * 2 + 100)
+    assert dataset[2][0].shape == (1, 32, 16)
+    with pytest.raises(InputError, match="delete this folder"):
+        dataset[3]
 
 
 def test_a_study_of_links_grows_without_its_slices_being_drawn(scans, monkeypatch):

@@ -9,9 +9,8 @@ setting is packed anew and nothing stale is ever opened.
 
 import hashlib
 import json
-import mmap
 import os
-import warnings
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,6 @@ from vqgen_utils.survey import Progress, Survey, survey
 from vqgen_utils.volumes import read_slices
 
 FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
-RELEASE = 2**26  # bytes of slices that may stay mapped after they were read
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
@@ -51,15 +49,18 @@ class SliceDataset(torch.utils.data.Dataset):
 
     Item i is (image (1, H, W) float32 in [0, 1], height () float32 in [0, 1]), and `rows.iloc[i]`
     its row of the index; `rows.index` holds the positions in `Slices.images`.
+
+    The file is read, not mapped: a mapped page counts as this process's memory once it was looked
+    at, so an epoch would seem to take as much as all slices. And a file that is cut short under a
+    map ends the process without a word.
     """
 
     def __init__(self, path: Path, rows: pd.DataFrame):
         self.path, self.rows = path, rows
-        images = np.load(path, mmap_mode="r")
-        self._mapping, self._mapped = images.base, 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a memory map that must not be written to
-            self._images = torch.from_numpy(images)  # (N, H, W) float16
+        images = np.load(path, mmap_mode="r")  # (N, H, W) float16
+        self._shape, self._start = images.shape[1:], images.offset
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115, closed when we go
+        weakref.finalize(self, self._file.close)
         self._positions = rows.index.to_numpy()
         self._heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
 
@@ -67,35 +68,37 @@ class SliceDataset(torch.utils.data.Dataset):
         return len(self._positions)
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
-        image = self._images[self._positions[item]][None].float()
-        self._release(1)
-        return image, self._heights[item]
+        images, heights = self.__getitems__([item])[0]
+        return images[0], heights[0]
 
     def __getitems__(self, items: list[int]) -> list[_Batch]:
         """One batch for a DataLoader, each slice converted straight into its place.
 
         Stacking items copies every pixel once more, which takes as long as all the rest.
+
+        Raises:
+            InputError: when the file has been cut short since it was opened.
         """
-        images = torch.empty(len(items), 1, *self._images.shape[1:])  # (B, 1, H, W)
+        images = torch.empty(len(items), 1, *self._shape)  # (B, 1, H, W)
+        pixels = torch.empty(self._shape, dtype=torch.float16)  # (H, W)
         for image, position in zip(images, self._positions[items], strict=True):
-            image.copy_(self._images[position])
-        self._release(len(items))
+            self._read(pixels.numpy(), int(position))
+            image.copy_(pixels)
         return [_Batch((images, self._heights[items]))]
 
-    def _release(self, count: int) -> None:
-        """Hand back the pages of what was read, or an epoch would leave all slices in memory.
-
-        The operating system keeps them in its cache while nobody else needs the room; mapping them
-        again costs some 10 µs a slice.
-        """
-        self._mapped += count * self._images[0].nbytes
-        if self._mapped > RELEASE and hasattr(self._mapping, "madvise"):  # not on Windows
-            if len(self._mapping) > RELEASE:
-                self._mapping.madvise(mmap.MADV_DONTNEED)
-            self._mapped = 0
+    def _read(self, pixels: np.ndarray, position: int) -> None:
+        """Fill `pixels` with one slice of the file."""
+        start = self._start + position * pixels.nbytes
+        if hasattr(os, "preadv"):  # without a position that forked workers would share
+            count = os.preadv(self._file.fileno(), [pixels], start)
+        else:  # Windows, where nothing forks
+            self._file.seek(start)
+            count = self._file.readinto(pixels)
+        if count != pixels.nbytes:
+            raise InputError(f"{self.path.parent}: is damaged; delete this folder to pack it anew.")
 
     def __reduce__(self):
-        # a worker process opens the file itself; pickling a memory map would send all of it
+        # a worker process opens the file itself
         return SliceDataset, (self.path, self.rows)
 
 

@@ -29,7 +29,7 @@ COLUMNS = {
 }
 _UNFINISHED = ".unfinished-"
 _DAY = 86400  # seconds after which an unfinished folder is of a process that was killed
-WRITTEN_AT_ONCE = 2**22  # bytes: large writes make large pages in the cache, which map faster
+WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
 def pack(found: Survey, seed: int, folder: Path, progress: Progress) -> None:

@@ -86,7 +86,7 @@ def judge(measured: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     Returns:
         (N rows, the columns of RULES), True where a rule is kept; and `all`.
     """
-    kept = [_judge_one(one, _near(real, one["height"])) for _, one in measured.iterrows()]
+    kept = [rules_kept(one, _near(real, one["height"])) for _, one in measured.iterrows()]
     table = pd.DataFrame(kept, index=measured.index)
     return table.assign(all=table.all(axis=1))
 
@@ -103,7 +103,8 @@ def _near(real: pd.DataFrame, height: float) -> pd.DataFrame:
     return real[away <= max(NEAR, away.nsmallest(20).iloc[-1])]
 
 
-def _judge_one(one: pd.Series, near: pd.DataFrame) -> dict[str, bool]:
+def rules_kept(one: pd.Series, near: pd.DataFrame) -> dict[str, bool]:
+    """Rule by rule: what one slice measures, against real slices cut near its height."""
     always = [organ for organ in ORGANS if (near[organ] >= PRESENT).mean() >= 0.99]
     never = [organ for organ in ORGANS if (near[organ] < PRESENT).all()]
     behind = one["rectum_y"]
