@@ -625,4 +625,4 @@ def test_a_table_that_cannot_be_saved_is_a_sentence_after_the_report(scans, caps
         main(["data", "check", str(scans), "--save", str(scans / "good.nii" / "problems.csv")])
     out, err = capsys.readouterr()
     assert stop.value.code == 2 and "0 errors" in out
-    assert "problems.csv: cannot be written" in err and err.count("\n") == 1
+    assert "problems.csv cannot be written" in err and err.count("\n") == 1

@@ -248,10 +248,7 @@ def check(
     report = check_folder(_data_config(folder, data_source, profile, settings), progress=_show)
     print(*report.lines(), sep="\n")
     if save:
-        try:
-            write_atomic(save, report.problems().to_csv(index=False).encode())
-        except OSError as error:
-            raise InputError(f"--save {save}: cannot be written ({error.strerror}).") from error
+        write_atomic(save, report.problems().to_csv(index=False).encode())
     raise typer.Exit(report.exit_code)
 
 
