@@ -378,7 +378,8 @@ def test_a_table_in_markdown():
 def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     def make(name: str, data: str, **sections) -> None:
         folder = home() / "runs" / name
-        checkpoint.save_weights(folder / "vqvae.safetensors", torch.nn.Linear(1, 1), {"data": data})
+        made_from = {"data": data, "model": {"num_embeddings": 32, "stride": 2}}
+        checkpoint.save_weights(folder / "vqvae.safetensors", torch.nn.Linear(1, 1), made_from)
         files.save_json(folder / "metrics.json", sections)
 
     vqvae, prior = {"num_embeddings": 32, "ssim": 0.8}, {"bits_per_pixel": 0.1}
@@ -388,4 +389,4 @@ def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     files.save_json(home() / "runs" / "bare" / "metrics.json", {"vqvae": vqvae, "prior": prior})
     table = other_runs.finished_runs("same")
     assert table["run"].tolist() == ["good"]
-    assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 16, 0.1, 0.8]
+    assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 4, 0.1, 0.8]

@@ -22,6 +22,10 @@ CODECS = pd.DataFrame(
 RUNS = pd.DataFrame(
     {"run": ["a", "mine"], "plain_bits": 0.4, "prior_bits": [0.1, 0.2], "ssim": [0.7, 0.9]}
 )
+SWEEP = pd.DataFrame(
+    {"stride": [4, 4, 8], "num_embeddings": [32, 512, 32], "prior_bits": [0.1, 0.2, 0.05],
+     "ssim": [0.8, 0.9, 0.7]}
+)  # fmt: skip
 SETS = pd.DataFrame({"near": [0.1, 0.2], "far": [0.1, 40.0]}, index=["real", "drawn"])
 HEIGHTS = np.array([0.1, 0.5]), np.array([0.1, 0.9])  # asked for, read back
 DISTANCES = {"real": RNG.random(20), "drawn": RNG.random(30)}
@@ -38,11 +42,11 @@ def texts(figure: Figure) -> str:
     [
         (lambda: plots.scores_with_intervals({"one": INTERVALS}, "SSIM"), ["one", "SSIM"]),
         (
-            lambda: plots.rate_distortion(CODECS, RUNS, "mine"),
-            ["JPEG 2000", "run mine, plain", "other runs, with the prior", "bits a pixel"],
+            lambda: plots.rate_distortion(CODECS, RUNS, "mine", SWEEP),
+            ["stride 4, K = 32, 512", "stride 8, K = 32", "JPEG 2000", "run mine, plain", "other runs, with the prior", "bits a pixel"],
         ),
         (
-            lambda: plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine"),
+            lambda: plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0]),
             ["run mine, with the prior"],
         ),
         (lambda: plots.bars(pd.Series({"a": 7.0, "b": 1.88}), "bits"), ["7.00", "1.88", "bits"]),
@@ -74,7 +78,7 @@ def test_a_figure_can_be_drawn_and_says_what_it_shows(draw, words):
 
 
 def test_other_runs_are_named_only_where_there_are_some():
-    alone = plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine")
+    alone = plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0])
     assert "other runs" not in texts(alone)
 
 

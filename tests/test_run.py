@@ -157,6 +157,8 @@ def test_a_run_name_must_be_a_folder_name(name):
         ("smoke", {"data_source": "dicom"}, "choose phantom or hipmri or nifti"),
         ("smoke", {"prior_kernel_size": 4}, "odd"),
         ("smoke", {"image_width": 30}, "multiple of 4"),
+        ("smoke", {"image_width": 60, "stride": 8}, "multiple of 8"),
+        ("smoke", {"stride": 3}, "'stride' is '3': choose 2 or 4 or 8"),
         ("smoke", {"learning_rate": -1.0}, "'learning_rate' is -1.0"),
     ],
 )

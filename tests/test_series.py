@@ -115,13 +115,23 @@ def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks
     assert metrics["series"].keys() == {"seconds", "device", "torch", "profile"}
     code, out, _ = vqgen("run", "--profile", "smoke")
     assert code == 0 and out.count("ok (done before)") == 0, "01 never ran"
-    start = time.perf_counter()
     code, out, _ = vqgen("run", "--profile", "smoke")
-    assert code == 0 and time.perf_counter() - start < 1
+    assert code == 0
     assert re.findall(r"^(\d\d) part +ok \(done before\)$", out, re.M) == ["01", "02", "03"]
 
     assert vqgen("run", "--only", "3")[0] == 0  # another profile: older times do not count
     assert json.loads(path.read_text())["series"]["seconds"].keys() == {"03_part", "total"}
+
+
+def test_to_stops_after_a_notebook_and_the_rest_can_follow(notebooks, vqgen):
+    for number in (1, 2, 3):
+        write_notebook(notebooks, f"0{number}_part.ipynb", COMMON, "print(1)")
+    code, out, _ = vqgen("run", "--to", "02")
+    assert code == 0 and re.findall(r"^(\d\d) part", out, re.M) == ["01", "02"]
+    code, out, _ = vqgen("run", "--to", "02")
+    assert code == 0 and "vqgen run --to 02 --from 01" in out
+    code, out, _ = vqgen("run")
+    assert code == 0 and re.findall(r"^(\d\d) part +ok \(done", out, re.M) == ["01", "02"]
 
 
 def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
@@ -157,7 +167,10 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--data-dir", "nowhere"], "nowhere' is not a folder"),
         (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
         (["--only", "3"], "--only 03: no such notebook"),
-        (["--from", "1", "--only", "2"], "exclude each other"),
+        (["--from", "1", "--only", "2"], "--only excludes --from and --to"),
+        (["--to", "1", "--only", "2"], "--only excludes --from and --to"),
+        (["--from", "2", "--to", "1"], "nothing in between"),
+        (["--to", "3"], "--to 03: no such notebook"),
         (["--run-name", "../up"], "run name '../up'"),
         (["--run-name", ".."], "run name '..'"),
         (["--run-name", ""], "run name ''"),

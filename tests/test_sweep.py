@@ -2,11 +2,13 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from vqgen_utils import cli, sweep
+from vqgen_utils import cli, plots, sweep
 from vqgen_utils.config import get_profile, home
 from vqgen_utils.errors import InputError
+from vqgen_utils.plots.runs import BY_PATIENTS
 
 
 def finished_run(name: str, ssim: float, **changes) -> None:
@@ -93,3 +95,11 @@ def test_a_run_without_a_prior_has_no_score_there():
 def test_comparing_nothing_says_so():
     with pytest.raises(InputError, match="no run called x"):
         sweep.compare(["x"])
+
+
+def test_more_patients_are_drawn_against_every_stage():
+    names = [name for _, _, columns in BY_PATIENTS for name in columns]
+    table = pd.DataFrame({name: [0.5, None] for name in names}, index=[15, 30])
+    figure = plots.by_patients(table)
+    assert [ax.get_title() for ax in figure.axes] == ["reconstruction", "prior", "samples"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]

@@ -17,13 +17,13 @@ def small(**changes):
 
 @pytest.mark.parametrize("stem", ["unshuffle", "strided"])
 @pytest.mark.parametrize("update", ["ema", "gradient"])
-@pytest.mark.parametrize("size", [(32, 16), (24, 40)])
-def test_a_slice_becomes_a_grid_a_quarter_its_size_and_back(stem, update, size):
-    model = small(stem=stem, codebook_update=update)
+@pytest.mark.parametrize(("size", "stride"), [((32, 16), 4), ((24, 40), 8), ((12, 6), 2)])
+def test_a_slice_becomes_a_grid_of_codes_and_back(stem, update, size, stride):
+    model = small(stem=stem, codebook_update=update, stride=stride)
     x = torch.rand(2, 1, *size)
     x_hat, codes, _ = model(x)
     assert x_hat.shape == x.shape
-    assert codes.shape == (2, size[0] // 4, size[1] // 4)
+    assert codes.shape == (2, size[0] // stride, size[1] // stride)
     assert codes.min() >= 0 and codes.max() < 16
 
 

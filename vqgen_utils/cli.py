@@ -79,6 +79,9 @@ def run(
         int | None,
         typer.Option("--from", metavar="NN", help="Run from this notebook on, done or not."),
     ] = None,
+    stop: Annotated[
+        int | None, typer.Option("--to", metavar="NN", help="Stop after this notebook.")
+    ] = None,
     only: Annotated[
         int | None, typer.Option(metavar="NN", help="Run this one notebook, done or not.")
     ] = None,
@@ -102,6 +105,7 @@ def run(
             data_dir=data_dir,
             settings=changes,
             start=start,
+            stop=stop,
             only=only,
             folder=series.NOTEBOOKS,
         )
@@ -113,9 +117,9 @@ def run(
         else:
             run_sweep(run_name, parse_sweep(sweep), lambda n, more: run_one(n, settings + more))
             print(f"side by side: vqgen compare {run_name}")
-    except series.Stopped as stop:
-        print(stop, file=sys.stderr)
-        raise typer.Exit(stop.exit_code) from None
+    except series.Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        raise typer.Exit(stopped.exit_code) from None
 
 
 @app.command("compare")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqgen_utils.metrics import code_counts, entropy_bits, perplexity
-from vqgen_utils.vqvae import STRIDE, VQVAE
+from vqgen_utils.vqvae import VQVAE
 
 
 def perplexity_of_samples(
@@ -38,41 +38,42 @@ def perplexity_of_samples(
 
 
 def decoded_codes(model: VQVAE) -> Tensor:
-    """Each code as the decoder draws it among its own kind: (K, 4, 4) in [0, 1].
+    """Each code as the decoder draws it among its own kind: (K, s, s) in [0, 1], s the stride.
 
     What a code looks like in a slice also depends on its neighbours; this is its plain face. The
     field of equal codes is as wide as the decoder sees, so that no border shows in its middle.
     """
     reach = model.config.residual_layers + 3  # codes the decoder looks to each side, at most
     side = 2 * reach + 1
-    fields = torch.arange(model.num_embeddings)[:, None, None].expand(-1, side, side)  # (K, s, s)
-    middle = slice(reach * STRIDE, (reach + 1) * STRIDE)
+    fields = torch.arange(model.num_embeddings)[:, None, None].expand(-1, side, side)
+    middle = slice(reach * model.config.stride, (reach + 1) * model.config.stride)
     return model.decode(fields)[:, 0, middle, middle]
 
 
 def codes_in_use(codes: Tensor, images: np.ndarray, k: int) -> Tensor:
-    """What really lies under each code: the mean of the 4x4 blocks it stands for.
+    """What really lies under each code: the mean of the blocks it stands for.
 
     Args:
         codes: (N, h, w).
-        images: (N, 4h, 4w) in [0, 1].
+        images: (N, H, W) in [0, 1], s = H/h pixels a code along each axis.
         k: number of codes.
 
     Returns:
-        (K, 4, 4) in [0, 1], NaN for a code that never occurs.
+        (K, s, s) in [0, 1], NaN for a code that never occurs.
     """
     n, height, width = codes.shape
+    s = images.shape[1] // height
     blocks = torch.from_numpy(np.asarray(images, np.float32))
-    blocks = blocks.view(n, height, STRIDE, width, STRIDE).transpose(2, 3)  # (N, h, w, 4, 4)
-    sums = torch.zeros(k, STRIDE, STRIDE)
-    sums.index_add_(0, codes.flatten(), blocks.reshape(-1, STRIDE, STRIDE))
+    blocks = blocks.view(n, height, s, width, s).transpose(2, 3)  # (N, h, w, s, s)
+    sums = torch.zeros(k, s, s)
+    sums.index_add_(0, codes.flatten(), blocks.reshape(-1, s, s))
     return sums / torch.bincount(codes.flatten(), minlength=k)[:, None, None]
 
 
-def tissue_of_cells(labels: np.ndarray, tissues: int = 6) -> np.ndarray:
-    """The commonest label in each 4x4 cell: (N, H, W) integers -> (N, H/4, W/4)."""
+def tissue_of_cells(labels: np.ndarray, stride: int, tissues: int = 6) -> np.ndarray:
+    """The commonest label in each cell of s x s pixels: (N, H, W) integers -> (N, H/s, W/s)."""
     n, height, width = labels.shape
-    cells = labels.reshape(n, height // STRIDE, STRIDE, width // STRIDE, STRIDE)
+    cells = labels.reshape(n, height // stride, stride, width // stride, stride)
     counts = np.stack([(cells == value).sum((2, 4)) for value in range(tissues)])  # (6, N, h, w)
     return counts.argmax(0)
 
@@ -82,14 +83,15 @@ def code_tissue_table(codes: Tensor, labels: np.ndarray, names: tuple[str, ...],
 
     Args:
         codes: (N, h, w).
-        labels: (N, 4h, 4w), integers into `names`.
+        labels: (N, H, W), integers into `names`, H/h pixels a code along each axis.
         names: of the tissues.
         k: number of codes.
 
     Returns:
         DataFrame, a row a tissue and a column a code, counts of grid positions.
     """
-    tissues = torch.from_numpy(tissue_of_cells(labels, len(names))).flatten()
+    stride = labels.shape[1] // codes.shape[1]
+    tissues = torch.from_numpy(tissue_of_cells(labels, stride, len(names))).flatten()
     pairs = torch.bincount(tissues * k + codes.flatten().cpu(), minlength=len(names) * k)
     return pd.DataFrame(pairs.view(len(names), k).numpy(), index=list(names), columns=range(k))
 
@@ -138,8 +140,8 @@ class Atlas:
     images: np.ndarray  # (N, H, W) in [0, 1], the slices it was read from
     codes: Tensor  # (N, h, w), their grids
     counts: Tensor  # (K,), uses of each code
-    alone: Tensor  # (K, 4, 4) in [0, 1], decoded among its own kind
-    in_use: Tensor  # (K, 4, 4) in [0, 1], the mean block under it; NaN if never used
+    alone: Tensor  # (K, s, s) in [0, 1], decoded among its own kind
+    in_use: Tensor  # (K, s, s) in [0, 1], the mean block under it; NaN if never used
     where: Tensor  # (K, h, w) in [0, 1], share of slices that have it there
     example: Tensor  # (K,), the slice that uses it most
     distance: Tensor  # (K, K), between codes
@@ -154,7 +156,7 @@ def make_atlas(
     Args:
         model: the trained VQ-VAE.
         codes: (N, h, w).
-        images: (N, 4h, 4w) in [0, 1].
+        images: (N, H, W) in [0, 1].
         tissues: what `code_tissue_table` gave for the same slices, or None.
     """
     k, (_, height, width) = model.num_embeddings, codes.shape

@@ -68,7 +68,8 @@ class VQVAEConfig:
     residual_layers: int = 2  # residual blocks on each side
     residual_hidden_dim: int = 32  # channels inside a residual block
     commitment_cost: float = 0.25  # beta: how strongly the encoder is pulled to its codes
-    stem: str = "unshuffle"  # unshuffle | strided: how 4x4 pixels become one position
+    stride: int = 4  # 2 | 4 | 8: pixels that a code covers along each axis
+    stem: str = "unshuffle"  # unshuffle | strided: how a block of pixels becomes one position
     codebook_update: str = "ema"  # ema | gradient: van den Oord et al. 2017, appendix A.1 or eq. 3
     decay: float = 0.95  # of the EMA: slower codes lag behind the encoder at first
     revive_below: float = 0.1  # a code used less than this share of an even share is dead
@@ -235,10 +236,11 @@ def change(profile: Profile, **changes) -> Profile:
     return profile
 
 
-# name -> allowed values, for parameters that choose by word
+# name -> allowed values, for parameters that choose among a few
 CHOICES = {
     "data_source": ("phantom", "hipmri", "nifti", "msd-prostate"),
     "other_shapes": ("drop", "crop"),
+    "stride": (2, 4, 8),
     "stem": ("unshuffle", "strided"),
     "codebook_update": ("ema", "gradient"),
 }
@@ -261,7 +263,8 @@ def validate(profile: Profile) -> None:
         value = getattr(getattr(profile, section), name)
         if parameter in CHOICES and value not in CHOICES[parameter]:
             raise InputError(
-                f"parameter '{parameter}' is '{value}': choose {' or '.join(CHOICES[parameter])}."
+                f"parameter '{parameter}' is '{value}': choose "
+                f"{' or '.join(map(str, CHOICES[parameter]))}."
             )
         if (
             isinstance(value, (int, float))
@@ -275,9 +278,10 @@ def validate(profile: Profile) -> None:
             f"parameter 'prior_kernel_size' is {profile.prior.prior_kernel_size}: give an odd "
             "number, so that a kernel has a centre."
         )
+    block = max(4, profile.vqvae.stride)  # the network of notebook 06 looks at blocks of four
     for parameter in ("image_height", "image_width"):
-        if getattr(profile.data, parameter) % 4:
+        if getattr(profile.data, parameter) % block:
             raise InputError(
                 f"parameter '{parameter}' is {getattr(profile.data, parameter)}: give a multiple "
-                "of 4, the number of pixels a code covers along each axis."
+                f"of {block}, so that it is made of whole blocks of pixels."
             )

@@ -37,19 +37,24 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
-def find_notebooks(folder: Path, start: int | None = None, only: int | None = None) -> list[Path]:
-    """The notebooks `NN_name.ipynb` of a folder, by number: all, those from `start`, or one."""
+def find_notebooks(
+    folder: Path, start: int | None = None, stop: int | None = None, only: int | None = None
+) -> list[Path]:
+    """The notebooks `NN_name.ipynb` of a folder, by number: `start` to `stop`, or one alone."""
     found = [path for path in sorted(folder.glob("*.ipynb")) if re.match(r"\d+_", path.name)]
     number = {path: _number(path) for path in found}
     if not found:
         raise InputError(f"folder '{folder}' holds no notebooks named like 01_name.ipynb.")
-    if start is not None and only is not None:
-        raise InputError("--from and --only exclude each other: give one of them.")
-    for option, wanted in (("--from", start), ("--only", only)):
+    if only is not None and (start is not None or stop is not None):
+        raise InputError("--only excludes --from and --to: give it alone, or leave it out.")
+    for option, wanted in (("--from", start), ("--to", stop), ("--only", only)):
         if wanted is not None and wanted not in number.values():
             there = ", ".join(f"{n:02d}" for n in sorted(number.values()))
             raise InputError(f"{option} {wanted:02d}: no such notebook; choose one of {there}.")
-    first, last = (only, only) if only is not None else (start or 0, max(number.values()))
+    first = only if only is not None else start or 0
+    last = next((n for n in (only, stop) if n is not None), max(number.values()))
+    if first > last:
+        raise InputError(f"--from {first:02d} --to {last:02d}: there is nothing in between.")
     return sorted((path for path in found if first <= number[path] <= last), key=number.get)
 
 
@@ -61,13 +66,14 @@ def run_series(
     data_dir: Path | None = None,
     settings: Iterable[str] = (),
     start: int | None = None,
+    stop: int | None = None,
     only: int | None = None,
     folder: Path = NOTEBOOKS,
 ) -> None:
     """Run the notebooks of `folder` in order; report on standard output.
 
     With `start` or `only` the notebooks they name run in any case; otherwise those from the first
-    one on that is not done.
+    one on that is not done. `stop` is the number of the last.
 
     Raises:
         InputError: before anything runs, if the request makes no sense or another process works on
@@ -75,7 +81,7 @@ def run_series(
         Stopped: a notebook failed, its kernel died, or the user pressed Ctrl-C.
     """
     run = run_folder(run_name)
-    notebooks = find_notebooks(folder, start, only)
+    notebooks = find_notebooks(folder, start, stop, only)
     kinds = {notebook: notebook_parameters(notebook) for notebook in notebooks}
     all_kinds = {name: kind for each in kinds.values() for name, kind in each.items()}
     data = resolve_data(data_source, data_dir)
@@ -86,7 +92,7 @@ def run_series(
         notebook: {name: parameters[name] for name in parameters if name in kinds[notebook]}
         for notebook in notebooks
     }
-    options = _options(profile, run_name, data, settings)
+    options = _options(profile, run_name, data, settings, stop)
     if "VQGEN_HOME" in os.environ:
         os.environ["VQGEN_HOME"] = str(home().resolve())  # a kernel works in another folder
     (run / "notebooks").mkdir(parents=True, exist_ok=True)
@@ -136,7 +142,9 @@ def _done(run: Path, known: dict[Path, dict]) -> list[Path]:
     return done
 
 
-def _options(profile: str, run_name: str, data: dict, settings: Iterable[str]) -> list[str]:
+def _options(
+    profile: str, run_name: str, data: dict, settings: Iterable[str], stop: int | None
+) -> list[str]:
     """The command that repeats this request, without `--from` and `--only`."""
     words = ["vqgen", "run"]
     if profile != DEFAULT_PROFILE:
@@ -147,6 +155,8 @@ def _options(profile: str, run_name: str, data: dict, settings: Iterable[str]) -
         words += [f"--{name.replace('_', '-')}", value]
     for setting in settings:
         words += ["--set", setting]
+    if stop is not None:
+        words += ["--to", f"{stop:02d}"]
     return words
 
 

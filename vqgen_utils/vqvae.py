@@ -2,8 +2,12 @@
 
 van den Oord et al. 2017, "Neural Discrete Representation Learning", arXiv:1711.00937.
 
-image x (B, 1, H, W) -> encoder -> z_e (B, D, H/4, W/4) -> codebook -> z_q -> decoder -> x_hat
+image x (B, 1, H, W) -> encoder -> z_e (B, D, H/s, W/s) -> codebook -> z_q -> decoder -> x_hat
+
+s is the stride: a code stands for s x s pixels, 4 x 4 by default.
 """
+
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +16,6 @@ from torch import Tensor, nn
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.quantizer import Codebook
-
-STRIDE = 4  # pixels a code covers along each axis
 
 
 class ResidualBlock(nn.Module):
@@ -36,45 +38,49 @@ def residual_stack(config: VQVAEConfig) -> list[nn.Module]:
     ]
 
 
-def make_encoder(config: VQVAEConfig) -> nn.Sequential:
-    """(B, 1, H, W) -> (B, D, H/4, W/4).
+def halvings(config: VQVAEConfig) -> list[tuple[int, int]]:
+    """Channels before and after each convolution of the `strided` stem that halves the size."""
+    number = config.stride.bit_length() - 1  # log2
+    channels = [1, *[config.hidden_dim // 2] * (number - 1), config.hidden_dim]
+    return list(itertools.pairwise(channels))
 
-    The `unshuffle` stem folds each 4x4 block of pixels into 16 channels, so that every convolution
-    runs on the small grid; the `strided` stem is the paper's: two 4x4 convolutions of stride 2.
+
+def make_encoder(config: VQVAEConfig) -> nn.Sequential:
+    """(B, 1, H, W) -> (B, D, H/s, W/s).
+
+    The `unshuffle` stem folds each s x s block of pixels into s*s channels, so that every
+    convolution runs on the small grid; the `strided` stem is the paper's: 4x4 convolutions that
+    each halve the size, two of them for s = 4.
     """
     hidden = config.hidden_dim
     if config.stem == "unshuffle":
         stem = [
-            nn.PixelUnshuffle(STRIDE),  # (B, 16, H/4, W/4)
-            nn.Conv2d(STRIDE**2, hidden, 3, padding=1),
+            nn.PixelUnshuffle(config.stride),  # (B, s*s, H/s, W/s)
+            nn.Conv2d(config.stride**2, hidden, 3, padding=1),
         ]
     else:
-        stem = [
-            nn.Conv2d(1, hidden // 2, 4, stride=2, padding=1),  # (B, hidden/2, H/2, W/2)
-            nn.ReLU(),
-            nn.Conv2d(hidden // 2, hidden, 4, stride=2, padding=1),  # (B, hidden, H/4, W/4)
-            nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 3, padding=1),
-        ]
+        stem = []
+        for into, out in halvings(config):
+            stem += [nn.Conv2d(into, out, 4, stride=2, padding=1), nn.ReLU()]
+        stem.append(nn.Conv2d(hidden, hidden, 3, padding=1))  # (B, hidden, H/s, W/s)
     to_codes = nn.Conv2d(hidden, config.embedding_dim, 1)
     return nn.Sequential(*stem, *residual_stack(config), nn.ReLU(), to_codes)
 
 
 def make_decoder(config: VQVAEConfig) -> nn.Sequential:
-    """(B, D, H/4, W/4) -> (B, 1, H, W); the mirror of `make_encoder`."""
+    """(B, D, H/s, W/s) -> (B, 1, H, W); the mirror of `make_encoder`."""
     hidden = config.hidden_dim
     from_codes = nn.Conv2d(config.embedding_dim, hidden, 3, padding=1)
     if config.stem == "unshuffle":
         head = [
-            nn.Conv2d(hidden, STRIDE**2, 3, padding=1),
-            nn.PixelShuffle(STRIDE),  # (B, 1, H, W)
+            nn.Conv2d(hidden, config.stride**2, 3, padding=1),
+            nn.PixelShuffle(config.stride),  # (B, 1, H, W)
         ]
     else:
-        head = [
-            nn.ConvTranspose2d(hidden, hidden // 2, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(hidden // 2, 1, 4, stride=2, padding=1),  # (B, 1, H, W)
-        ]
+        head = []
+        for out, into in reversed(halvings(config)):
+            head += [nn.ConvTranspose2d(into, out, 4, stride=2, padding=1), nn.ReLU()]
+        head.pop()  # pixels may lie on either side of zero
     return nn.Sequential(from_codes, *residual_stack(config), nn.ReLU(), *head)
 
 
@@ -108,10 +114,10 @@ class VQVAE(nn.Module):
         """Reconstruct a batch and say what it costs.
 
         Args:
-            x: (B, 1, H, W) in [0, 1]; H and W multiples of 4.
+            x: (B, 1, H, W) in [0, 1]; H and W multiples of the stride s.
 
         Returns:
-            x_hat (B, 1, H, W), codes (B, H/4, W/4), and the loss term by term: `loss` is the sum of
+            x_hat (B, 1, H, W), codes (B, H/s, W/s), and the loss term by term: `loss` is the sum of
             `reconstruction` = |x - x_hat|^2 / variance, `commitment` and, for the gradient update,
             `codebook`.
         """
@@ -123,17 +129,18 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """Images (B, 1, H, W) in [0, 1] -> codes (B, H/4, W/4), integers in [0, K).
+        """Images (B, 1, H, W) in [0, 1] -> codes (B, H/s, W/s), integers in [0, K).
 
         The images may be on another device than the model; the codes come back to it.
 
         Raises:
             InputError: when the images have another shape than the model takes.
         """
-        if x.ndim != 4 or x.shape[1] != 1 or x.shape[2] % STRIDE or x.shape[3] % STRIDE:
+        stride = self.config.stride
+        if x.ndim != 4 or x.shape[1] != 1 or x.shape[2] % stride or x.shape[3] % stride:
             raise InputError(
                 f"images of shape {tuple(x.shape)} cannot be encoded: give (B, 1, H, W) with H and "
-                f"W multiples of {STRIDE}."
+                f"W multiples of {stride}."
             )
         z_e = self.encoder(x.to(self.device))  # (B, D, h, w)
         batch, dim, height, width = z_e.shape
@@ -142,7 +149,7 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) -> images (B, 1, 4h, 4w), clamped to [0, 1].
+        """Codes (B, h, w) -> images (B, 1, s*h, s*w), clamped to [0, 1].
 
         The codes may be on another device than the model; the images come back to it.
 

@@ -54,6 +54,7 @@ commitment_cost: Optional[float] = None  # beta
 learning_rate: Optional[float] = None  # peak
 epochs: Optional[int] = None  # passes over the training slices; 0: stop after steps
 steps: Optional[int] = None  # training steps
+stride: Optional[int] = None  # pixels a code covers along each axis: 2, 4 or 8
 stem: Optional[str] = None  # unshuffle (fast on a CPU) or strided (as published)
 codebook_update: Optional[str] = None  # ema or gradient
 decay: Optional[float] = None  # of the EMA update
@@ -94,8 +95,8 @@ settings = run.configure(
     batch_size=batch_size, hidden_dim=hidden_dim, residual_layers=residual_layers,
     residual_hidden_dim=residual_hidden_dim, num_embeddings=num_embeddings,
     embedding_dim=embedding_dim, commitment_cost=commitment_cost, learning_rate=learning_rate,
-    epochs=epochs, steps=steps, stem=stem, codebook_update=codebook_update, decay=decay,
-    revive_below=revive_below, weight_decay=weight_decay, seed=seed, compiled=compiled,
+    epochs=epochs, steps=steps, stride=stride, stem=stem, codebook_update=codebook_update,
+    decay=decay, revive_below=revive_below, weight_decay=weight_decay, seed=seed, compiled=compiled,
 )  # fmt: skip
 slices = load_slices(settings.data)
 train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))

@@ -80,7 +80,7 @@ for example in ([50, 50, 0, 0], [99, 1, 0, 0], [25, 25, 25, 25]):
 
 # %% tags=[]
 counts = metrics.code_counts(codes, K)  # (K,): n_k
-patches = codebook.decoded_codes(model)  # (K, 4, 4): how each code looks, see below
+patches = codebook.decoded_codes(model)  # (K, s, s): how each code looks, see below
 top = int(counts.argmax())
 print(f"commonest: code {top}, at {counts[top] / counts.sum():.0%} of all positions,")
 print(f"mean brightness {patches[top].mean():.2f} when decoded")
@@ -157,7 +157,7 @@ show(
 # **Predict:** will the two look the same?
 
 # %% tags=[]
-in_use = codebook.codes_in_use(codes, images, K)  # (K, 4, 4)
+in_use = codebook.codes_in_use(codes, images, K)  # (K, s, s)
 sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
 show(plots.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code.")
 
@@ -344,9 +344,10 @@ i, j = grid.shape[0] // 2, grid.shape[1] // 2
 other = codebook.neighbours(distance, int(grid[i, j]))[-1]  # the code least like the one there
 before, after = model.decode(torch.stack([grid, codebook.swap(grid, i, j, other)]))[:, 0]  # (H, W)
 change = (after - before).abs()  # (H, W)
-block = change[4 * i : 4 * i + 4, 4 * j : 4 * j + 4]  # (4, 4)
+s = model.config.stride  # pixels a code covers along each axis
+block = change[s * i : s * (i + 1), s * j : s * (j + 1)]  # (s, s)
 print(f"{block.sum() / change.sum():.0%} of the change lies in the code's own block;")
-print(f"{int((change > 0.01).sum())} pixels change by more than 0.01; the block has 16")
+print(f"{int((change > 0.01).sum())} pixels change by more than 0.01; the block has {s * s}")
 show(
     swap_figure(model, grid, i, j, other),
     "A slice, the slice with one code swapped, and the difference, with a square at the code.",
@@ -518,7 +519,7 @@ exercises.check_transplant(transplant)
 three = torch.stack([donor, receiver, transplant(donor, receiver, box)])  # (3, h, w)
 drawn = model.decode(three)[:, 0].numpy()  # (3, H, W)
 pixels = drawn[1].copy()  # for comparison: the same box, moved pixel by pixel
-inside_box = tuple(slice(4 * part.start, 4 * part.stop) for part in box)
+inside_box = tuple(slice(s * part.start, s * part.stop) for part in box)
 pixels[inside_box] = drawn[0][inside_box]
 show(
     plots.slice_rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),

@@ -71,7 +71,6 @@ from vqgen_utils.plots import show, show_source
 from vqgen_utils.run import Run
 from vqgen_utils.sampling import full_logits, sample, walk
 from vqgen_utils.training import fit
-from vqgen_utils.vqvae import STRIDE
 from vqgen_utils.widgets import LivePlot, receptive_field_explorer
 
 # %% tags=[]
@@ -88,6 +87,7 @@ settings = run.configure(
 vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
 K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (H, W)
+stride = vqvae.config.stride  # pixels a code covers along each axis
 part = {}  # split -> (codes (N, H, W), heights (N,))
 for split in ("train", "validate", "test"):
     rows = slices.subset(split).rows
@@ -332,14 +332,14 @@ per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
 print(f"order-0 entropy   {order0:.3f}")
 print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
-print(f"that is           {per_code / STRIDE**2:.4f} bits a pixel")
+print(f"that is           {per_code / stride**2:.4f} bits a pixel")
 if per_code > order0:
     print(
         "worse than order-0: these patients are unlike those it learned from, or those were too few"
     )
 
 # %% [markdown] tags=[]
-# A code stands for 16 pixels, hence the last line. It is the price of the codes alone: they give back
+# A code stands for 16 pixels (with a stride of 4), hence the last line. It is the price of the codes alone: they give back
 # the reconstruction, not the slice, so do not compare it with a lossless compression of pixels.
 
 # %% [markdown] tags=[]
@@ -438,7 +438,7 @@ image = vqvae.decode(codes[example][None])[0, 0]  # (4H, 4W)
 show(
     plots.distributions(
         [image] * len(where), where, [p[:, i, j].numpy() for i, j in where],
-        [int(codes[example, i, j]) for i, j in where], STRIDE,
+        [int(codes[example, i, j]) for i, j in where], stride,
     ),
     "Four positions on a slice and the prior's probabilities for the code there.",
 )  # fmt: skip
@@ -663,7 +663,7 @@ run.add_metrics(
     {
         "bits_per_code": per_code,
         "bits_per_code_order0": order0,
-        "bits_per_pixel": per_code / STRIDE**2,
+        "bits_per_pixel": per_code / stride**2,
         "train_seconds": result.seconds,
     },
 )

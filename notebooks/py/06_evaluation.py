@@ -73,7 +73,6 @@ from vqgen_utils.plots import show, show_source
 from vqgen_utils.run import Run
 from vqgen_utils.sampling import sample
 from vqgen_utils.training import fit
-from vqgen_utils.vqvae import STRIDE
 
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
@@ -91,7 +90,8 @@ slices = run.load_slices(settings)
 train, test = slices.subset("train").rows, slices.subset("test").rows
 thin = math.ceil(len(train) / 2000)  # a large training set is thinned for comparisons
 known = train.iloc[::thin]
-K, heights, patients = vqvae.num_embeddings, test["height"].to_numpy(), test["patient"].to_numpy()
+K, stride = vqvae.num_embeddings, vqvae.config.stride
+heights, patients = test["height"].to_numpy(), test["patient"].to_numpy()
 has_tissues = domain.labelled(slices)
 
 
@@ -191,7 +191,7 @@ some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
 codecs = image_codecs.rate_distortion(list(some))
 runs = other_runs.finished_runs(slices.content)
 show(
-    plots.rate_distortion(codecs, runs, run_name),
+    plots.rate_distortion(codecs, runs, run_name, other_runs.published_codes(slices.content)),
     "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
 )
 
@@ -240,7 +240,7 @@ show(
 # %% tags=[]
 ours = per_code.iloc[-1]
 print(
-    f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / STRIDE**2:.4f}"
+    f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
@@ -532,7 +532,7 @@ if has_tissues:
     tissue_of_code = torch.tensor(counts.to_numpy().argmax(0))  # (K,)
     for name, grids in (("held out", c), ("generated", torch.cat(drawn))):
         by_codes = tissue_of_code[grids].numpy()  # (n, h, w)
-        by_network = codebook.tissue_of_cells(sets[name].reading.tissues)  # (n, h, w)
+        by_network = codebook.tissue_of_cells(sets[name].reading.tissues, stride)  # (n, h, w)
         body = (by_codes > 0) | (by_network > 0)
         print(
             f"{name}: both agree on {(by_codes == by_network)[body].mean():.1%} of the body's cells"

@@ -1,24 +1,24 @@
-"""Other runs on the same data, such as those of a sweep, to draw beside this one."""
+"""Other runs to draw beside this one: those that lie in `runs/`, and the published sweeps."""
 
 import math
 
 import pandas as pd
 
 from vqgen_utils.checkpoint import load_settings
-from vqgen_utils.config import home
+from vqgen_utils.config import REPOSITORY, home
 from vqgen_utils.errors import InputError
 from vqgen_utils.files import load_json
-from vqgen_utils.vqvae import STRIDE
 
-COLUMNS = ("run", "num_embeddings", "plain_bits", "prior_bits", "ssim")
+COLUMNS = ("run", "stride", "num_embeddings", "plain_bits", "prior_bits", "ssim")
+PUBLISHED = REPOSITORY / "benchmarks" / "results" / "sweeps.json"
 
 
 def finished_runs(content: str) -> pd.DataFrame:
     """Every run with a trained prior on the data of this `content` (see `Slices`).
 
     Returns:
-        A row a run, by name: num_embeddings; bits a pixel with codes written plainly, and as the
-        prior codes them; SSIM on held-out patients.
+        A row a run, by name: stride; num_embeddings; bits a pixel with codes written plainly, and
+        as the prior codes them; SSIM on held-out patients.
     """
     rows = []
     for path in sorted((home() / "runs").glob("*/metrics.json")):
@@ -27,8 +27,22 @@ def finished_runs(content: str) -> pd.DataFrame:
         except InputError:
             continue  # unfinished or damaged: not a result
         if made_from["data"] == content and {"vqvae", "prior"} <= scores.keys():
-            k = scores["vqvae"]["num_embeddings"]
-            plain = math.log2(k) / STRIDE**2
-            coded = scores["prior"]["bits_per_pixel"]
-            rows.append((path.parent.name, k, plain, coded, scores["vqvae"]["ssim"]))
+            stride, k = (made_from["model"][name] for name in ("stride", "num_embeddings"))
+            plain, coded = math.log2(k) / stride**2, scores["prior"]["bits_per_pixel"]
+            rows.append((path.parent.name, stride, k, plain, coded, scores["vqvae"]["ssim"]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def published_codes(content: str) -> pd.DataFrame:
+    """`finished_runs` of the published sweep over codebooks and grids; empty for other data."""
+    published = load_json(PUBLISHED) if PUBLISHED.exists() else {}
+    rows = published["codes"] if published.get("data") == content else []
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def published_patients() -> pd.DataFrame:
+    """The published sweep over the number of training patients: a row a run, by patients.
+
+    Columns: the scores of `metrics.json` and the headline of `evaluation.json`.
+    """
+    return pd.DataFrame(load_json(PUBLISHED)["patients"]).set_index("patients")

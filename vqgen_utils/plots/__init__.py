@@ -32,7 +32,7 @@ from vqgen_utils.plots.evaluation import (
     tissues_of,
 )
 from vqgen_utils.plots.prior import distributions, receptive_fields
-from vqgen_utils.plots.runs import rate_of_runs
+from vqgen_utils.plots.runs import by_patients, rate_of_runs
 from vqgen_utils.plots.samples import distance_strips, samples_row, sampling_step
 from vqgen_utils.plots.slices import animation, axes_grid, draw_slice, maps, slice_rows, slice_sheet
 from vqgen_utils.plots.training import batch_scores, codebook_stages, lines, loss_curves

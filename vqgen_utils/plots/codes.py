@@ -12,7 +12,6 @@ from matplotlib.patches import Rectangle
 
 from vqgen_utils.codebook import Atlas, neighbours
 from vqgen_utils.plots.slices import axes_grid, draw_slice
-from vqgen_utils.vqvae import STRIDE
 
 BETWEEN = "lightsteelblue"  # around small patches, since they may be black, white or gray
 GAPS = matplotlib.colormaps["gray"].with_extremes(bad=BETWEEN)
@@ -77,7 +76,7 @@ def code_maps(
 
 
 def patch_sheets(sheets: dict[str, np.ndarray], columns: int = 32) -> Figure:
-    """Sheets of small patches under each other, in reading order: title -> (K, 4, 4) in [0, 1]."""
+    """Sheets of small patches under each other, in reading order: title -> (K, s, s) in [0, 1]."""
     number, side, _ = next(iter(sheets.values())).shape
     step, rows = side + 1, -(-number // columns)  # a gap of one pixel around each patch
     figure = Figure(figsize=(11, (11 * rows / columns + 0.3) * len(sheets)), layout="constrained")
@@ -122,14 +121,14 @@ def scatter(points: np.ndarray, sizes: np.ndarray, groups: Sequence[str], title:
 
 
 def draw_patch(ax: Axes, patch: np.ndarray, x: float, y: float, wide: float, high: float) -> None:
-    """A small patch (4, 4) in [0, 1], its middle at (x, y), in the units of the axes."""
+    """A small patch (s, s) in [0, 1], its middle at (x, y), in the units of the axes."""
     box = (x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
     gray = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
     ax.imshow(patch.T, origin="lower", extent=box, aspect="auto", zorder=2, **gray)
 
 
 def patch_plane(points: np.ndarray, patches: np.ndarray, title: str) -> Figure:
-    """Small patches (n, 4, 4) in [0, 1], each at its point (n, 2) of a plane."""
+    """Small patches (n, s, s) in [0, 1], each at its point (n, 2) of a plane."""
     figure = Figure(figsize=(10, 5.5), layout="constrained")
     ax = figure.subplots(subplot_kw={"facecolor": BETWEEN})
     wide, high = np.ptp(points, axis=0) * (0.025, 0.055)  # about square on the page
@@ -141,18 +140,21 @@ def patch_plane(points: np.ndarray, patches: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def outline_cells(ax: Axes, cells: Sequence[tuple[int, int]]) -> None:
-    """Red squares around grid positions (i, j) of a slice drawn by `draw_slice`."""
-    squares = [Rectangle((i * STRIDE - 0.5, j * STRIDE - 0.5), STRIDE, STRIDE) for i, j in cells]
+def outline_cells(ax: Axes, cells: Sequence[tuple[int, int]], side: int) -> None:
+    """Red squares around grid positions (i, j), `side` pixels wide, of a drawn slice."""
+    squares = [Rectangle((i * side - 0.5, j * side - 0.5), side, side) for i, j in cells]
     ax.add_collection(PatchCollection(squares, facecolor="none", edgecolor="red", linewidth=1.2))
 
 
-def edit(before: np.ndarray, after: np.ndarray, i: int, j: int, titles: Sequence[str]) -> Figure:
+def edit(
+    before: np.ndarray, after: np.ndarray, i: int, j: int, stride: int, titles: Sequence[str]
+) -> Figure:
     """A slice before and after the code at (i, j) was changed, and the difference.
 
     Args:
         before, after: (H, W) in [0, 1].
         i, j: position on the grid; a red square marks it.
+        stride: pixels a code covers along each axis.
         titles: of the two slices.
     """
     figure = Figure(figsize=(11, 2.1))
@@ -163,7 +165,7 @@ def edit(before: np.ndarray, after: np.ndarray, i: int, j: int, titles: Sequence
     scale = max(0.05, float(change.max()))
     draw_slice(axes[2], change, "what changed", cmap="viridis", vmax=scale)
     for ax in (axes[0], axes[2]):
-        outline_cells(ax, [(i, j)])
+        outline_cells(ax, [(i, j)], stride)
     draw_bar(figure, axes[2], (0.918, 0.1, 0.01, 0.7), "brightness")
     return figure
 
@@ -188,7 +190,8 @@ def codebook_page(atlas: Atlas, code: int) -> Figure:
     example, where = int(atlas.example[code]), 100 * atlas.where[code].numpy()  # (h, w)
     title = f"code {code} ({int(atlas.counts[code])} uses) in the slice that uses it most"
     draw_slice(left, atlas.images[example], title)
-    outline_cells(left, (atlas.codes[example] == code).nonzero().tolist())
+    cells = (atlas.codes[example] == code).nonzero().tolist()
+    outline_cells(left, cells, atlas.images.shape[1] // atlas.codes.shape[1])
     draw_slice(middle, where, "where it stands", cmap="viridis", vmax=max(1.0, where.max()))
     draw_bar(figure, middle, (0.692, 0.4, 0.01, 0.44), "% of slices")
     draw_tissues(right, atlas.tissues, code)

@@ -32,16 +32,25 @@ def scores_with_intervals(panels: dict[str, pd.DataFrame], xlabel: str) -> Figur
     return figure
 
 
-def rate_distortion(codecs: pd.DataFrame, runs: pd.DataFrame, own: str) -> Figure:
+def rate_distortion(
+    codecs: pd.DataFrame, runs: pd.DataFrame, own: str, sweep: pd.DataFrame
+) -> Figure:
     """SSIM against bits a pixel: a line a codec, and the runs with and without their prior.
 
     Args:
         codecs: `image_codecs.rate_distortion`.
         runs: `other_runs.finished_runs`.
         own: the run that is drawn large.
+        sweep: `other_runs.published_codes`, a line a stride; it may be empty.
     """
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     ax = figure.subplots()
+    for (stride, some), marker in zip(sweep.groupby("stride"), "v<>", strict=False):
+        some = some.sort_values("num_embeddings")
+        look = {"color": "0.35", "linewidth": 1, "markersize": 7}
+        codes = ", ".join(map(str, some["num_embeddings"]))
+        label = f"stride {stride}, K = {codes}, with the prior"
+        ax.plot(some["prior_bits"], some["ssim"], marker=marker, label=label, **look)
     for (name, table), marker, style in zip(
         codecs.groupby("codec"), "sD^", (":", "--", "-."), strict=True
     ):
@@ -55,14 +64,16 @@ def rate_distortion(codecs: pd.DataFrame, runs: pd.DataFrame, own: str) -> Figur
         ax.plot(some["prior_bits"], some["ssim"], "*", label=f"{name}, with the prior", **look)
         ax.plot(some["plain_bits"], some["ssim"], "o", mfc="none", label=f"{name}, plain", **look)
     lowest = min(0.5, runs["ssim"].min() - 0.05)  # what is worse than this is no yardstick
-    seen = pd.concat([codecs["bits_per_pixel"][codecs["ssim"] > lowest], runs["prior_bits"]])
+    seen = pd.concat(
+        [codecs["bits_per_pixel"][codecs["ssim"] > lowest], runs["prior_bits"], sweep["prior_bits"]]
+    )
     ax.set(xlabel="bits a pixel", ylabel="SSIM on held-out slices", ylim=(lowest, 1), xscale="log")
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_xlim(0.8 * seen.min(), 1.2 * max(seen.max(), runs["plain_bits"].max()))
     ax.minorticks_off()
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=8)
+    figure.legend(loc="outside right upper", fontsize=8)
     return figure
 
 

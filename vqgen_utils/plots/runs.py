@@ -3,6 +3,39 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+BY_PATIENTS = (  # title, what the axis says, columns and their names
+    ("reconstruction", "SSIM on held-out patients", {"ssim": "whole slice", "ssim_body": "body"}),
+    (
+        "prior",
+        "bits a code",
+        {"bits_per_code": "held-out patients", "bits_per_code_train": "patients it learned from"},
+    ),
+    (
+        "samples",
+        "share of samples",
+        {"anatomy_pass_samples": "keep every rule", "precision": "precision", "recall": "recall"},
+    ),
+)
+
+
+def by_patients(table: pd.DataFrame) -> Figure:
+    """Scores against the number of training patients, a panel a stage.
+
+    Args:
+        table: `other_runs.published_patients`, indexed by the number of patients.
+    """
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    for ax, (title, ylabel, columns) in zip(figure.subplots(1, 3), BY_PATIENTS, strict=True):
+        for (column, name), style in zip(columns.items(), ("o-", "s--", "^:"), strict=False):
+            ax.plot(table.index, table[column].astype(float), style, label=name)
+        ax.set(title=title, xscale="log", xlabel="training patients", ylabel=ylabel)
+        ax.set_xticks(table.index, [str(number) for number in table.index])
+        ax.minorticks_off()
+        ax.margins(y=0.15)
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=8)
+    return figure
+
 
 def rate_of_runs(table: pd.DataFrame) -> Figure:
     """SSIM against bits a pixel, a numbered point a run, with the key beside it.

@@ -30,7 +30,7 @@ def swap_figure(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) ->
     before, after = model.decode(torch.stack([codes, swap(codes, i, j, code)]))[:, 0].numpy()
     column, row = in_picture(i, j, codes.shape[1])
     titles = [f"code {int(codes[i, j])} at column {column}, row {row}", f"code {code} instead"]
-    return plots.edit(before, after, i, j, titles)
+    return plots.edit(before, after, i, j, model.config.stride, titles)
 
 
 def code_painter(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) -> ipywidgets.Widget:
