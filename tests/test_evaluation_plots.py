@@ -43,7 +43,10 @@ def texts(figure: Figure) -> str:
         (lambda: plots.scores_with_intervals({"one": INTERVALS}, "SSIM"), ["one", "SSIM"]),
         (
             lambda: plots.rate_distortion(CODECS, RUNS, "mine", SWEEP),
-            ["stride 4, K = 32, 512", "stride 8, K = 32", "JPEG 2000", "run mine, plain", "other runs, with the prior", "bits a pixel"],
+            [
+                *("stride 4, K = 32, 512", "stride 8, K = 32", "JPEG 2000", "bits a pixel"),
+                *("run mine, plain", "other runs, with the prior"),
+            ],
         ),
         (
             lambda: plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0]),

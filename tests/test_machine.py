@@ -39,7 +39,7 @@ def test_all_threads_are_used_where_they_are_faster(two_threads, monkeypatch):
 
 
 def test_training_on_fewer_threads_says_so(two_threads, monkeypatch, capsys):
-    monkeypatch.setattr(machine, "worthwhile_threads", lambda: 1)
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: 1)
     with machine.training_settings(torch.device("cpu")):
         assert torch.get_num_threads() == 1
     assert "training on 1 of 2 threads" in capsys.readouterr().out
@@ -47,7 +47,7 @@ def test_training_on_fewer_threads_says_so(two_threads, monkeypatch, capsys):
 
 def test_a_number_of_threads_that_was_asked_for_is_taken(two_threads, monkeypatch, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr(machine, "worthwhile_threads", lambda: 1)
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: 1)
     with machine.training_settings(torch.device("cpu")):
         assert torch.get_num_threads() == 2
     assert capsys.readouterr().out == ""
@@ -55,7 +55,7 @@ def test_a_number_of_threads_that_was_asked_for_is_taken(two_threads, monkeypatc
 
 def test_training_looks_again_for_other_programs_come_and_go(two_threads, monkeypatch, capsys):
     usable = iter([2, 1, 2])
-    monkeypatch.setattr(machine, "worthwhile_threads", lambda: next(usable))
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: next(usable))
     monkeypatch.setattr(machine, "CHECK_EVERY", 0.0)
     with machine.training_settings(torch.device("cpu")) as choose_threads:
         seen = [torch.get_num_threads()]
@@ -67,7 +67,7 @@ def test_training_looks_again_for_other_programs_come_and_go(two_threads, monkey
 
 
 def test_settings_are_as_before_after_training_that_failed(two_threads, monkeypatch):
-    monkeypatch.setattr(machine, "worthwhile_threads", lambda: 1)
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: 1)
     tf32 = torch.backends.cudnn.allow_tf32
     with pytest.raises(KeyboardInterrupt), machine.training_settings(torch.device("cpu")):
         raise KeyboardInterrupt

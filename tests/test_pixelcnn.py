@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vqgen_utils import sampling
+from vqgen_utils import machine, sampling
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features
@@ -117,6 +117,20 @@ def test_incremental_logits_equal_the_full_forward_pass(kernel_size, grid, batch
 def test_incremental_logits_are_the_same_where_products_are_too_large_for_numpy(monkeypatch):
     monkeypatch.setattr(sampling, "NUMPY_PRODUCT", 0)
     test_incremental_logits_equal_the_full_forward_pass(kernel_size=5, grid=(6, 4), batch=2)
+
+
+@pytest.mark.parametrize("usable", [1, 2])
+def test_large_rows_take_the_threads_that_are_worth_it_and_give_them_back(usable, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(sampling, "ROW_FOR_THREADS", 0)
+    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: usable)
+    with sampling.threads(2, torch.device("cpu")):
+        model, codes, seen = prior(), random_codes(2, (6, 4)), []
+        model.embedding.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+        logits = incremental_logits(model, codes, heights(2))
+        assert torch.get_num_threads() == 2
+    assert set(seen) == {usable}
+    assert torch.allclose(logits, model(codes, heights(2)), atol=1e-4)
 
 
 def test_incremental_logits_hold_without_conditioning_and_with_other_labels():

@@ -2,6 +2,7 @@
 
 best_device()                where models live
 training_settings(device)    around a training run: threads, memory and precision
+UsableThreads(every)         how many threads are worth using, asked again now and then
 exact_products()             around what is compared digit by digit
 """
 
@@ -33,22 +34,18 @@ def training_settings(device: torch.device) -> Iterator[Callable[[], None]]:
     depend on the number of threads in their last digits; OMP_NUM_THREADS, if set, fixes it.
     GPU: convolutions may round their inputs to TensorFloat-32, and are tuned for their shapes.
     """
-    threads, checked = torch.get_num_threads(), -float("inf")
+    threads = UsableThreads(CHECK_EVERY)
     cudnn = torch.backends.cudnn
 
     def choose_threads() -> None:
-        nonlocal checked
-        fixed = device.type != "cpu" or "OMP_NUM_THREADS" in os.environ
-        if fixed or time.perf_counter() - checked < CHECK_EVERY:
+        if device.type != "cpu":
             return
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        usable = worthwhile_threads()
+        before, usable = torch.get_num_threads(), threads.count()
         torch.set_num_threads(usable)
         if usable != before:
-            why = "Other work keeps this machine busy" if usable < threads else "The work is over"
-            print(f"{why}: training on {usable} of {threads} threads.")
-        checked = time.perf_counter()
+            busy = usable < threads.all
+            why = "Other work keeps this machine busy" if busy else "The work is over"
+            print(f"{why}: training on {usable} of {threads.all} threads.")
 
     try:
         choose_threads()
@@ -57,7 +54,34 @@ def training_settings(device: torch.device) -> Iterator[Callable[[], None]]:
         with cudnn.flags(enabled=cudnn.enabled, benchmark=True, allow_tf32=True):
             yield choose_threads
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads.all)
+
+
+class UsableThreads:
+    """How many threads are worth using. Other programs come and go, so it looks again.
+
+    OMP_NUM_THREADS, if set, settles it.
+
+    Args:
+        every: seconds for which an answer holds.
+        probe: seconds that either number of threads is tried for.
+    """
+
+    def __init__(self, every: float, probe: float = PROBE_SECONDS):
+        self.all = torch.get_num_threads()
+        self.every, self.probe = every, probe
+        self.usable, self.checked = self.all, -float("inf")
+
+    def count(self) -> int:
+        """All of PyTorch's threads, or one."""
+        due = time.perf_counter() - self.checked >= self.every
+        if due and "OMP_NUM_THREADS" not in os.environ:
+            before = torch.get_num_threads()
+            torch.set_num_threads(self.all)
+            self.usable = worthwhile_threads(self.probe)
+            torch.set_num_threads(before)
+            self.checked = time.perf_counter()
+        return self.usable
 
 
 def exact_products() -> contextlib.AbstractContextManager:
@@ -65,8 +89,10 @@ def exact_products() -> contextlib.AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
 
 
-def worthwhile_threads() -> int:
+def worthwhile_threads(probe: float = PROBE_SECONDS) -> int:
     """All of PyTorch's threads, or one where all together are not faster than it.
+
+    Either is tried for `probe` seconds.
 
     Threads wait for each other after every operation. If another program holds one of the cores,
     they wait for their turn on it, which can make a step several times slower than on one thread.
@@ -80,7 +106,7 @@ def worthwhile_threads() -> int:
         torch.set_num_threads(number)
         torch.mm(a, b)
         count, start = 0, time.perf_counter()
-        while (elapsed := time.perf_counter() - start) < PROBE_SECONDS:
+        while (elapsed := time.perf_counter() - start) < probe:
             torch.mm(a, b)
             count += 1
         return count / elapsed

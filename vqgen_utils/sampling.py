@@ -18,19 +18,23 @@ import torch
 from torch import Tensor, nn
 
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine import exact_products
+from vqgen_utils.machine import UsableThreads, exact_products
 from vqgen_utils.pixelcnn import PixelCNN
 from vqgen_utils.progress import progress_bar
 
 # multiplications in a matrix product beyond which NumPy starts threads of its own
 NUMPY_PRODUCT = 2**18
+# multiplications in a row of the vertical stack from which on a second thread pays, and asking
+# every so many seconds, for so long, whether there is one to be had
+ROW_FOR_THREADS, ASK_EVERY, ASK_FOR = 2**28, 1.0, 0.02
 
 
 class Rows:
     """The vertical stack, a row at a time.
 
     A layer keeps the last rows it has seen side by side: a row then costs it one product for each
-    column of the kernel. W*B stands for "column after column, the whole batch in each".
+    column of the kernel. W*B stands for "column after column, the whole batch in each". Three
+    quarters of the arithmetic are here, in products large enough for several threads.
 
     Args:
         model: the prior, in eval mode.
@@ -61,12 +65,20 @@ class Rows:
         self.down_to_right = halve_gates(
             torch.stack([matrix(layer.down_to_right) for layer in layers])
         )  # (L, 2C, 2C)
+        convolutions = [(x.vertical, x.down_to_right, x.out_vertical) for x in layers]
+        weights = sum(conv.weight.numel() for layer in convolutions for conv in layer)
+        heavy = size * weights >= ROW_FOR_THREADS and self.place.device.type == "cpu"
+        self.threads = UsableThreads(ASK_EVERY, ASK_FOR) if heavy else None
 
     def next(self, i: int, above: Tensor | None) -> Tensor:
         """Row i, given the codes of row i - 1 (W, B), None for i = 0.
 
         Returns what each layer's horizontal stack hears at each column, gates halved: (L, W*B, 2C).
         """
+        with threads(self.threads.count() if self.threads else 1, self.place.device):
+            return self._next(i, above)
+
+    def _next(self, i: int, above: Tensor | None) -> Tensor:
         for older, newer in self.shifts:
             older.copy_(newer)
         self.v[0].copy_(self.place[i])
@@ -200,15 +212,20 @@ def capture(function: Callable[[], None], device: torch.device) -> Callable[[], 
 
 
 @contextlib.contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """One CPU thread: for these tiny products a second one costs more than it brings."""
-    threads = torch.get_num_threads()
+def threads(number: int, device: torch.device) -> Iterator[None]:
+    """So many CPU threads, if that is where the work is; as before afterwards."""
+    before = torch.get_num_threads()
     if device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_thread(device: torch.device) -> contextlib.AbstractContextManager:
+    """One CPU thread: for tiny products a second one costs more than it brings."""
+    return threads(1, device)
 
 
 @torch.inference_mode()
