@@ -6,7 +6,8 @@ PIP := -m pip -q --disable-pip-version-check
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial lab test notebooks student book crash fuzz benchmarks lint lock
+.PHONY: help setup tutorial lab test notebooks student book crash fuzz benchmarks lint lock \
+  audit licences
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -84,3 +85,17 @@ lock:  ## write requirements.txt anew from pyproject.toml
 	$$env/bin/python $(PIP) freeze --all --exclude-editable > $$env/freeze; \
 	echo "# The tested versions of everything. Made by: make lock" > requirements.txt; \
 	sed -e '/^pip==/d' -e 's/+[[:alnum:].]*$$//' $$env/freeze >> requirements.txt
+
+# Both tools get an environment of their own, so that nothing of theirs is in what they look at.
+audit:  ## ask the Python advisory database about every pinned version; fails where it cannot ask
+	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
+	$(PYTHON) -m venv $$env; $$env/bin/python $(PIP) install pip-audit; \
+	$$env/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.txt
+
+licences: setup  ## write the licence of every pinned package into licences.md
+	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
+	$(PYTHON) -m venv $$env; $$env/bin/python $(PIP) install pip-licenses; \
+	{ echo "# Licences of what vqgen stands on"; echo; \
+	echo "Every package of requirements.txt, as its metadata say. Made by: make licences"; echo; \
+	$$env/bin/pip-licenses --python=.venv/bin/python --format=markdown --with-system \
+	  --ignore-packages vqgen pip; } > licences.md

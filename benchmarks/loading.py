@@ -3,8 +3,8 @@
     python -m benchmarks.loading
 
 The slices are phantoms of the study's size, 256x128, written as NIfTI files in its layout. What is
-measured: packing them (the first call of `load_slices`), opening them (every later call), and one
-epoch of shuffled batches against the usual way, a Dataset that reads each file with nibabel every
+measured: checking them with the command `vqgen data check`, packing them (the first call of
+`load_slices`), opening them (every later call), and one epoch of shuffled batches against the usual way, a Dataset that reads each file with nibabel every
 time it is asked for it.
 
 How fair it is. Both go through the loader that training uses, with its settings, and take turns; a
@@ -23,6 +23,7 @@ import dataclasses
 import multiprocessing
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -107,6 +108,14 @@ def link_some(config: DataConfig, count: int, folder: Path) -> DataConfig:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.link(slices.folder / file, folder / file)
     return dataclasses.replace(config, data_dir=str(folder))
+
+
+def seconds_to_check(folder: str) -> float:
+    """Seconds of `vqgen data check`, which reads every file."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "vqgen_utils", "data", "check", folder, "--profile", "full"]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
 
 
 def measure_packing(config: DataConfig) -> dict[str, float]:
@@ -201,7 +210,8 @@ def main() -> None:
         config = DataConfig("hipmri", str(home / "scans"), image_height=256, image_width=128)
         print(f"Writing {count:,} slices (about a minute) ...", flush=True)
         write_scans(home / "scans", PATIENTS, WEEKS)
-        print("Packing them (another minute) ...", flush=True)
+        print("Checking and packing them (another minute) ...", flush=True)
+        check_seconds = seconds_to_check(config.data_dir)
         packing = measure_packing(config)
         epochs = measure_epochs(config, BY_FILE, ROUNDS)
         few = link_some(config, FEW, home / "few")
@@ -222,6 +232,7 @@ def main() -> None:
         "loading_rss_growth_mb": growth["RssAnon"],
         "loading_open_ms": packing["open_ms"],
         "loading_pack_slices_per_second": packing["slices_per_second"],
+        "loading_check_seconds": check_seconds,
         "loading_epoch_seconds": epochs["seconds"],
     }
     report.write(

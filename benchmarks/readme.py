@@ -158,6 +158,7 @@ def loading() -> str:
             times(headline["loading_epoch_ratio"]),
         ),
         ("opening the packed slices", f"{headline['loading_open_ms']:.0f} ms"),
+        ("`vqgen data check`, every file read", f"{headline['loading_check_seconds']:.0f} s"),
         ("packing, once", f"{headline['loading_pack_slices_per_second']:,.0f} slices a second"),
         (
             "memory that 12,600 slices take beyond 1,000",

@@ -92,6 +92,16 @@ def test_what_is_installed_equals_the_lock(lock):
     assert installed == {name: str(pinned) for name, pinned in lock.items()}
 
 
+def test_every_pinned_package_has_its_licence_listed(lock):
+    rows = (REPOSITORY / "licences.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in row.split("|")[1:4]] for row in rows if row[:1] == "|"]
+    listed = {canonicalize_name(name): (number, text) for name, number, text in cells[2:]}
+    assert {name: Version(number).public for name, (number, _) in listed.items()} == {
+        name: str(number) for name, number in lock.items()
+    }
+    assert {name for name, (_, text) in listed.items() if text in ("", "UNKNOWN")} == set()
+
+
 def test_every_import_is_declared(direct):
     distributions = packages_distributions()
     for path in sorted((REPOSITORY / "vqgen_utils").rglob("*.py")):
