@@ -4,8 +4,8 @@
 
 The slices are phantoms of the study's size, 256x128, written as NIfTI files in its layout. What is
 measured: checking them with the command `vqgen data check`, packing them (the first call of
-`load_slices`), opening them (every later call), and one epoch of shuffled batches against the usual way, a Dataset that reads each file with nibabel every
-time it is asked for it.
+`load_slices`), opening them (every later call), and one epoch of shuffled batches against the usual
+way, a Dataset that reads each file with nibabel every time it is asked for it.
 
 How fair it is. Both go through the loader that training uses, with its settings, and take turns; a
 check holds their pixels equal (up to the rounding of float16). The usual way is spared what packing

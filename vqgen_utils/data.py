@@ -170,7 +170,8 @@ def _source_folder(config: DataConfig, progress: Progress) -> Path:
             f"data_source '{config.data_source}' needs scans: set data_dir to their folder."
         )
     settings = _values(config, _PHANTOM_FIELDS)
-    source = Path(phantom.__file__).read_text("utf-8")  # another phantom.py draws other patients
+    texts = sorted(Path(phantom.__file__).parent.glob("*.py"))
+    source = [path.read_text("utf-8") for path in texts]  # another phantom draws other patients
     folder = home() / "data" / "phantom" / _key(source, settings, config.data_seed)
     if not folder.is_dir():
         with whole_folder(folder) as making:
