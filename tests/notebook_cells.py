@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import io
+import re
+from types import ModuleType
 
 import jupytext
 
@@ -25,8 +27,9 @@ def exercises_of(number: str) -> list[Exercise]:
     found, title = [], ""
     for cell in jupytext.read(path).cells:
         tags = cell.metadata.get("tags", [])
-        if cell.cell_type == "markdown" and cell.source.startswith("### Exercise"):
-            title = cell.source.splitlines()[0].removeprefix("### ")
+        heading = re.search(r"^### (Exercise .*)", cell.source, re.M)
+        if cell.cell_type == "markdown" and heading:
+            title = heading[1]
         elif "exercise" in tags:
             found.append(Exercise(title, cell.source, "", ""))
         elif cell.cell_type == "code" and "check" in tags:
@@ -42,3 +45,28 @@ def run(source: str, namespace: dict) -> str:
     with contextlib.redirect_stdout(printed):
         exec(source, namespace)
     return " ".join(printed.getvalue().split())
+
+
+def walk_through(exercise: Exercise, names: dict) -> None:
+    """The stub is told that it is one; the solution is right, and its check says so again.
+
+    Args:
+        exercise: to be run cell by cell.
+        names: what the notebook has defined before it.
+    """
+    run(exercise.stub, names)
+    told = run(exercise.check, names)
+    assert told.startswith("✗ Not yet") and "three dots" in told
+    told = run(exercise.solution, names)
+    assert told.startswith("✓ Right") and "✗" not in told
+    assert run(exercise.check, names) in told
+
+
+def assert_complete(exercises: list[Exercise], checks: ModuleType) -> None:
+    """There are enough exercises, and each has a check of its own, none left over."""
+    assert len(exercises) >= 4
+    assert all(exercise.title and exercise.check and exercise.solution for exercise in exercises)
+    names = [name for name in vars(checks) if name.startswith("check_")]
+    assert len(names) == len(exercises)
+    for name in names:
+        assert sum(f"exercises.{name}(" in exercise.check for exercise in exercises) == 1

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_cells import exercises_of, run
+from notebook_cells import assert_complete, exercises_of, walk_through
 
 from vqgen_utils import plots, receptive_field
 from vqgen_utils.exercises import pixelcnn as exercises
 
 EXERCISES = exercises_of("04")
-TITLES = [exercise.title for exercise in EXERCISES]
 
 
 def namespace() -> dict:
@@ -24,19 +23,13 @@ def namespace() -> dict:
     }  # fmt: skip
 
 
-def test_there_are_at_least_four_exercises():
-    assert len(EXERCISES) >= 4 and all(e.check and e.solution for e in EXERCISES)
+def test_there_are_exercises_enough_each_with_its_own_check():
+    assert_complete(EXERCISES, exercises)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=TITLES)
-def test_the_stub_asks_for_an_answer_and_the_solution_is_right(exercise):
-    names = namespace()
-    run(exercise.stub, names)
-    said = run(exercise.check, names)
-    assert said.startswith("✗ Not yet") and "three dots" in said
-    said = run(exercise.solution, names)
-    assert "✓ Right" in said and "✗" not in said
-    assert run(exercise.check, names) in said
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.title)
+def test_a_stub_is_told_so_and_its_solution_passes(exercise):
+    walk_through(exercise, namespace())
 
 
 def log_p(logits, codes, dim=1):

@@ -519,6 +519,7 @@ exercises.check_transplant(transplant)
 three = torch.stack([donor, receiver, transplant(donor, receiver, box)])  # (3, h, w)
 drawn = model.decode(three)[:, 0].numpy()  # (3, H, W)
 pixels = drawn[1].copy()  # for comparison: the same box, moved pixel by pixel
+s = model.config.stride
 inside_box = tuple(slice(s * part.start, s * part.stop) for part in box)
 pixels[inside_box] = drawn[0][inside_box]
 show(
