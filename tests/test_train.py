@@ -35,12 +35,22 @@ def vqgen(home: Path, *words: str) -> None:
     assert stop.value.code == 0
 
 
-def launch(home: Path, *words: str) -> None:
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node=2")
+ACCELERATE = (  # --multi_gpu means several processes, on CPUs too; with --cpu it starts only one
+    *("accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
+    *("--mixed_precision=no", "--dynamo_backend=no"),
+)
+
+
+def launch(home: Path, *words: str, launcher: tuple[str, ...] = TORCHRUN) -> None:
     """A program in two processes."""
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
     environment = {**os.environ, "VQGEN_HOME": str(home), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*torchrun, *words], env=environment, cwd=REPOSITORY, capture_output=True, text=True
+        [sys.executable, "-m", *launcher, *words],
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("\n") <= 2 and "arning" not in done.stderr, done.stdout + done.stderr
@@ -213,8 +223,11 @@ def test_two_processes_draw_the_same_slices_as_one(shared, trained):
         np.testing.assert_array_equal(drawn[name], expected[name], name)
 
 
-def test_torchrun_trains_a_run_that_the_notebooks_load(trained, tmp_path, monkeypatch, capsys):
-    launch(tmp_path, "-m", "vqgen_utils", *train("vqvae", DATA | VQVAE))
+@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def test_a_launcher_trains_a_run_that_the_notebooks_load(
+    launcher, trained, tmp_path, monkeypatch, capsys
+):
+    launch(tmp_path, "-m", "vqgen_utils", *train("vqvae", DATA | VQVAE), launcher=launcher)
     run = tmp_path / "runs" / "r"
     assert {name for name in FILES if "prior" not in name} <= {path.name for path in run.iterdir()}
     ours, theirs = (
@@ -222,6 +235,7 @@ def test_torchrun_trains_a_run_that_the_notebooks_load(trained, tmp_path, monkey
         for home in (trained, tmp_path)
     )
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-3)
+    assert not ours["loss"].equals(theirs["loss"]), "sums in one order: one process worked alone"
     monkeypatch.setenv("VQGEN_HOME", str(tmp_path))
     run_up_to_training("02", {"profile": "smoke", "run_name": "r", **VQVAE})
     assert "was trained with these settings already: loaded" in capsys.readouterr().out
