@@ -109,6 +109,42 @@ def original() -> str:
     return table(rows, header)
 
 
+def codes() -> str:
+    """Grids and codebooks: what their bits buy."""
+    rows = [
+        (
+            str(row["stride"]),
+            str(row["num_embeddings"]),
+            f"{row['plain_bits']:.3f}",
+            f"{row['prior_bits']:.3f}",
+            f"{row['ssim']:.3f}",
+        )
+        for row in load_json(RESULTS / "sweeps.json")["codes"]
+    ]
+    header = ("stride", "codes", "bits a pixel, plain", "bits a pixel, with the prior", "SSIM")
+    return table(rows, header)
+
+
+def patients() -> str:
+    """What more patients buy."""
+    rows = [
+        (
+            str(row["patients"]),
+            f"{row['slices']:,}",
+            f"{row['ssim']:.3f}",
+            f"{row['bits_per_code']:.2f}",
+            f"{row['bits_per_code_train']:.2f}",
+            f"{row['anatomy_pass_samples']:.0%}",
+        )
+        for row in load_json(RESULTS / "sweeps.json")["patients"]
+    ]
+    header = (
+        *("training patients", "slices", "SSIM", "bits a code, held out"),
+        *("bits a code, learned from", "samples that keep every rule"),
+    )
+    return table(rows, header)
+
+
 def series() -> str:
     """Where the minutes of the series go."""
     rows = [
@@ -200,7 +236,10 @@ def seconds_to_target(seeds: list[dict]) -> str:
 
 SECTIONS: dict[str, Callable[[], str]] = {
     function.__name__: function
-    for function in (tutorial, evaluation, original, series, sampling, codebook, loading, training)
+    for function in (
+        *(tutorial, evaluation, original, codes, patients, series),
+        *(sampling, codebook, loading, training),
+    )
 }
 
 

@@ -6,13 +6,16 @@ import nbformat
 import pytest
 import torch
 
-from benchmarks import gpu, readme, report, sampling, series
+from benchmarks import gpu, readme, report, sampling, series, sweeps
 from vqgen_utils.config import PROFILES, PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import height_features
 
 TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
-RESULTS = ("tutorial", "series", "sampling", "quantizer", "loading", "training")
+RESULTS = (
+    *("tutorial", "series", "sampling", "quantizer", "loading", "training"),
+    *("original", "sweeps", "growth"),
+)
 
 
 def test_the_readme_is_what_the_results_say():
@@ -107,3 +110,15 @@ def test_what_the_gpu_benchmark_measures_runs_on_any_device(monkeypatch):
 @pytest.mark.parametrize("ratio, text", [(3.04, "3.0×"), (38.2, "38×"), (1234, "1,230×")])
 def test_ratios_are_written_with_two_or_three_digits(ratio, text):
     assert readme.times(ratio) == text
+
+
+def test_fewer_patients_are_the_first_of_the_largest_study_and_the_held_out_stay(monkeypatch):
+    monkeypatch.setattr(sweeps, "PATIENTS", (1, 3))
+    monkeypatch.setitem(PROFILES, "quick", PROFILES["smoke"])
+    few, many = sweeps.study_of(1), sweeps.study_of(3)
+    files = {folder: {str(p.relative_to(folder)) for p in folder.rglob("*.nii.gz")}
+             for folder in (few, many)}  # fmt: skip
+    assert files[few] < files[many]
+    gone = files[many] - files[few]
+    assert {name.split("/")[0] for name in gone} == {"keras_slices_train", "keras_slices_seg_train"}
+    assert {int(name.split("_week")[0].rpartition("_")[2]) for name in gone} == {2, 3}

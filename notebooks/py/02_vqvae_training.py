@@ -319,7 +319,7 @@ panel(draw, "Codes among the points at the chosen step.", controls)
 
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
-made_from = {"model": dataclasses.asdict(settings.vqvae), "data": slices.content}
+made_from = run.vqvae_made_from(settings, slices)
 result = fit(
     model,
     vqvae_losses,

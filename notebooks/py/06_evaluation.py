@@ -763,6 +763,34 @@ lost.round(3)
 # prior where the codes have no word for it.
 
 # %% [markdown] tags=[]
+# ## What would more patients buy?
+#
+# All of this rests on one set of training patients. So we ran the whole series five times, on the first 15, 30,
+# ... 240 training patients of one phantom (`python -m benchmarks.sweeps`). The twelve patients held out are the
+# same each time, and so is the number of training steps: only the variety differs. The numbers below are read
+# from the results of that run, on the phantom, whatever data you look at here.
+#
+# **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
+# between the patients it has learned from and the others?
+
+# %% tags=[]
+by_patients = other_runs.published_patients()
+show(
+    plots.by_patients(by_patients),
+    "SSIM, bits a code and scores of samples against the number of training patients.",
+)
+
+# %% [markdown] tags=[]
+# *Scores of the series against the number of training patients (log scale): reconstructions, the prior on
+# held-out patients and on those it has learned from, and samples.*
+#
+# The autoencoder looks at 4×4 pixels and their surroundings, and a few patients show all of those there are. The
+# prior has to know how whole bodies vary. Where its two lines are far apart it knows its patients by heart; more
+# patients bring them together, and at some number the model, not the data, becomes the limit. Mind the right
+# panel: the network that reads the samples has learned from the same few patients, so with 15 the ruler is
+# worse as well.
+
+# %% [markdown] tags=[]
 # ## Exercises
 #
 # Replace the three dots, run the cell and then its check. The solutions are folded away.
