@@ -186,8 +186,9 @@ def codebook() -> str:
 
 
 def loading() -> str:
-    """Reading 12,600 slices."""
+    """Reading 12,600 slices, and 100,000."""
     headline = load_json(RESULTS / "loading.json")["headline"]
+    growth = load_json(RESULTS / "growth.json")["headline"]
     rows = [
         (
             "one epoch, against reading each file with nibabel",
@@ -199,6 +200,10 @@ def loading() -> str:
         (
             "memory that 12,600 slices take beyond 1,000",
             f"{headline['loading_rss_growth_mb']:.0f} MB",
+        ),
+        (
+            f"all memory that {growth['growth_slices']:,} take beyond 1,000: packing, reading",
+            f"{growth['growth_pack_mb']:.0f} MB, {growth['growth_read_mb']:.0f} MB",
         ),
     ]
     return table(rows, ("what", "value"))

@@ -774,9 +774,9 @@ lost.round(3)
 # between the patients it has learned from and the others?
 
 # %% tags=[]
-by_patients = other_runs.published_patients()
+published = other_runs.published_patients()
 show(
-    plots.by_patients(by_patients),
+    plots.by_patients(published),
     "SSIM, bits a code and scores of samples against the number of training patients.",
 )
 
