@@ -134,7 +134,7 @@ def patients() -> str:
             f"{row['ssim']:.3f}",
             f"{row['bits_per_code']:.2f}",
             f"{row['bits_per_code_train']:.2f}",
-            f"{row['anatomy_pass_samples']:.0%}",
+            f"{row['anatomy_pass']:.0%}",
         )
         for row in load_json(RESULTS / "sweeps.json")["patients"]
     ]

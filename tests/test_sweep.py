@@ -99,7 +99,7 @@ def test_comparing_nothing_says_so():
 
 def test_more_patients_are_drawn_against_every_stage():
     names = [name for _, _, columns in BY_PATIENTS for name in columns]
-    table = pd.DataFrame({name: [0.5, None] for name in names}, index=[15, 30])
+    table = pd.DataFrame({"patients": [15, 30], **{name: [0.5, None] for name in names}})
     figure = plots.by_patients(table)
     assert [ax.get_title() for ax in figure.axes] == ["reconstruction", "prior", "samples"]
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]

@@ -35,14 +35,18 @@ def finished_runs(content: str) -> pd.DataFrame:
 
 def published_codes(content: str) -> pd.DataFrame:
     """`finished_runs` of the published sweep over codebooks and grids; empty for other data."""
-    published = load_json(PUBLISHED) if PUBLISHED.exists() else {}
-    rows = published["codes"] if published.get("data") == content else []
+    published = _published()
+    rows = published["codes"] if published["data"] == content else []
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def published_patients() -> pd.DataFrame:
-    """The published sweep over the number of training patients: a row a run, by patients.
+    """The published sweep over the number of training patients, a row a run; or no row.
 
-    Columns: the scores of `metrics.json` and the headline of `evaluation.json`.
+    Columns: patients, slices, and scores; see `benchmarks/sweeps.py`.
     """
-    return pd.DataFrame(load_json(PUBLISHED)["patients"]).set_index("patients")
+    return pd.DataFrame(_published()["patients"])
+
+
+def _published() -> dict:
+    return load_json(PUBLISHED) if PUBLISHED.exists() else {"data": "", "codes": [], "patients": []}

@@ -13,7 +13,7 @@ BY_PATIENTS = (  # title, what the axis says, columns and their names
     (
         "samples",
         "share of samples",
-        {"anatomy_pass_samples": "keep every rule", "precision": "precision", "recall": "recall"},
+        {"anatomy_pass": "keep every rule", "precision": "precision", "recall": "recall"},
     ),
 )
 
@@ -22,14 +22,14 @@ def by_patients(table: pd.DataFrame) -> Figure:
     """Scores against the number of training patients, a panel a stage.
 
     Args:
-        table: `other_runs.published_patients`, indexed by the number of patients.
+        table: `other_runs.published_patients`.
     """
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     for ax, (title, ylabel, columns) in zip(figure.subplots(1, 3), BY_PATIENTS, strict=True):
         for (column, name), style in zip(columns.items(), ("o-", "s--", "^:"), strict=False):
-            ax.plot(table.index, table[column].astype(float), style, label=name)
+            ax.plot(table["patients"], table[column].astype(float), style, label=name)
         ax.set(title=title, xscale="log", xlabel="training patients", ylabel=ylabel)
-        ax.set_xticks(table.index, [str(number) for number in table.index])
+        ax.set_xticks(table["patients"], [str(number) for number in table["patients"]])
         ax.minorticks_off()
         ax.margins(y=0.15)
         ax.grid(alpha=0.3)
