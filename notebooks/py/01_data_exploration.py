@@ -223,7 +223,8 @@ body = metrics.body_mask(x)  # (H, W) bool
 print(f"of this body, clipping at {limit} cuts  {(v[body] > limit).mean():.1%}")
 print(f"of this body, our scaling cuts      {(v[body] > one['high']).mean():.1%}")
 place = (limit - known["low"]) / (known["high"] - known["low"])  # of `limit`, on the scaled axis
-print(f"in the training scans, {limit} would lie at x = {place.min():.2f} to {place.max():.2f}")
+print(f"in the training scans, {limit} would lie at x = {place.min():.2f} to {place.max():.2f},")
+print(f"in half of them below {place.median():.2f}")
 versions = {"as stored": v, f"clipped at {limit}": np.clip(v, 0, limit), "by percentiles": x}
 show(
     plots.slices_and_histograms(versions, body),
@@ -235,8 +236,8 @@ show(
 #
 # The clipped slice keeps little but an outline, and its histogram one spike: muscle and fat have become
 # the same number, and no network can tell them apart again. How much is lost depends on each scan's gain
-# (the last line; above 1, nothing), so clipping also makes scans differ that were alike. Our scale has its
-# price too: in the phantom the bladder pays it, and its brightest part is flat.
+# (the last lines; above 1, nothing). In a darker scan the muscle survives and only the fat is cut, so clipping
+# also makes scans differ that were alike. Our scale has its price too: in the phantom the bladder pays it, and its brightest part is flat.
 
 # %% [markdown] tags=[]
 # ## Through the body
@@ -552,7 +553,7 @@ exercises.check_hold_out(hold_out)
 # - Each volume is scaled by its own percentiles; what was cut is known. 8 bits would have cut the body.
 # - Whatever was dropped is listed.
 #
-# **What's next:** `02_vqvae_training` learns to write each of these slices with a handful of codes.
+# **What's next:** `02_vqvae_training` learns to write each of these slices as a small grid of codes.
 
 # %% tags=[]
 counts = index["split"].value_counts()

@@ -15,7 +15,7 @@
 # ---
 
 # %% [markdown] tags=[]
-# # 02 · A picture as a handful of codes: the VQ-VAE
+# # 02 · A picture as a grid of codes: the VQ-VAE
 #
 # A slice has thousands of pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
 # learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
@@ -119,12 +119,12 @@ print("nearest codes:", tiny.nearest(vectors).tolist())
 
 # %% [markdown] tags=[]
 # The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
-# table of distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
+# distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
 # every code. So $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix
-# product: `addmm`.
+# product, `addmm`, and the largest score wins. (The code takes some rows at a time, to save memory.)
 #
 # `forward` turns the grid of vectors into a list, looks each up, and turns the list back into a grid.
-# Its losses come further down, and so do the two lines that begin with an underscore.
+# Its losses come further down, and so do the two calls `_initialise` and `_follow`.
 
 # %% tags=[]
 show_source(Codebook.nearest, Codebook.forward)
@@ -400,7 +400,7 @@ show(figure, "Six test slices above their reconstructions, with the SSIM of each
 # all patients stand above.
 
 # %% [markdown] tags=[]
-# ## Three ways to a better-looking number
+# ## Two ways to a better-looking score, and one to a better-looking effort
 #
 # The student project's numbers looked better than its model was, by three slips that are easily made.
 # Here they are, each on our own model.

@@ -117,7 +117,7 @@ show(
 # %% [markdown] tags=[]
 # *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
 #
-# Two errors at once. On average a few slices read too low, since they cannot hold every code; and a
+# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue; and a
 # single batch may be far off either way, by the bodies it happens to show. So count over the whole
 # held-out set, as notebook 02 did, and never compare perplexities of batches of different size.
 
@@ -325,7 +325,8 @@ show(
 # *One code: its places in the slice that uses it most (red squares), on all slices, its tissues, its
 # patch, and the codes nearest to it with their distances.*
 #
-# Near means alike to the decoder; it need not mean the same tissue.
+# Nearest is not always near: compare the distances under the patches with the mean printed above. Codes that are
+# near look alike to the decoder; they need not mean the same tissue.
 #
 # Leaf through the codebook: find the code of the skin line, one for bone, one that stands nowhere in
 # particular. (The controls need a running kernel.)

@@ -169,8 +169,8 @@ show(
 # %% [markdown] tags=[]
 # ## Two stacks
 #
-# The cure is to split the past in two. A **vertical stack** $v$ sees all rows above, in full width. A
-# **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
+# The cure is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
+# as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
 # code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
@@ -280,7 +280,8 @@ print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any())
 #
 # $$L = -\frac{1}{HW} \sum_i \ln p(c_i \mid c_{<i}, h)$$
 #
-# This is cross-entropy: how surprised the prior is by the code that really comes, in nats. All $HW$ guesses
+# This is cross-entropy: how surprised the prior is by the code that really comes, in nats (by the natural
+# logarithm; a nat is $1/\ln 2 \approx 1.44$ bits). All $HW$ guesses
 # come from one pass, since all codes are known in training.
 
 # %% tags=[]
@@ -387,8 +388,8 @@ for name, grids in rows.items():
 # layers make a poor one. Bottom: the stack with the better score copies what is there already, static
 # included.* In training the answer was always there to be read; in sampling it is not there yet.
 #
-# Nothing in the score gives this away, not even on held-out patients. Bits are honest only if the network
-# is causal. Test that first, as we did above.
+# Held-out patients do not give this away: the score is just as good on them. Only its being too good does. Bits
+# are honest only if the network is causal. Test that first, as we did above.
 
 # %% [markdown] tags=[]
 # ## Where is it surprised?
@@ -408,8 +409,9 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Bits by position.* Air is nearly free: after some air comes more air. Boundaries and organs cost most, for
-# there the patient decides and not the neighbourhood.
+# *Bits by position.* Air is nearly free: after some air comes more air. So is the inside of anything large and
+# even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
+# textures, where the neighbourhood does not settle what comes next.
 
 # %% tags=[]
 by_height = pd.DataFrame(
@@ -486,8 +488,8 @@ show(
 # *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
 # each position.* The mean number is static: a number is a name, and between two names lies nothing. The
 # mean vector does better, for codes that lie near each other look alike. But it has one slice for each
-# height, however often it is asked, and writes something in between where a choice is open: compare the
-# fat under the skin with the draws above.
+# height, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
+# the fat under the skin, and the textures, with the draws above.
 
 # %% [markdown] tags=[]
 # ## Exercises

@@ -143,7 +143,8 @@ show(plots.slice_sheet([frames[s] for s in stages], titles, 4), "Four stages of 
 # *Four stages of the same drawing.*
 #
 # By half way the prior has committed itself to a body of some size, and the second half must match the
-# first. Nothing is ever taken back: a code once written is read by all that follow.
+# first, though its layers look back over a few columns only (six layers: seven; notebook 04, exercise 1). What
+# it knows of the far side, nearer codes must betray. Nothing is ever taken back: a code once written is read by all that follow.
 #
 # **Predict:** below, one step is stopped just before its code is written. We picked the position of the
 # middle column where the prior was least sure. How many of the $K$ codes are still in the race?
@@ -246,7 +247,9 @@ for name, (some, told) in groups.items():
     print(f"{name:10} {variety(decoded(some)):7.3f}  {cost:12.0f}  {body:18.2f}")
 
 # %% [markdown] tags=[]
-# Compare each row with the last. The greedy slice is far *likelier* than real ones, and for that very
+# Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
+# missing is what it does not expect of patients it has not met. (Six slices a row: do not read the second digit of
+# variety.) The greedy slice is far *likelier* than real ones, and for that very
 # reason not typical. Think of a coin that falls heads six times in ten: the likeliest thousand throws are
 # all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
 # The greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
@@ -664,8 +667,8 @@ exercises.check_step(step)
 # - A sample is a walk through the prior's guesses. Likeliest at each step is not typical as a whole, and
 #   temperature and top-k trade variety for safety.
 # - A code's number is a name. Only its vector in the codebook means something to the decoder.
-# - A sample is new if it is no nearer to the training slices than a held-out patient is, and planted
-#   copies show that the check can see a memory.
+# - A sample is no copy of a whole slice if it is no nearer to the training slices than a held-out patient is, and
+#   planted copies show that the check can see a memory.
 # - The past never changes, so a new code costs one new position a layer: the same numbers, much sooner.
 #
 # **What's next:** the pictures look right; `06_evaluation` asks whether they are.

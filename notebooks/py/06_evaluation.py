@@ -140,11 +140,15 @@ print(f"{'':20} {'drawing patients':26} drawing slices")
 for name, values in scores.items():
     by_patient = bootstrap.in_words(values, patients)
     print(f"{name:20} {by_patient:26} {bootstrap.in_words(values, range(len(values)))}")
+low, high = bootstrap.interval(ssim_body, patients)
+low_slices, high_slices = bootstrap.interval(ssim_body, range(len(ssim_body)))
+print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide by patients")
 
 # %% [markdown] tags=[]
-# Where slices of a patient resemble each other, the left interval is wider, and it is the honest one.
-# (With one patient there is nothing to draw, and it says nan.) A difference between two models that is
-# smaller than this may be luck with patients.
+# Where slices of a patient resemble each other, the left interval is wider, and it is the honest one; with
+# twelve patients even that is a little too hopeful. (With one patient there is nothing to draw, and it says
+# nan.) To compare two models on the *same* patients, take the interval of the difference, patient by patient:
+# a patient who is hard for both does not count against either, so it is often much narrower.
 #
 # **Predict:** which tissue suffers most from passing through the codes, and at which height?
 
@@ -167,8 +171,7 @@ show(
 # %% [markdown] tags=[]
 # *SSIM of reconstructions by tissue (left) and by height in the body (right), with 95 % intervals over patients.*
 #
-# Air is easy and lifts the mean of the whole slice. Small organs have wide intervals: few patients, few
-# pixels. The label "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge
+# Air is easy and lifts the mean of the whole slice. Organs that few slices show have wide intervals. The label "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge
 # around it, for the window reaches eleven pixels across.
 
 # %% tags=[]
@@ -178,13 +181,19 @@ if has_tissues:
     print(reconstruction.with_intervals(errors, patients).round(4).to_string())
 
 # %% [markdown] tags=[]
+# Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error is
+# largest where a tissue is bright. They need not agree, and one alone tells half.
+
+# %% [markdown] tags=[]
 # ## What do the bits buy?
 #
-# A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for its 16 pixels;
-# with the prior's guesses, far fewer. JPEG, JPEG 2000 and WebP make the same bargain, and every reader
-# knows them: we let them write every few held-out slices with 8 bits a pixel and read them back.
+# A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it
+# covers, $s \times s$ of them with a stride of $s$; with the prior's guesses, far fewer. JPEG, JPEG 2000 and WebP
+# make the same bargain, and every reader knows them: we let them write some of the held-out slices, rounded
+# to 256 gray levels first, and read them back.
 #
-# **Predict:** at the bits that our codes take, will WebP look better or worse than our reconstruction?
+# **Predict:** at the bits that our codes take, will WebP look better or worse than our reconstruction? Answer
+# twice: for codes written plainly, and with the prior.
 
 # %% tags=[]
 some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
@@ -196,11 +205,15 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *SSIM on held-out slices against bits a pixel. Star: our codes with the prior's bits; ring: written plainly.*
+# *SSIM on held-out slices against bits a pixel. Star: our codes with the prior's bits; ring: written plainly. Thin
+# gray lines: a published sweep over strides and codebooks (`python -m benchmarks.sweeps`), with the prior's bits;
+# it is drawn for the default data alone. Gray stars and rings: other runs of yours on these data.*
 #
-# Further left is cheaper, higher is better. Other runs on the same data, with other codebooks, appear in
-# gray if there are any. Two things the figure leaves out: the formats' headers are not counted, but neither
-# are our networks, which the receiver must have. And our codec knows pelvises only; JPEG takes any picture.
+# Further left is cheaper, higher is better. A larger stride makes a smaller grid: fewer bits, and fewer of them
+# for each detail. More codes move a point to the right and up, a smaller stride much further than more codes:
+# the grid sets the price, the codebook trims it. Three things the figure leaves out: the formats' headers are
+# not counted, but neither are our networks, which the receiver must have; our codec knows pelvises only, JPEG
+# takes any picture; and the formats were given fewer slices than we were.
 
 # %% [markdown] tags=[]
 # ## The prior against simpler ones
@@ -213,7 +226,7 @@ show(
 # - **plain**: a small stack of masked convolutions, as in notebook 04, trained for a few seconds.
 #
 # **Predict:** the table looks at two neighbours only. How much of the way from order-0 to the prior does it
-# go?
+# go? (The share is printed below the figure.)
 
 # %% tags=[]
 bits = metrics.bits_by_position(prior, c, condition(heights))  # (n, h, w)
@@ -242,6 +255,9 @@ ours = per_code.iloc[-1]
 print(
     f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
+order0, order1 = per_code.iloc[1:3]
+way = (order0 - order1) / (order0 - ours)
+print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
 own_mean = own.mean((1, 2)).numpy()  # (m,)
@@ -266,9 +282,10 @@ show(
 # *Bits a code of each held-out patient, with the range of his slices (left), and at each height, with intervals
 # over patients (right).*
 #
-# The gap between the patients it has learned from and the others, printed above, is what the prior knows by
-# heart. A patient far to the right is one unlike the training patients. Compare the two panels: does it
-# depend more on who it is, or on where he was cut?
+# The gap between the patients it has learned from and the others, printed above, is how much better it knows
+# those: overfitting, which is not yet copying. A patient far to the right is one that the prior finds hard to
+# guess: unlike the training patients, or simply large, with less of the air that costs nothing. Compare the
+# two panels: does it depend more on who it is, or on where he was cut?
 
 # %% [markdown] tags=[]
 # ## Are these bits real?
@@ -403,14 +420,18 @@ show(
 # %% [markdown] tags=[]
 # ## How far apart are two sets?
 #
-# Five measures, on the features $\phi$ of each set against those of the training patients' real slices:
+# Five measures, on the features $\phi$ of each set against those of the training patients' real slices. Each
+# feature is first scaled to mean 0 and variance 1 on the latter, so the numbers cannot be compared with
+# published ones:
 #
-# - **Fréchet distance**: both sets taken as Gaussians, $\|\mu_1-\mu_2\|^2 + \mathrm{tr}\left(\Sigma_1 + \Sigma_2 -
-#   2(\Sigma_1\Sigma_2)^{1/2}\right)$ (Heusel et al. 2017). Small sets read too high, so all have one size.
-# - **KID**: a distance of kernel means that does not depend on the size (Bińkowski et al. 2018).
+# - **Fréchet distance**: both sets taken as Gaussians with means $\mu$ and covariances $\Sigma$,
+#   $\|\mu_1-\mu_2\|^2 + \mathrm{tr}\left(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\right)$, where
+#   $\mathrm{tr}$ sums the diagonal (Heusel et al. 2017). Small sets read too high, so all have one size.
+# - **KID**: are slices of one set as like each other as they are like those of the other set? "Like" is a cubic
+#   polynomial of $\phi \cdot \phi'$; the difference does not depend on the size (Bińkowski et al. 2018).
 # - **Precision**: the share of a set that lies among real slices. **Recall**: the share of real slices that
-#   lie among the set (Kynkäänniemi et al. 2019). "Among" means: nearer to one of them than its third
-#   neighbour is.
+#   lie among the set (Kynkäänniemi et al. 2019). A point lies "among" a set if some member has it nearer
+#   than that member's own third neighbour in the set.
 # - **Likeness**: multi-scale SSIM of two slices at like heights. The lower, the more diverse.
 #
 # On a line, where one sees it: two kinds of real slices, and sets that have both kinds, one, or neither.
@@ -425,8 +446,10 @@ for name, a_set in {
     print(f"{name:10}  precision {precision:.1f}  recall {recall:.1f}")
 
 # %% [markdown] tags=[]
-# The *floor* is what real slices of new patients get; the *ceiling* of this decoder is what their
-# reconstructions get. No set can be expected to do better.
+# The *floor* is what real slices of new patients get, and the *ceiling* of this decoder is what their
+# reconstructions get. (For precision and recall, where more is better, read both upside down.) Neither is a hard
+# limit. The held-out slices are twelve bodies, each cut ten times; as many samples are as many bodies. So samples
+# can come out on either side, and to lie below the floor is no merit.
 #
 # **Predict:** one of the sets consists of eight good slices, again and again. Which of the measures will see
 # little wrong with it?
@@ -455,9 +478,10 @@ show(
 # *Five measures of six sets against the training patients; the dashed line is the floor, real slices of other
 # patients.*
 #
-# Read a row, not a number. By precision alone the repeated slices might pass, for each of them is good; recall
-# and likeness give them away. Which measures notice that a body has two owners, and which do not? And did the
-# low temperature buy anything? It is said to trade recall for precision; see whether it did here.
+# Read a row, not a number, and take differences as small as those between single rounds, printed above, for
+# nothing. By precision alone the repeated slices look better than they are, for each of them is a good one;
+# recall and likeness give them away. Which measures notice that a body has two owners, and which do not? And did
+# the low temperature buy anything? It is said to trade recall for precision; see whether it did here.
 #
 # KID can fall below zero: it takes off what chance would add to sets drawn at random, and ours are more even
 # than that, with as many slices at each height. What counts is its distance from the floor.
@@ -466,8 +490,8 @@ show(
 # ## Does it obey the body?
 #
 # A distance does not say what is wrong. Anatomy does: one body, organs where they belong and in order, two
-# hip joints at hip height, areas as in real patients, left like right. No such number is written down in
-# our rules. They are read off the training patients, at the same height and through the same network.
+# hip joints at hip height, areas as in real patients, left like right. What is usual is read off the training
+# patients, at the same height and through the same network; only the tolerances are set by hand.
 
 # %% tags=[]
 show_source(anatomy.rules_kept)
@@ -480,11 +504,18 @@ show_source(anatomy.rules_kept)
 judged, passed = {}, None
 if has_tissues:
     real = anatomy.measure_all(reference.tissues, known["height"].to_numpy())
-    judged = rounds.judge(sets, heights, real)
+    upside_down, _ = outliers.change_all(x.numpy(), labels, outliers.upside_down)  # (n, H, W)
+    # (m, H, W), and which m of the n slices had a bladder
+    no_bladder, had = outliers.change_all(x.numpy(), labels, outliers.no_bladder)
+    wrong = rounds.read(reader, torch.from_numpy(upside_down))
+    judged = rounds.judge({**sets, "upside down": wrong}, heights, real)
+    if len(had):
+        missing = rounds.read(reader, torch.from_numpy(no_bladder))
+        judged |= rounds.judge({"no bladder": missing}, heights[had], real)
     passed = pd.DataFrame({name: one.mean() for name, one in judged.items()}).T
     show(
         plots.share_table(passed, "slices that keep the rule (%)"),
-        "Table of the percentage of slices that keep each of seven rules, and all, for six sets.",
+        "Table of the percentage of slices that keep each of seven rules, and all, for eight sets.",
     )
 else:
     print("these data have no labels, so the network knows no tissues: there are no rules to check")
@@ -492,9 +523,14 @@ else:
 # %% [markdown] tags=[]
 # *Share of slices that keep each rule, and all of them (right), in percent.*
 #
-# The first row is the instrument's own error and the strictness of the rules; the second adds the decoder's
-# share; what the third loses on top is the prior's. And do the rules have teeth? The patched bodies say: a
-# half from somebody else is often noticed, and often not, where two patients happen to be alike. What no rule
+# What the first row loses is the instrument's own error and the strictness of the rules; the second adds the
+# decoder's share; what the third loses on top is the prior's.
+#
+# And do the rules have teeth? The rows below say, for there we know what is wrong: a half from somebody else,
+# front and back exchanged, a bladder painted over (in those slices that have one). Symmetry, areas and organs
+# present do bite, though not always: two patients may be alike, and a bladder of a few pixels is soon overlooked.
+# Look at "order" in the row of slices that are upside down. The network has learned *where* organs lie, and
+# finds a rectum at the back even there: an instrument that expects what it should measure. And what no rule
 # asks for, such as the texture of a muscle, is not checked.
 
 # %% tags=[]
@@ -517,12 +553,15 @@ if has_tissues:
 # %% [markdown] tags=[]
 # *The first generated slices that fail, in the order of their seeds, with the rule that each breaks.*
 #
-# Look at them as a radiologist would. In some the fault leaps to the eye, in others one has to trust the
-# ruler, and now and then it is the network that misread the slice.
+# Look at them as a radiologist would: does the fault leap to the eye, must one trust the ruler, or has the
+# network misread the slice? If it is symmetry that breaks most: the prior draws column by column, and when it
+# closes the body, the side it began with is out of its sight (notebook 04, exercise 1).
 #
-# There is a second witness. Codes have tissues of their own (notebook 03): the commonest label under each
-# code on the training slices. It has nothing to do with the network, so where both agree as often on
-# generated as on real slices, the network has not lost its way on them.
+# There is a second witness, though a short-sighted one. Codes have tissues of their own (notebook 03): the
+# commonest label under each code on the training slices. That has nothing to do with the network. If both agree
+# less often on generated than on real slices, the network has lost its way there. But most codes are commonest in
+# plain flesh, so beside it we print how often one would agree by saying "body" wherever the code does not say air,
+# and how often codes agree on organs alone.
 
 # %% tags=[]
 if has_tissues:
@@ -533,16 +572,22 @@ if has_tissues:
     for name, grids in (("held out", c), ("generated", torch.cat(drawn))):
         by_codes = tissue_of_code[grids].numpy()  # (n, h, w)
         by_network = codebook.tissue_of_cells(sets[name].reading.tissues, stride)  # (n, h, w)
-        body = (by_codes > 0) | (by_network > 0)
+        body, organs = (by_codes > 0) | (by_network > 0), by_network > 1
+        agree, plainly = by_codes == by_network, (by_codes > 0) == by_network
         print(
-            f"{name}: both agree on {(by_codes == by_network)[body].mean():.1%} of the body's cells"
+            f"{name:10} agree on {agree[body].mean():.1%} of the body's cells, by saying 'body' on "
+            f"{plainly[body].mean():.1%}; on organs {agree[organs].mean():.1%}"
         )
+
+# %% [markdown] tags=[]
+# So codes vouch for the outline, and for little inside it: what an organ is depends on its neighbours, which a
+# single code does not see.
 
 # %% [markdown] tags=[]
 # ## Is it the height we asked for?
 #
-# **Predict:** three slices of sixty are the tolerance. How many generated slices will be read within it, if
-# the network itself misses a few of the real ones?
+# **Predict:** three slices of sixty are the tolerance. The network itself misses some of the real ones. How many
+# generated slices will be read within it?
 
 # %% tags=[]
 three = {name: sets[name] for name in ("held out", "reconstructed", "generated")}
@@ -557,8 +602,8 @@ show(
 # %% [markdown] tags=[]
 # *Height read off each slice against the height it should have; crosses lie outside the gray band of three slices.*
 #
-# The left panel is the ruler's own error. What the right one has more of is slices that the prior drew at
-# another level than it was told.
+# The left panel is the ruler's own error, and the middle one adds the decoder's share. What the right one has more
+# of is slices that the prior drew at another level than it was told, or so flawed that the ruler fails.
 
 # %% [markdown] tags=[]
 # ## Copies
@@ -606,8 +651,8 @@ show(
 # *Distance of each slice to the nearest training slice, in pixels (left) and features (right). Upright line: median;
 # dashed: the limit.*
 #
-# The parrot is caught, so the test can see copies. Samples that lie as far out as held-out patients are no
-# copies of whole slices. It would miss less than a whole: a slice patched together from two, or one copied
+# If nearly all of the parrot's slices are caught, the test can see copies. Samples that lie as far out as held-out
+# patients are no copies of whole slices. It would miss less than a whole: a slice patched together from two, or one copied
 # and moved by a few pixels. And a prior may have learned too much by heart without ever copying; the gap in
 # bits, further up, is what shows that.
 
@@ -679,9 +724,9 @@ show(
 # %% [markdown] tags=[]
 # *One slice of each kind (top), and what each of its codes costs (bottom), with the oddest place in red.*
 #
-# The map points at the implant and at the missing bladder; where the whole slice is wrong, all of it is
-# dear. Mirrored slices are the exception: a body is nearly its own mirror image, and a phantom's more so
-# than a patient's. What is grave for a surgeon can be next to nothing for a likelihood.
+# Does the red square find the implant, and the place where the bladder was? Where the whole slice is wrong, all of it
+# is dear. Mirrored slices are the exception: a body is nearly its own mirror image, and a phantom's more so
+# than a patient's. What is grave for a surgeon can be little for a likelihood.
 
 # %% [markdown] tags=[]
 # ## Where likelihood misleads
@@ -700,7 +745,10 @@ cheap = {
     "empty slice": surprise_of(empty, levels_asked),
     "greedy, T = 0": metrics.bits_by_position(prior, greedy, condition(levels_asked)).numpy(),
 }
-typical = float(np.median(own_mean))  # of slices it has learned from
+others = slices.subset("validate").rows  # neither known to the prior nor judged here
+others = others if len(others) else as_many
+there = metrics.bits_by_position(prior, all_codes[others.index], condition(others["height"]))
+typical = float(there.mean((1, 2)).median())  # (v, h, w) -> (v,) -> one number
 print(f"{'':14} bits a code   AUROC: odd if dear   odd if not typical")
 for name, cost in cheap.items():
     dear = outliers.auroc(outliers.surprise(cost), outliers.surprise(usual))
@@ -709,17 +757,20 @@ for name, cost in cheap.items():
 
 # %% [markdown] tags=[]
 # The empty slice costs next to nothing: no real slice is as likely, and no alarm would ever ring for it. A
-# high likelihood means "easy to guess", not "normal". Real slices are full of small surprises, and all cost
-# about the same; what costs far less is as odd as what costs far more. So the last column asks how far a
-# slice is from the *typical* cost, in either direction (Nalisnick et al. 2019, arXiv:1906.02994), and finds
-# both. It is no cure: something odd that happens to cost the usual amount would still pass.
+# high likelihood means "easy to guess", not "normal". Real slices are full of small surprises, and none costs
+# next to nothing; what costs far less is as odd as what costs far more. So the last column asks how far a
+# slice is from the *typical* cost, that of the validation patients, in either direction (Nalisnick et al. 2019,
+# arXiv:1906.02994). Compare the columns. It is no cure: something odd that happens to cost the usual amount
+# would still pass.
 
 # %% [markdown] tags=[]
 # ## What was asked, and what we got
 #
-# The targets were set before this notebook was written, for the default data and profile *quick*. Whether one is
-# met is computed here from the numbers above. What the original's recipe scores on the same data comes from
-# the benchmarks, if it was measured there.
+# The targets stand in `vqgen_utils/evaluation/targets.py`, made for the default data and profile *quick*. Whether one
+# is met is computed here from the numbers above. "The original" is the student project of notebook 02; what its
+# recipe scores on the same data comes from the benchmarks, if it was measured there. That target is an easy one: at
+# its published rate the recipe collapses to one code. At a tenth of the rate and for five times as long it comes
+# nearer (README).
 
 # %% tags=[]
 headline = {
@@ -744,7 +795,8 @@ verdict
 # A met target does not say that nothing is left to gain, and a missed one does not say whose fault it is. Three
 # steps lead from a perfect score to that of a sample. Real slices of new patients lose the first, to the
 # instrument's mistakes and because patients differ (the floor); reconstructions lose the second, to the decoder;
-# samples lose the third, to the prior. Where is most lost?
+# samples lose the third, to the prior. Where is most lost? (A step can also gain a little, see above; then the
+# table blames one of the others.)
 
 # %% tags=[]
 ways = {name: table.loc[list(three), name].tolist() for name in ("frechet", "precision", "recall")}
@@ -767,18 +819,20 @@ lost.round(3)
 #
 # All of this rests on one set of training patients. So we ran the whole series five times, on the first 15, 30,
 # ... 240 training patients of one phantom (`python -m benchmarks.sweeps`). The twelve patients held out are the
-# same each time, and so is the number of training steps: only the variety differs. The numbers below are read
-# from the results of that run, on the phantom, whatever data you look at here.
+# same each time, and so is the number of training steps: with few patients each slice is seen more often. All
+# samples are read by one network and compared with one set of real slices, those of the largest study. The
+# numbers below are the results of that run, one seed each, on the phantom, whatever data you look at here.
 #
 # **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
 # between the patients it has learned from and the others?
 
 # %% tags=[]
 published = other_runs.published_patients()
-show(
-    plots.by_patients(published),
-    "SSIM, bits a code and scores of samples against the number of training patients.",
-)
+if len(published):
+    show(
+        plots.by_patients(published),
+        "SSIM, bits a code and scores of samples against the number of training patients.",
+    )
 
 # %% [markdown] tags=[]
 # *Scores of the series against the number of training patients (log scale): reconstructions, the prior on
