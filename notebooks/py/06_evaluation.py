@@ -97,7 +97,7 @@ has_tissues = domain.labelled(slices)
 
 def condition(heights: np.ndarray) -> torch.Tensor:
     """What the prior is told: n heights in [0, 1] -> (n, 16)."""
-    return height_features(torch.tensor(heights, dtype=torch.float32))
+    return height_features(torch.tensor(np.asarray(heights), dtype=torch.float32))
 
 
 def decoded(codes: torch.Tensor) -> torch.Tensor:
