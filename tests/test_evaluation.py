@@ -277,7 +277,7 @@ def test_the_limit_is_where_one_real_slice_in_a_hundred_is():
 
 HEADLINE = dict.fromkeys(targets.HEADLINE, 0.9) | {
     "frechet_samples": 0.3, "frechet_reconstructions": 0.1, "memorised_share": 0.0,
-    "anatomy_pass_samples": None, "ssim_original": 0.75,
+    "anatomy_pass_samples": None, "ssim_original": 0.75, "ssim_original_more_time": 0.78,
 }  # fmt: skip
 
 
@@ -308,6 +308,8 @@ def test_the_original_counts_only_where_it_was_measured_on_the_same_data(tmp_pat
     files.save_json(path, {"headline": {"ssim_original": 0.7}, "data": "abc"})
     assert targets.ssim_of_the_original("abc") == 0.7
     assert targets.ssim_of_the_original("xyz") is None
+    files.save_json(path, {"headline": {"ssim_original_more_time": 0.8}, "data": "abc"})
+    assert targets.ssim_of_the_original("abc", "original_more_time") == 0.8
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def test_the_model_card_says_what_was_measured_and_what_was_not():
 
 
 def test_the_model_card_of_real_scans_does_not_call_them_computed():
-    card = a_card("nifti", HEADLINE | {"ssim_original": None})
+    card = a_card("nifti", HEADLINE | {"ssim_original": None, "ssim_original_more_time": None})
     assert "no person's data" not in card and "scans of people" in card
     assert "not measured" in card
 

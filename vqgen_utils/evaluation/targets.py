@@ -11,7 +11,7 @@ from vqgen_utils.files import load_json
 HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
     *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),
     *("kid_samples", "precision", "recall", "height_within_3", "anatomy_pass_samples"),
-    *("anatomy_pass_real", "memorised_share", "ood_auroc_implant"),
+    *("anatomy_pass_real", "memorised_share", "ood_auroc_implant", "ssim_original_more_time"),
 )
 
 
@@ -46,6 +46,11 @@ class Target:
 
 TARGETS = (
     Target("SSIM above the original's recipe", "ssim - ssim_original", least=0.10),
+    Target(  # not asked for; the target above is an easy one, since that recipe collapses
+        "SSIM above it at a tenth of its rate, for five times as long",
+        "ssim - ssim_original_more_time",
+        least=0.10,
+    ),
     Target(
         "Fréchet: samples / reconstructions", "frechet_samples / frechet_reconstructions", most=2
     ),
@@ -58,11 +63,14 @@ TARGETS = (
 )
 
 
-def ssim_of_the_original(content: str) -> float | None:
-    """SSIM of the original's recipe, where it was measured on the data of this `content`."""
+def ssim_of_the_original(content: str, version: str = "original") -> float | None:
+    """SSIM of the original's recipe, where it was measured on the data of this `content`.
+
+    `version` is a recipe of `benchmarks/original.py`.
+    """
     path = REPOSITORY / "benchmarks" / "results" / "original.json"
     found = load_json(path) if path.exists() else {}
-    return found["headline"]["ssim_original"] if found.get("data") == content else None
+    return found["headline"][f"ssim_{version}"] if found.get("data") == content else None
 
 
 def verdict(headline: dict) -> pd.DataFrame:
