@@ -135,12 +135,13 @@ def patients() -> str:
             f"{row['bits_per_code']:.2f}",
             f"{row['bits_per_code_train']:.2f}",
             f"{row['anatomy_pass']:.0%}",
+            f"{row['memorised']:.0%}",
         )
         for row in load_json(RESULTS / "sweeps.json")["patients"]
     ]
     header = (
         *("training patients", "slices", "SSIM", "bits a code, held out"),
-        *("bits a code, learned from", "samples that keep every rule"),
+        *("bits a code, learned from", "samples that keep every rule", "that look memorised"),
     )
     return table(rows, header)
 

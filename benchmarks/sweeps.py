@@ -27,7 +27,8 @@ from benchmarks import report
 from vqgen_utils import metrics, series
 from vqgen_utils.checkpoint import load_settings, load_weights
 from vqgen_utils.config import get_profile, home, run_folder
-from vqgen_utils.evaluation import anatomy, fidelity, other_runs, rounds
+from vqgen_utils.distance import nearest
+from vqgen_utils.evaluation import anatomy, fidelity, memorisation, other_runs, rounds
 from vqgen_utils.evaluation.domain import DomainNetwork, look_at
 from vqgen_utils.files import load_json
 from vqgen_utils.phantom import write_phantom
@@ -141,16 +142,36 @@ class Judge:
 
     def scores(self, run: Run) -> dict[str, float]:
         """Of samples of a run, drawn with the same seeds at the held-out heights."""
-        vqvae, prior = run.load_vqvae(), run.load_prior()
+        prior = run.load_prior()
         told = height_features(torch.tensor(self.heights, dtype=torch.float32))
         n = len(told)
         drawn = [sample(prior, told, range(r * n, (r + 1) * n)) for r in range(ROUNDS)]
-        images = [vqvae.decode(codes)[:, 0] for codes in drawn]  # ROUNDS of (n, H, W)
+        images = [decoded(run, codes) for codes in drawn]  # ROUNDS of (n, H, W)
         found = rounds.read(self.reader, *images)
         features = [reading.features for reading in found.readings]
         reference, *features = fidelity.standardise(self.reference.features, *features)
         kept = rounds.judge({"samples": found}, self.heights, self.real)["samples"]["all"]
-        return {**fidelity.compare(reference, features), "anatomy_pass": float(kept.mean())}
+        return {
+            **fidelity.compare(reference, features),
+            "anatomy_pass": float(kept.mean()),
+            "memorised": memorised(run, found.all_slices),
+        }
+
+
+def decoded(run: Run, codes: torch.Tensor) -> torch.Tensor:
+    """Codes (N, h, w) of a run as slices (N, H, W), a few at a time."""
+    vqvae = run.load_vqvae()
+    return torch.cat([vqvae.decode(some)[:, 0] for some in codes.split(32)])
+
+
+def memorised(run: Run, samples: torch.Tensor) -> float:
+    """Share of samples (N, H, W) that look like copies, pixel by pixel, as notebook 06 asks it."""
+    slices, codes = run.load_slices(run.settings("quick")), run.load_codes()
+    train, test = (codes[slices.subset(split).rows.index] for split in ("train", "test"))
+    known = decoded(run, train)
+    groups = {"held out": decoded(run, test), "generated": samples}
+    away = {name: nearest(some, known)[0].numpy() for name, some in groups.items()}
+    return memorisation.Nearness(away, floor="held out").share("generated")
 
 
 def headline(codes: list[dict], patients: list[dict]) -> dict[str, float]:
@@ -165,7 +186,7 @@ def headline(codes: list[dict], patients: list[dict]) -> dict[str, float]:
         **{
             f"patients_{name}_{row['patients']}": row[name]
             for row in (fewest, most)
-            for name in ("ssim", "bits_per_code", "anatomy_pass")
+            for name in ("ssim", "bits_per_code", "anatomy_pass", "memorised")
         },
     }
 

@@ -378,15 +378,16 @@ def test_a_table_in_markdown():
 
 
 def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
-    def make(name: str, data: str, **sections) -> None:
+    def make(name: str, data: str, model: dict | None = None, **sections) -> None:
         folder = home() / "runs" / name
-        made_from = {"data": data, "model": {"num_embeddings": 32, "stride": 2}}
+        made_from = {"data": data, "model": model or {"num_embeddings": 32, "stride": 2}}
         checkpoint.save_weights(folder / "vqvae.safetensors", torch.nn.Linear(1, 1), made_from)
         files.save_json(folder / "metrics.json", sections)
 
     vqvae, prior = {"num_embeddings": 32, "ssim": 0.8}, {"bits_per_pixel": 0.1}
     make("good", "same", vqvae=vqvae, prior=prior)
     make("half", "same", vqvae=vqvae)
+    make("later", "same", {"num_embeddings": 32, "of_another_version": 1}, vqvae=vqvae, prior=prior)
     make("else", "other", vqvae=vqvae, prior=prior)
     files.save_json(home() / "runs" / "bare" / "metrics.json", {"vqvae": vqvae, "prior": prior})
     table = other_runs.finished_runs("same")

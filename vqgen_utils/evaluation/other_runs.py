@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from vqgen_utils.checkpoint import load_settings
-from vqgen_utils.config import REPOSITORY, home
+from vqgen_utils.config import REPOSITORY, VQVAEConfig, home
 from vqgen_utils.errors import InputError
 from vqgen_utils.files import load_json
 
@@ -24,10 +24,11 @@ def finished_runs(content: str) -> pd.DataFrame:
     for path in sorted((home() / "runs").glob("*/metrics.json")):
         try:
             scores, made_from = load_json(path), load_settings(path.parent / "vqvae.safetensors")
-        except InputError:
-            continue  # unfinished or damaged: not a result
+            model = VQVAEConfig(**made_from["model"])
+        except (InputError, TypeError):
+            continue  # unfinished, damaged or of another version: not a result
         if made_from["data"] == content and {"vqvae", "prior"} <= scores.keys():
-            stride, k = (made_from["model"][name] for name in ("stride", "num_embeddings"))
+            stride, k = model.stride, model.num_embeddings
             plain, coded = math.log2(k) / stride**2, scores["prior"]["bits_per_pixel"]
             rows.append((path.parent.name, stride, k, plain, coded, scores["vqvae"]["ssim"]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
