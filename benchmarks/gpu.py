@@ -32,7 +32,7 @@ def training_calls(
 ) -> dict[str, tuple[Callable[[], None], int]]:
     """For each model: a function that takes `STEPS` training steps, and the images in them."""
     data, batch = profile.data, profile.vqvae_training.batch_size
-    grid = (data.image_height // 4, data.image_width // 4)
+    grid = tuple(n // profile.vqvae.stride for n in (data.image_height, data.image_width))
     codebook = profile.vqvae.num_embeddings
     images = torch.rand(batch, 1, data.image_height, data.image_width, device=device)
     prior_batch = profile.prior_training.batch_size

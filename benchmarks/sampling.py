@@ -32,7 +32,7 @@ from vqgen_utils.sampling import full_grid_step, full_logits, incremental_logits
 GRID = (64, 32)
 CODES = 128
 CONFIG = PriorConfig(prior_channels=64, prior_layers=15, prior_kernel_size=3, prior_hidden_dim=256)
-ROUNDS = {1: 5, 16: 2, 64: 1}  # batch size -> timed rounds, after one that warms up
+ROUNDS = {1: 10, 16: 3, 64: 1}  # batch size -> timed rounds, after one that warms up
 GRIDS = ((8, 8), (16, 8), (32, 16), (64, 32), (128, 64))  # for the growth of cost
 ROWS_TIMED = 5  # of the rows-so-far loop, spread over the grid
 

@@ -44,7 +44,8 @@ def test_the_metrics_hold_to_the_contract(finished):
     assert 0 < vqvae["ssim_body"] < vqvae["ssim"] < 1
     assert vqvae["psnr"] > 10
     assert 1 <= vqvae["perplexity"] <= vqvae["codes_used"] <= vqvae["num_embeddings"]
-    assert vqvae["grid"] == [settings.data.image_height // 4, settings.data.image_width // 4]
+    size = settings.data.image_height, settings.data.image_width
+    assert vqvae["grid"] == [n // settings.vqvae.stride for n in size]
 
     prior = metrics["prior"]
     assert 0 < prior["bits_per_code"] < 7

@@ -114,8 +114,8 @@ def test_incremental_logits_equal_the_full_forward_pass(kernel_size, grid, batch
     assert (incremental_logits(model, codes, heights(batch)) - full).abs().max() <= 1e-4
 
 
-def test_incremental_logits_are_the_same_where_products_are_too_large_for_numpy(monkeypatch):
-    monkeypatch.setattr(sampling, "NUMPY_PRODUCT", 0)
+def test_incremental_logits_are_the_same_in_pytorch_as_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(sampling, "in_numpy", lambda device: False)
     test_incremental_logits_equal_the_full_forward_pass(kernel_size=5, grid=(6, 4), batch=2)
 
 

@@ -3,17 +3,20 @@
 best_device()                where models live
 training_settings(device)    around a training run: threads, memory and precision
 UsableThreads(every)         how many threads are worth using, asked again now and then
+numpy_on_one_thread()        around small products in NumPy, which has threads of its own
 exact_products()             around what is compared digit by digit
 """
 
 import contextlib
 import ctypes
+import functools
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 PROBE_SECONDS = 0.1  # for each number of threads
 CHECK_EVERY = 20.0  # seconds between two probes of a training run
@@ -82,6 +85,17 @@ class UsableThreads:
             torch.set_num_threads(before)
             self.checked = time.perf_counter()
         return self.usable
+
+
+def numpy_on_one_thread() -> contextlib.AbstractContextManager:
+    """NumPy's matrix products on one thread: it would start more from a modest size on."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """The loaded libraries that have threads; looking for them takes milliseconds."""
+    return ThreadpoolController()
 
 
 def exact_products() -> contextlib.AbstractContextManager:

@@ -18,12 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine import UsableThreads, exact_products
+from vqgen_utils.machine import UsableThreads, exact_products, numpy_on_one_thread
 from vqgen_utils.pixelcnn import PixelCNN
 from vqgen_utils.progress import progress_bar
 
-# multiplications in a matrix product beyond which NumPy starts threads of its own
-NUMPY_PRODUCT = 2**18
 # multiplications in a row of the vertical stack from which on a second thread pays, and asking
 # every so many seconds, for so long, whether there is one to be had
 ROW_FOR_THREADS, ASK_EVERY, ASK_FOR = 2**28, 1.0, 0.02
@@ -100,7 +98,7 @@ class Columns:
     At this size an operation takes longer to start than to do. So all buffers are made once and
     taken apart once, and every operation writes where the next one reads. A GPU records the whole
     position as one graph. On a CPU, NumPy works on the same memory, since it starts an operation in
-    about half the time; for larger batches PyTorch, whose threads are ours to hold back.
+    about half the time.
 
     What goes into the sigmoids comes halved: sigmoid(x) = (1 + tanh(x/2)) / 2, and so one tanh
     serves both halves of a gate.
@@ -129,19 +127,22 @@ class Columns:
         self.shifts = list(zip(columns, [*columns[1:], h[:-1]], strict=True))
         out = torch.stack([matrix(layer.out_horizontal) for layer in layers]) / 2  # (L, C, C)
         scratch = [torch.zeros_like(self.known[0]), *torch.zeros_like(h[:2])]
-        buffers = [self.known, h, now, out, *scratch]
-        small = batch * channels * 2 * channels <= NUMPY_PRODUCT
-        if condition.device.type == "cpu" and small:
-            self.operations = np.dot, np.add, np.tanh, np.multiply
+        hidden, logits = model.head[1], model.head[4]
+        self.logits = now.new_zeros(batch, model.num_embeddings)
+        weights = [matrix(hidden), hidden.bias.detach(), matrix(logits), logits.bias.detach()]
+        inside = now.new_zeros(batch, len(hidden.bias))
+        head = [h[-1], *weights, inside, self.logits, now.new_zeros(())]
+        buffers = [self.known, h, now, out, *scratch, *head]
+        if in_numpy(condition.device):
+            self.operations = np.dot, np.add, np.tanh, np.multiply, np.maximum
             buffers = [buffer.numpy() for buffer in buffers]
         else:
-            self.operations = torch.mm, torch.add, torch.tanh, torch.multiply
-        known, steps, now, out, *self.scratch = buffers
+            self.operations = torch.mm, torch.add, torch.tanh, torch.multiply, torch.maximum
+        known, steps, now, out, *scratch = buffers
+        self.scratch, self.head = scratch[:3], scratch[3:]
         a, b = known[:, :, :channels], known[:, :, channels:]
         self.layers = list(zip(known, a, b, steps[:-1], steps[1:], now, out, strict=True))
-        self.first, self.last = h[0], h[-1]
-        hidden, logits = model.head[1], model.head[4]
-        self.head = (hidden.bias, matrix(hidden), logits.bias, matrix(logits))
+        self.first = h[0]
         self.run = capture(self._run, condition.device)
 
     def start_row(self, i: int, from_above: Tensor) -> None:
@@ -166,7 +167,8 @@ class Columns:
     def _run(self) -> None:
         for column, past in self.seen:
             self.known.baddbmm_(column, past)  # (L, B, 2C): all layers at once
-        (product, add, tanh, multiply), (more, gated, change) = self.operations, self.scratch
+        product, add, tanh, multiply, maximum = self.operations
+        more, gated, change = self.scratch
         for known, a, b, h, h_next, now, out in self.layers:
             product(h, now, out=more)
             add(known, more, out=known)  # (B, 2C)
@@ -177,9 +179,18 @@ class Columns:
             add(h, change, out=h_next)  # (B, C)
         for older, newer in self.shifts:
             older.copy_(newer)
-        bias1, weight1, bias2, weight2 = self.head
-        hidden = torch.addmm(bias1, self.last.relu(), weight1).relu_()
-        self.logits = torch.addmm(bias2, hidden, weight2)  # (B, K)
+        last, weight1, bias1, weight2, bias2, hidden, logits, zero = self.head
+        maximum(last, zero, out=last)
+        product(last, weight1, out=hidden)
+        add(hidden, bias1, out=hidden)
+        maximum(hidden, zero, out=hidden)
+        product(hidden, weight2, out=logits)
+        add(logits, bias2, out=logits)  # (B, K)
+
+
+def in_numpy(device: torch.device) -> bool:
+    """Whether positions are computed by NumPy rather than PyTorch."""
+    return device.type == "cpu"
 
 
 def halve_gates(x: Tensor) -> Tensor:
@@ -254,7 +265,7 @@ def walk(
     nothing = torch.full_like(condition[:, 0], model.num_embeddings, dtype=torch.long)  # (B,)
     codes = nothing.new_empty(height, width, len(condition))
     bar = progress_bar(height, "sampling", "row", shown=progress)
-    with one_thread(condition.device), bar:
+    with one_thread(condition.device), numpy_on_one_thread(), bar:
         for i in range(height):
             columns.start_row(i, rows.next(i, codes[i - 1] if i else None))
             left = [nothing]
