@@ -33,6 +33,11 @@ def test_one_thread_is_used_where_two_wait_for_each_other(two_threads, monkeypat
     assert machine.worthwhile_threads() == 1
 
 
+def test_one_thread_is_used_where_two_are_hardly_faster(two_threads, monkeypatch):
+    products_that_take(monkeypatch, seconds_on_one=0.001, seconds_on_two=0.0009)
+    assert machine.worthwhile_threads() == 1
+
+
 def test_all_threads_are_used_where_they_are_faster(two_threads, monkeypatch):
     products_that_take(monkeypatch, seconds_on_one=0.001, seconds_on_two=0.0006)
     assert machine.worthwhile_threads() == 2

@@ -24,7 +24,7 @@ from vqgen_utils.progress import progress_bar
 
 # multiplications in a row of the vertical stack from which on a second thread pays, and asking
 # every so many seconds, for so long, whether there is one to be had
-ROW_FOR_THREADS, ASK_EVERY, ASK_FOR = 2**28, 1.0, 0.02
+ROW_FOR_THREADS, ASK_EVERY, ASK_FOR = 2**28, 1.0, 0.01
 
 
 class Rows:
