@@ -28,7 +28,7 @@
 # - to test the tests themselves, and to know where a likelihood misleads.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 60 minutes.
-# **Time to run:** about 3 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 40 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
