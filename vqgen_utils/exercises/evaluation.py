@@ -208,8 +208,8 @@ def check_why_not_odd(answer) -> str:
     """Why the cheapest slice need not be a normal one: "A", "B", "C" or "D"."""
     if answer == "B":
         return (
-            "what is typical is a matter of the sum, not of the peak: real slices all cost about "
-            "the same, and one that costs far less is as odd as one that costs far more."
+            "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
+            "nothing, and one that costs far less is as odd as one that costs far more."
         )
     problems = {
         "A": "a perfect prior would charge even less for air after air: it is a likely pattern.",
