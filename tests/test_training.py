@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from vqgen_utils import checkpoint, training
+from vqgen_utils import checkpoint, resuming, training
 from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.pixelcnn import PixelCNN, prior_losses
@@ -145,6 +145,26 @@ def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeyp
     monkeypatch.setattr(training, "evaluate", scored(3.0, 2.0, 2.0))
     fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "b"}, data)
     assert not best.exists()
+
+
+def test_killed_between_the_last_weights_and_the_tidying_up_it_is_tidied_up_later(
+    tmp_path, monkeypatch
+):
+    """An older best lies there until the last weights, which are better, have been saved."""
+    model, losses, data = vqvae_job()
+    path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
+
+    def die(*_):
+        raise Stop
+
+    monkeypatch.setattr(training, "evaluate", scored(3.0, 2.0, 1.0))
+    monkeypatch.setattr(resuming, "_tidy_up", die)
+    with pytest.raises(Stop):
+        fit(model, losses, data, CONFIG, path, {}, data)
+    assert path.exists() and best.exists()
+    monkeypatch.undo()
+    fit(vqvae_job()[0], losses, data, CONFIG, path, {}, data)
+    assert {file.name for file in tmp_path.iterdir()} <= {path.name, "history_m.csv", ".lock"}
 
 
 def test_what_differs_from_earlier_weights_is_said(tmp_path, capsys):

@@ -89,11 +89,8 @@ def save_best(path: Path, settings: dict, model: nn.Module, rows: Rows, seconds:
 def save_weights(path: Path, settings: dict, model: nn.Module, rows: Rows, seconds: float) -> None:
     """Save the weights at the end of training, and tidy up."""
     _save_weights(path, settings, model, rows, seconds)
-    _write_history(path, rows)
-    _remove_states(path)
-    if _is_best(rows):
-        _best(path).unlink(missing_ok=True)
-    elif _best(path).exists():
+    _tidy_up(path, rows)
+    if _best(path).exists():
         scored = [row for row in rows if "val_loss" in row]
         best = min(scored, key=lambda row: row["val_loss"])
         print(
@@ -117,8 +114,7 @@ def load_weights(path: Path, settings: dict, model: nn.Module) -> tuple[Rows, fl
         return None
     checkpoint.load_weights(path, model)
     if processes.is_first():  # a process may have been killed just before it did this
-        _write_history(path, stored["history"])
-        _remove_states(path)
+        _tidy_up(path, stored["history"])
     processes.say(f"{path.name} was trained with these settings already: loaded.")
     return stored["history"], stored["train_seconds"]
 
@@ -135,9 +131,12 @@ def _write_history(path: Path, rows: Rows) -> None:
         write_atomic(file, content)
 
 
-def _remove_states(path: Path) -> None:
-    _state(path).unlink(missing_ok=True)
-    _other(path).unlink(missing_ok=True)
+def _tidy_up(path: Path, rows: Rows) -> None:
+    """Once the last weights are there: curves for people, and nothing that is not needed again."""
+    _write_history(path, rows)
+    needless = [_state(path), _other(path), *([_best(path)] if _is_best(rows) else [])]
+    for file in needless:
+        file.unlink(missing_ok=True)
 
 
 def _is_best(rows: Rows) -> bool:
