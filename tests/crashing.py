@@ -85,6 +85,7 @@ def _run(home: Path, commands, log: Path, dies_at, full_at, notebooks) -> None:
 
     series.NOTEBOOKS = notebooks or series.NOTEBOOKS
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run with `&`
     torch.set_num_threads(1)
     training.SAVE_EVERY = 10
     os.environ |= {"VQGEN_HOME": str(home), "OMP_NUM_THREADS": "1"}  # kernels inherit them
