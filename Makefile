@@ -98,4 +98,4 @@ licences: setup  ## write the licence of every pinned package into licences.md
 	{ echo "# Licences of what vqgen stands on"; echo; \
 	echo "Every package of requirements.txt, as its metadata say. Made by: make licences"; echo; \
 	$$env/bin/pip-licenses --python=.venv/bin/python --format=markdown --with-system \
-	  --ignore-packages vqgen pip; } > licences.md
+	  --packages $$(sed -n 's/==.*//p' requirements.txt); } > licences.md
