@@ -111,6 +111,7 @@ def original() -> str:
 
 def codes() -> str:
     """Grids and codebooks: what their bits buy."""
+    runs = load_json(RESULTS / "sweeps.json")["codes"]
     rows = [
         (
             str(row["stride"]),
@@ -119,7 +120,7 @@ def codes() -> str:
             f"{row['prior_bits']:.3f}",
             f"{row['ssim']:.3f}",
         )
-        for row in load_json(RESULTS / "sweeps.json")["codes"]
+        for row in sorted(runs, key=lambda run: (run["stride"], run["num_embeddings"]))
     ]
     header = ("stride", "codes", "bits a pixel, plain", "bits a pixel, with the prior", "SSIM")
     return table(rows, header)
