@@ -218,6 +218,16 @@ def test_a_failure_names_notebook_cell_and_error_and_how_to_go_on(notebooks, vqg
     assert seconds.keys() == {"01_first", "total"}
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_the_kernel_s_process_says_is_shown_only_if_it_dies(dies, notebooks, capfd):
+    say = "import os; os.write(2, b'Traceback of a thread'); None"
+    write_notebook(notebooks, "01_first.ipynb", COMMON, say, f"{dies} and os.kill(os.getpid(), 9)")
+    with pytest.raises(SystemExit) as stop:
+        main(["run"])
+    assert stop.value.code == int(dies)
+    assert ("Traceback of a thread" in "".join(capfd.readouterr())) == dies
+
+
 def test_of_an_input_error_only_its_sentence_is_shown(notebooks, vqgen):
     cell = "from vqgen_utils.errors import InputError\nraise InputError('weights are missing.')"
     write_notebook(notebooks, "01_first.ipynb", COMMON, cell)

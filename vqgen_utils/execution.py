@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import tempfile
 from pathlib import Path
 from typing import TextIO
 
@@ -12,7 +13,11 @@ from vqgen_utils.files import write_atomic
 def execute(
     notebook: Path, output: Path, parameters: dict, line: "ProgressLine", lock: TextIO | None
 ) -> None:
-    """papermill, with this very Python as the kernel and without its log."""
+    """papermill, with this very Python as the kernel and without its log.
+
+    What the kernel's process says on its own account (its cells' output goes into the notebook) is
+    shown if it dies: otherwise that is the noise of its threads when they end.
+    """
     import papermill
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
@@ -26,8 +31,8 @@ def execute(
 
         async def _async_launch_kernel(self, kernel_cmd, **options):
             # a kernel that outlives this process by a moment keeps the run locked
-            files = [lock.fileno()] if lock else []
-            await super()._async_launch_kernel(kernel_cmd, pass_fds=files, **options)
+            options["pass_fds"] = [lock.fileno()] if lock else []
+            await super()._async_launch_kernel(kernel_cmd, stderr=said, **options)
 
     class WholeFiles(LocalHandler):
         def write(self, buf, path):
@@ -35,17 +40,23 @@ def execute(
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     papermill_io.register(str(output), WholeFiles())
-    papermill.execute_notebook(
-        *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)),
-        parameters,
-        kernel_name="python3",
-        language="python",
-        cwd=notebook.parent,
-        progress_bar=False,
-        kernel_manager_class=SamePython,
-        extra_arguments=["--log-level=CRITICAL"],  # of the kernel: its log is not for this output
-        on_cell_execute=line.next_cell,
-    )
+    with tempfile.TemporaryFile() as said:
+        try:
+            papermill.execute_notebook(
+                *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)),
+                parameters,
+                kernel_name="python3",
+                language="python",
+                cwd=notebook.parent,
+                progress_bar=False,
+                kernel_manager_class=SamePython,
+                extra_arguments=["--log-level=CRITICAL"],  # of the kernel
+                on_cell_execute=line.next_cell,
+            )
+        except RuntimeError:  # it died, or did not start
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace"))
+            raise
 
 
 class ProgressLine:
