@@ -36,6 +36,7 @@ from vqgen_utils.pixelcnn import height_features
 from vqgen_utils.run import Run
 from vqgen_utils.sampling import sample
 from vqgen_utils.sweep import grid, run_sweep
+from vqgen_utils.vqvae import VQVAE
 
 CODES = {"stride": ["2", "4", "8"], "num_embeddings": ["32", "128", "512"]}
 PATIENTS = (15, 30, 60, 120, 240)
@@ -142,11 +143,11 @@ class Judge:
 
     def scores(self, run: Run) -> dict[str, float]:
         """Of samples of a run, drawn with the same seeds at the held-out heights."""
-        prior = run.load_prior()
+        vqvae, prior = run.load_vqvae(), run.load_prior()
         told = height_features(torch.tensor(self.heights, dtype=torch.float32))
         n = len(told)
         drawn = [sample(prior, told, range(r * n, (r + 1) * n)) for r in range(ROUNDS)]
-        images = [decoded(run, codes) for codes in drawn]  # ROUNDS of (n, H, W)
+        images = [decoded(vqvae, codes) for codes in drawn]  # ROUNDS of (n, H, W)
         found = rounds.read(self.reader, *images)
         features = [reading.features for reading in found.readings]
         reference, *features = fidelity.standardise(self.reference.features, *features)
@@ -158,9 +159,8 @@ class Judge:
         }
 
 
-def decoded(run: Run, codes: torch.Tensor) -> torch.Tensor:
-    """Codes (N, h, w) of a run as slices (N, H, W), a few at a time."""
-    vqvae = run.load_vqvae()
+def decoded(vqvae: VQVAE, codes: torch.Tensor) -> torch.Tensor:
+    """Codes (N, h, w) as slices (N, H, W), a few at a time."""
     return torch.cat([vqvae.decode(some)[:, 0] for some in codes.split(32)])
 
 
@@ -168,8 +168,9 @@ def memorised(run: Run, samples: torch.Tensor) -> float:
     """Share of samples (N, H, W) that look like copies, pixel by pixel, as notebook 06 asks it."""
     slices, codes = run.load_slices(run.settings("quick")), run.load_codes()
     train, test = (codes[slices.subset(split).rows.index] for split in ("train", "test"))
-    known = decoded(run, train)
-    groups = {"held out": decoded(run, test), "generated": samples}
+    vqvae = run.load_vqvae()
+    known = decoded(vqvae, train)
+    groups = {"held out": decoded(vqvae, test), "generated": samples}
     away = {name: nearest(some, known)[0].numpy() for name, some in groups.items()}
     return memorisation.Nearness(away, floor="held out").share("generated")
 

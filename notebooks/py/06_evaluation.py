@@ -818,7 +818,7 @@ lost.round(3)
 # %% [markdown] tags=[]
 # ## What would more patients buy?
 #
-# All of this rests on one set of training patients. So we ran the whole series five times, on the first 15, 30,
+# All of this rests on one set of training patients. So we ran notebooks 01 to 04 five times, on the first 15, 30,
 # ... 240 training patients of one phantom (`python -m benchmarks.sweeps`). The twelve patients held out are the
 # same each time, and so is the number of training steps: with few patients each slice is seen more often. All
 # samples are read by one network and compared with one set of real slices, those of the largest study. The
