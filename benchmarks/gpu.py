@@ -15,13 +15,13 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmarks import report, sampling
-from vqgen_utils.checkpoint import load_json
 from vqgen_utils.config import PROFILES, Profile, run_folder
-from vqgen_utils.machine import best_device, training_settings
-from vqgen_utils.pixelcnn import PixelCNN, prior_losses
-from vqgen_utils.series import Stopped, run_series
-from vqgen_utils.training import CLIP_NORM
-from vqgen_utils.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.machine.speed import best_device, training_settings
+from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
+from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.series.runner import Stopped, run_series
+from vqgen_utils.training.checkpoint import load_json
+from vqgen_utils.training.loop import CLIP_NORM
 
 RUN = "gpu"
 STEPS = 20  # timed as one call; a single step is too short to time

@@ -40,11 +40,11 @@ from torch.utils.data import Dataset
 
 from benchmarks import report
 from vqgen_utils.config import DataConfig, TrainingConfig
-from vqgen_utils.data import SliceDataset, load_slices
+from vqgen_utils.data.phantom import NUM_SLICES, write_patient
+from vqgen_utils.data.slices import SliceDataset, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine import reuse_memory, training_settings
-from vqgen_utils.phantom import NUM_SLICES, write_patient
-from vqgen_utils.training import _batches
+from vqgen_utils.machine.speed import reuse_memory, training_settings
+from vqgen_utils.training.loop import _batches
 
 PATIENTS = {"train": 95, "validate": 5, "test": 5}
 WEEKS = 2

@@ -40,14 +40,15 @@ from torch.utils.data import TensorDataset
 from benchmarks import original_recipe as recipe
 from benchmarks import report
 from benchmarks.training import shuffled, stack
-from vqgen_utils import metrics, plots
-from vqgen_utils.checkpoint import write_atomic
+from vqgen_utils import plots
 from vqgen_utils.config import Profile, get_profile
-from vqgen_utils.data import Slices, load_slices
-from vqgen_utils.pixelcnn import PixelCNN, height_features, prior_losses
-from vqgen_utils.sampling import sample
-from vqgen_utils.training import Fit, fit
-from vqgen_utils.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.data.slices import Slices, load_slices
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.models.pixelcnn import PixelCNN, height_features, prior_losses
+from vqgen_utils.models.sampling import sample
+from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.training.checkpoint import write_atomic
+from vqgen_utils.training.loop import Fit, fit
 
 SHOWN = 8  # slices and samples in the figure
 SEED = 0

@@ -24,9 +24,9 @@ The description leaves open, and is completed in the original's favour:
 
 - the schedule: it says nothing, so the rate is constant, and gradients are not clipped;
 - the codes' first values: uniform in [-1/K, 1/K], as is usual;
-- how the nearest code is found: by one matrix product, as in `vqgen_utils.quantizer`; a table of
+- how the nearest code is found: by one matrix product, as in `vqgen_utils.models`; a table of
   distances and one-hot codes would give the same, later;
-- the residual block: the paper's, as in `vqgen_utils.vqvae`;
+- the residual block: the paper's, as in `vqgen_utils.models`;
 - when images are clipped: after they were brought to our size, so that nothing else differs;
 - what the lowest loss chooses: the weights that had it, for everything that follows;
 - the PixelCNN's other layers: masked, type A and then B (van den Oord et al. 2016,
@@ -46,10 +46,10 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from vqgen_utils.machine import training_settings
-from vqgen_utils.quantizer import Codebook
-from vqgen_utils.receptive_field import causal_mask
-from vqgen_utils.vqvae import ResidualBlock
+from vqgen_utils.machine.speed import training_settings
+from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models.vqvae import ResidualBlock
+from vqgen_utils.teaching.demos.receptive_field import causal_mask
 
 NUM_EMBEDDINGS = 128  # K
 EMBEDDING_DIM = 128  # D
@@ -85,7 +85,7 @@ def residual_stack() -> nn.Sequential:
 
 
 class OriginalVQVAE(nn.Module):
-    """The original's layers around a codebook; called like `vqgen_utils.vqvae.VQVAE`.
+    """The original's layers around a codebook; called like `vqgen_utils.models.VQVAE`.
 
     Args:
         codebook_update: "gradient", the original's, or "ema", the codebook of this package.

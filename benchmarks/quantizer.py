@@ -5,7 +5,7 @@
 One training step (forward, backward, update of the codes) on 65,536 vectors of 32 numbers, for
 codebooks of 128, 512 and 8192:
 
-    ours        `vqgen_utils.quantizer.Codebook`
+    ours        `vqgen_utils.models.Codebook`
     lucidrains  `VectorQuantize` of the package vector-quantize-pytorch
     monai       `EMAQuantizer` of the package monai
 
@@ -38,7 +38,7 @@ from torch import Tensor
 
 from benchmarks import report
 from vqgen_utils.errors import InputError
-from vqgen_utils.quantizer import Codebook
+from vqgen_utils.models.codebook import Codebook
 
 SHAPE = (16, 32, 64, 64)  # of z_e: (B, D, H, W)
 SIZES = (128, 512, 8192)  # K

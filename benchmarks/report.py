@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from vqgen_utils import checkpoint
 from vqgen_utils.config import REPOSITORY
+from vqgen_utils.training import checkpoint
 
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PACKAGES = ("torch", "numpy", "nibabel", "vector-quantize-pytorch", "monai")

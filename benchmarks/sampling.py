@@ -7,7 +7,7 @@ Three ways to draw the same codes from the same prior (64 x 32 grid, 128 codes, 
 
     full grid    a forward pass of the whole grid for each position: what most projects do
     rows so far  a forward pass of the rows drawn so far: rosinality/vq-vae-2-pytorch, phlippe T12
-    ours         `vqgen_utils.sampling.sample`
+    ours         `vqgen_utils.models.sample`
 
 Ours is a whole run: one thread, and for larger batches all of them in the vertical stack. The other
 two get every core; they are timed on some positions and scaled to all of them, since a whole run of
@@ -22,12 +22,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
-from vqgen_utils.checkpoint import write_atomic
 from vqgen_utils.config import PriorConfig
-from vqgen_utils.machine import worthwhile_threads
-from vqgen_utils.pixelcnn import PixelCNN, height_features
+from vqgen_utils.machine.speed import worthwhile_threads
+from vqgen_utils.models.pixelcnn import PixelCNN, height_features
+from vqgen_utils.models.sampling import full_grid_step, full_logits, incremental_logits, sample
 from vqgen_utils.plots import to_png
-from vqgen_utils.sampling import full_grid_step, full_logits, incremental_logits, sample
+from vqgen_utils.training.checkpoint import write_atomic
 
 GRID = (64, 32)
 CODES = 128

@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 
 from benchmarks import report
-from vqgen_utils.checkpoint import load_json
 from vqgen_utils.config import run_folder
 from vqgen_utils.errors import InputError
+from vqgen_utils.training.checkpoint import load_json
 
 STAGES = ("training", "imports", "other cells", "kernel")
 

@@ -24,19 +24,20 @@ from pathlib import Path
 import torch
 
 from benchmarks import report
-from vqgen_utils import metrics, series
-from vqgen_utils.checkpoint import load_settings, load_weights
 from vqgen_utils.config import get_profile, home, run_folder
-from vqgen_utils.distance import nearest
-from vqgen_utils.evaluation import anatomy, fidelity, memorisation, other_runs, rounds
+from vqgen_utils.data.phantom import write_phantom
+from vqgen_utils.evaluation import anatomy, fidelity, memorisation, metrics, rounds
+from vqgen_utils.evaluation.distance import nearest
 from vqgen_utils.evaluation.domain import DomainNetwork, look_at
-from vqgen_utils.files import load_json
-from vqgen_utils.phantom import write_phantom
-from vqgen_utils.pixelcnn import height_features
-from vqgen_utils.run import Run
-from vqgen_utils.sampling import sample
-from vqgen_utils.sweep import grid, run_sweep
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.machine.files import load_json
+from vqgen_utils.models.pixelcnn import height_features
+from vqgen_utils.models.sampling import sample
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.runs import compare
+from vqgen_utils.runs.run import Run
+from vqgen_utils.series import runner
+from vqgen_utils.series.sweep import grid, run_sweep
+from vqgen_utils.training.checkpoint import load_settings, load_weights
 
 CODES = {"stride": ["2", "4", "8"], "num_embeddings": ["32", "128", "512"]}
 PATIENTS = (15, 30, 60, 120, 240)
@@ -48,11 +49,11 @@ def sweep_codes() -> tuple[str, list[dict]]:
     run_sweep(
         "codes",
         CODES,
-        lambda name, settings: series.run_series(run_name=name, settings=settings, stop=4),
+        lambda name, settings: runner.run_series(run_name=name, settings=settings, stop=4),
     )
     names = list(grid("codes", CODES))
     content = load_settings(run_folder(names[0]) / "vqvae.safetensors")["data"]
-    runs = other_runs.finished_runs(content)
+    runs = compare.finished_runs(content)
     return content, runs[runs["run"].isin(names)].to_dict("records")
 
 
@@ -95,7 +96,7 @@ def sweep_patients() -> list[dict]:
     for name, patients in zip(names, PATIENTS, strict=True):
         stop = None if name == names[-1] else 4  # the last trains the network that judges them all
         folder = study_of(patients)
-        series.run_series(run_name=name, data_source="hipmri", data_dir=folder, stop=stop)
+        runner.run_series(run_name=name, data_source="hipmri", data_dir=folder, stop=stop)
     judge = Judge(Run(names[-1]))
     rows = []
     for name, patients in zip(names, PATIENTS, strict=True):

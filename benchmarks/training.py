@@ -6,8 +6,8 @@ Four recipes are trained on the same slices (the phantom, profile `quick`) with 
 
     original                        `original_recipe.py`, as described: its rate is 1e-2
     original, rate 1e-3             the same at a tenth of its rate
-    original layers, our codebook   the latter, with the codebook of `vqgen_utils.quantizer`
-    ours                            `vqgen_utils.vqvae` with the settings of profile `quick`
+    original layers, our codebook   the latter, with the codebook of `vqgen_utils.models`
+    ours                            `vqgen_utils.models.VQVAE` with the settings of profile `quick`
 
 The second is there to be fair. At 1e-2 all vectors soon share a few codes, whichever the codebook,
 and the description may lack what kept the original from that (a schedule, longer training): it was
@@ -37,14 +37,14 @@ from torch import Tensor, nn
 
 from benchmarks import original_recipe, report
 from benchmarks.original_recipe import OriginalVQVAE
-from vqgen_utils import metrics
-from vqgen_utils.checkpoint import write_atomic
 from vqgen_utils.config import Profile, get_profile
-from vqgen_utils.data import SliceDataset, load_slices
-from vqgen_utils.machine import training_settings
+from vqgen_utils.data.slices import SliceDataset, load_slices
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.machine.speed import training_settings
+from vqgen_utils.models.vqvae import VQVAE
 from vqgen_utils.plots import to_png
-from vqgen_utils.training import CLIP_NORM, learning_rate
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.training.checkpoint import write_atomic
+from vqgen_utils.training.loop import CLIP_NORM, learning_rate
 
 SECONDS = 30.0  # of training for each recipe and seed; with the scores, the whole takes 9 minutes
 SECONDS_ALONE = 45.0  # at which the original stops, when it goes on alone

@@ -14,7 +14,7 @@ from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["pytest", "papermill", "torch._dynamo", "vqgen_utils.train", "vqgen_utils.cli"]
+    ["pytest", "papermill", "torch._dynamo", "vqgen_utils.runs.train", "vqgen_utils.cli"]
 )
 
 DATA = {
@@ -81,13 +81,15 @@ def _run(home: Path, commands, log: Path, dies_at, full_at, notebooks) -> None:
     """In the child."""
     import torch
 
-    from vqgen_utils import cli, series, training
+    from vqgen_utils import cli
+    from vqgen_utils.series import runner
+    from vqgen_utils.training import loop
 
-    series.NOTEBOOKS = notebooks or series.NOTEBOOKS
+    runner.NOTEBOOKS = notebooks or runner.NOTEBOOKS
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run with `&`
     torch.set_num_threads(1)
-    training.SAVE_EVERY = 10
+    loop.SAVE_EVERY = 10
     os.environ |= {"VQGEN_HOME": str(home), "OMP_NUM_THREADS": "1"}  # kernels inherit them
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vqgen_utils.data.phantom import render_slice
 from vqgen_utils.evaluation import anatomy
-from vqgen_utils.phantom import render_slice
 
 HIP, PROSTATE = 28, 20  # slices through the hip joints, and through the prostate
 BONE, BLADDER, RECTUM = 2, 3, 4

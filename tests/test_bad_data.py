@@ -17,10 +17,10 @@ import pytest
 from scan_files import nifti, nifti_bytes, picture, save, save_odd, save_study, study
 
 from vqgen_utils.cli import main
-from vqgen_utils.data import check_folder, load_slices
+from vqgen_utils.data.nifti import read_volume
+from vqgen_utils.data.scans import CONSTANT
+from vqgen_utils.data.slices import check_folder, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.nifti import read_volume
-from vqgen_utils.volumes import CONSTANT
 
 SECONDS = 20  # that any case may take before it counts as a hang
 VOLUME = (16, 16, 4)
@@ -434,9 +434,9 @@ def test_a_file_that_vanishes_or_changes_while_it_is_read_is_listed(scans, monke
         os.truncate(scans / "cut.nii", 1000)
         return found
 
-    from vqgen_utils.survey import survey
+    from vqgen_utils.data.survey import survey
 
-    monkeypatch.setattr("vqgen_utils.data.survey", read_all_but_then)
+    monkeypatch.setattr("vqgen_utils.data.slices.survey", read_all_but_then)
     slices = load_slices(nifti(scans))
     assert set(slices.index["file"]) == {"good.nii"}
     reasons = {entry["file"]: entry["reason"] for entry in slices.dropped}

@@ -7,8 +7,8 @@ import torch
 
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.evaluation import code_lengths
-from vqgen_utils.metrics import bits_by_position
-from vqgen_utils.pixelcnn import PixelCNN
+from vqgen_utils.evaluation.metrics import bits_by_position
+from vqgen_utils.models.pixelcnn import PixelCNN
 
 
 def random_codes(*shape: int, k: int = 4, seed: int = 0) -> torch.Tensor:

@@ -5,11 +5,16 @@ import pandas as pd
 import pytest
 import torch
 
-from vqgen_utils import codebook
 from vqgen_utils.config import VQVAEConfig
-from vqgen_utils.metrics import code_counts, perplexity
-from vqgen_utils.receptive_field import allowed_field, blind_share, gated_field, plain_field
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.evaluation import codes as codebook
+from vqgen_utils.evaluation.metrics import code_counts, perplexity
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.teaching.demos.receptive_field import (
+    allowed_field,
+    blind_share,
+    gated_field,
+    plain_field,
+)
 
 
 def test_each_code_is_decoded_to_its_own_patch():

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from vqgen_utils import plots
-from vqgen_utils.demos.collapse import STEPS_ON_THE_WAY, wandering_points, watch
-from vqgen_utils.quantizer import Codebook
+from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.teaching.demos.collapse import STEPS_ON_THE_WAY, wandering_points, watch
 
 
 def test_the_points_go_from_a_cloud_to_a_ring():

@@ -20,9 +20,12 @@ import pytest
 from crashing import BOTH, DATA, PRIOR, VQVAE, Child, train
 from safetensors.torch import load_file
 
-from vqgen_utils import checkpoint, cli, lock, record, series
+from vqgen_utils import cli
 from vqgen_utils.errors import InputError
-from vqgen_utils.lock import exclusive
+from vqgen_utils.machine import lock
+from vqgen_utils.machine.lock import exclusive
+from vqgen_utils.series import record, runner
+from vqgen_utils.training import checkpoint
 
 OFTEN = int(os.environ.get("VQGEN_CRASHES", 1))
 
@@ -272,8 +275,8 @@ def test_finished_notebooks_are_left_alone_until_something_changes(
     folder = tmp_path / "runs" / "r"
     subprocess.run(["cp", "-r", home / "runs", tmp_path], check=True)
     monkeypatch.setenv("VQGEN_HOME", str(tmp_path))
-    monkeypatch.setattr(series, "NOTEBOOKS", notebooks)
-    monkeypatch.setattr(series, "_run_notebook", pretend)
+    monkeypatch.setattr(runner, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(runner, "_run_notebook", pretend)
     package = json.loads((folder / "finished.json").read_text())["01_first"]["package"]
     monkeypatch.setattr(record, "_package", lambda: package)  # which may be edited during the tests
 
@@ -315,7 +318,7 @@ def test_finished_notebooks_are_left_alone_until_something_changes(
         return pretend(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(series, "_run_notebook", edit)
+        patch.setattr(runner, "_run_notebook", edit)
         again("--from", "01")
     assert "again from 01: its text changed" in again(), "edited while it ran"
     source.write_text(before)
@@ -353,7 +356,7 @@ def test_a_second_run_of_the_name_is_refused_and_a_dead_one_is_no_hindrance(
     notebooks, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("VQGEN_HOME", str(tmp_path))
-    monkeypatch.setattr(series, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(runner, "NOTEBOOKS", notebooks)
     endless = train("vqvae", DATA | VQVAE | {"steps": 1_000_000})
     child = Child(tmp_path, [endless])
     wait_for((tmp_path / "runs" / "r" / "vqvae.training.pt").exists)

@@ -16,13 +16,14 @@ from scan_files import nifti, picture, save, save_odd, save_prostates, save_stud
 from torch.utils.data import DataLoader, Subset
 
 from benchmarks import growth, loading
-from vqgen_utils import packing, volumes
 from vqgen_utils.config import DataConfig
-from vqgen_utils.data import check_folder, load_slices
+from vqgen_utils.data import packing
+from vqgen_utils.data.framing import Frame, choose_frame, fit_image, fit_labels
+from vqgen_utils.data.names import split_by_patient, split_in_blocks
+from vqgen_utils.data.nifti import read_header, read_volume
+from vqgen_utils.data.scans import CONSTANT
+from vqgen_utils.data.slices import check_folder, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.folder import split_by_patient, split_in_blocks
-from vqgen_utils.framing import Frame, choose_frame, fit_image, fit_labels
-from vqgen_utils.nifti import read_header, read_volume
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +197,7 @@ def test_empty_ends_of_a_volume_are_one_entry(scans):
     slices = load_slices(nifti(scans))
     assert {
         "file": "a.nii.gz",
-        "reason": "slices 0-2, 38-39: " + volumes.CONSTANT,
+        "reason": "slices 0-2, 38-39: " + CONSTANT,
     } in slices.dropped
     assert "slices 20: NaN" in reasons(slices)
     assert not {0, 20, 39} & set(slices.index["slice"])
@@ -479,8 +480,8 @@ def test_a_decathlon_folder_gives_its_first_contrast_and_no_half_labels(scans):
 def test_a_second_call_opens_the_cache_without_reading_a_file(scans, monkeypatch):
     save_study(scans, train=(1, 2), test=(3,), labels=True)
     first = load_slices(study(scans))
-    monkeypatch.setattr("vqgen_utils.volumes.read_volume", None)
-    monkeypatch.setattr("vqgen_utils.survey.read_header", None)
+    monkeypatch.setattr("vqgen_utils.data.scans.read_volume", None)
+    monkeypatch.setattr("vqgen_utils.data.survey.read_header", None)
     second = load_slices(study(scans))
     assert first.content == second.content
     assert first.index.equals(second.index)
@@ -685,7 +686,7 @@ def test_the_phantom_goes_through_the_same_reader(monkeypatch):
     assert {"rows": 256, "columns": 128}.items() <= slices.index.iloc[0].to_dict().items()
     assert slices.patients_disjoint and "256 x 144" in reasons(slices)
     assert seen[0] == "writing the phantom" and seen[-1] == "reading scans"
-    monkeypatch.setattr("vqgen_utils.phantom.write_phantom", None)
+    monkeypatch.setattr("vqgen_utils.data.phantom.write_phantom", None)
     assert load_slices(config).content == slices.content
     with pytest.raises(TypeError):  # other settings are another phantom
         load_slices(dataclasses.replace(config, data_seed=1))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vqgen_utils.distance import distances, nearest, variety
+from vqgen_utils.evaluation.distance import distances, nearest, variety
 
 
 def test_the_distance_is_the_root_mean_square_difference():

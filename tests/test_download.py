@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from scan_files import save_prostates
 
-from vqgen_utils import download
-from vqgen_utils.archives import unpack
 from vqgen_utils.cli import main
 from vqgen_utils.config import DataConfig
-from vqgen_utils.data import load_slices
-from vqgen_utils.download import fetch_msd_prostate, msd_prostate_folder
+from vqgen_utils.data import download
+from vqgen_utils.data.archives import unpack
+from vqgen_utils.data.download import fetch_msd_prostate, msd_prostate_folder
+from vqgen_utils.data.slices import load_slices
 from vqgen_utils.errors import InputError
 
 SHAPE = (64, 64, 12)  # noise that gzip cannot shrink: an archive of many pieces
@@ -270,7 +270,7 @@ HARM = {
 
 @pytest.mark.parametrize(("entries", "words"), HARM.values(), ids=HARM)
 def test_an_archive_that_means_harm_is_refused_whole(tmp_path, monkeypatch, entries, words):
-    monkeypatch.setattr("vqgen_utils.archives.MAX_FILES", 10)
+    monkeypatch.setattr("vqgen_utils.data.archives.MAX_FILES", 10)
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         for info, content in [entry("good"), *entries]:
             tar.addfile(info, io.BytesIO(content))

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from vqgen_utils import checkpoint, files
 from vqgen_utils.config import PROFILES, Profile, get_profile, home
-from vqgen_utils.data import load_slices
+from vqgen_utils.data.phantom import render_slice
+from vqgen_utils.data.slices import load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import (
     anatomy,
@@ -18,16 +18,17 @@ from vqgen_utils.evaluation import (
     domain,
     image_codecs,
     memorisation,
-    other_runs,
     reconstruction,
     report,
     rounds,
     targets,
 )
+from vqgen_utils.evaluation.metrics import ssim
 from vqgen_utils.evaluation.model_card import as_markdown, model_card
-from vqgen_utils.metrics import ssim
-from vqgen_utils.phantom import render_slice
-from vqgen_utils.sampling import sample
+from vqgen_utils.machine import files
+from vqgen_utils.models.sampling import sample
+from vqgen_utils.runs import compare
+from vqgen_utils.training import checkpoint
 
 PATIENTS = np.repeat(np.arange(12), 10)
 
@@ -390,6 +391,6 @@ def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     make("later", "same", {"num_embeddings": 32, "of_another_version": 1}, vqvae=vqvae, prior=prior)
     make("else", "other", vqvae=vqvae, prior=prior)
     files.save_json(home() / "runs" / "bare" / "metrics.json", {"vqvae": vqvae, "prior": prior})
-    table = other_runs.finished_runs("same")
+    table = compare.finished_runs("same")
     assert table["run"].tolist() == ["good"]
     assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 4, 0.1, 0.8]

@@ -8,8 +8,8 @@ from notebook_cells import assert_complete, exercises_of, walk_through
 
 from vqgen_utils import plots
 from vqgen_utils.config import VQVAEConfig
-from vqgen_utils.exercises import codebook as exercises
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.teaching.exercises import codebook as exercises
 
 EXERCISES = exercises_of("03")
 COUNTS = torch.tensor([1, 50, 4, 30, 5, 6, 2, 2])  # 4 of 8 codes hold 91 of 100

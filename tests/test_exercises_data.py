@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from notebook_cells import assert_complete, exercises_of, walk_through
 
-from vqgen_utils.exercises import data as exercises
+from vqgen_utils.teaching.exercises import data as exercises
 
 EXERCISES = exercises_of("01")
 NUMBER = re.compile(r"slice_(\d+)")

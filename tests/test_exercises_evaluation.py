@@ -5,7 +5,7 @@ import pytest
 import torch
 from notebook_cells import assert_complete, exercises_of, walk_through
 
-from vqgen_utils.exercises import evaluation as exercises
+from vqgen_utils.teaching.exercises import evaluation as exercises
 
 EXERCISES = exercises_of("06")
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from notebook_cells import assert_complete, exercises_of, walk_through
 
-from vqgen_utils.exercises import generation as exercises
+from vqgen_utils.teaching.exercises import generation as exercises
 
 EXERCISES = exercises_of("05")
 

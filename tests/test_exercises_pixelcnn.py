@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from notebook_cells import assert_complete, exercises_of, walk_through
 
-from vqgen_utils import plots, receptive_field
-from vqgen_utils.exercises import pixelcnn as exercises
+from vqgen_utils import plots
+from vqgen_utils.teaching.demos import receptive_field
+from vqgen_utils.teaching.exercises import pixelcnn as exercises
 
 EXERCISES = exercises_of("04")
 

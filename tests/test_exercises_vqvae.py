@@ -6,7 +6,7 @@ import pytest
 import torch
 from notebook_cells import assert_complete, exercises_of, walk_through
 
-from vqgen_utils.exercises import vqvae as exercises
+from vqgen_utils.teaching.exercises import vqvae as exercises
 
 EXERCISES = exercises_of("02")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vqgen_utils.demos import forgotten_mask
-from vqgen_utils.demos.forgotten_mask import PlainPixelCNN
+from vqgen_utils.teaching.demos import forgotten_mask
+from vqgen_utils.teaching.demos.forgotten_mask import PlainPixelCNN
 
 K = 6
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scan_files import nifti, nifti_bytes, picture, save
 
-from vqgen_utils.data import check_folder, load_slices
+from vqgen_utils.data.nifti import read_header, read_volume
+from vqgen_utils.data.slices import check_folder, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.nifti import read_header, read_volume
 
 NIGHTLY = int(os.environ.get("VQGEN_FUZZ", 0))
 KINDS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqgen_utils.demos import leakage
+from vqgen_utils.teaching.demos import leakage
 
 SPLIT = ["train"] * 30 + ["validate"] * 4 + ["test"] * 6
 INDEX = pd.DataFrame({"split": SPLIT})

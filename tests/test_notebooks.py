@@ -12,8 +12,8 @@ from commands import call, vqgen
 
 from benchmarks import readme
 from vqgen_utils.config import REPOSITORY, get_profile
-from vqgen_utils.files import load_json
-from vqgen_utils.settings import notebook_parameters
+from vqgen_utils.machine.files import load_json
+from vqgen_utils.series.request import notebook_parameters
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vqgen_utils.data.phantom import render_slice
 from vqgen_utils.evaluation import outliers
-from vqgen_utils.phantom import render_slice
 
 PAIRS = [render_slice(patient, 0, 28) for patient in range(4)]
 IMAGES = np.stack([image[::2, ::2] / image.max() for image, _ in PAIRS])  # (4, 128, 64)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from vqgen_utils import phantom
+from vqgen_utils.data import phantom
+from vqgen_utils.data.phantom import LABELS, NUM_SLICES, render_slice, write_phantom
 from vqgen_utils.errors import InputError
-from vqgen_utils.phantom import LABELS, NUM_SLICES, render_slice, write_phantom
 
 BACKGROUND, BODY, BONE, BLADDER, RECTUM, PROSTATE = range(len(LABELS))
 SMALL = dict(patients_train=3, patients_validate=1, patients_test=2, weeks=2, slice_step=20, seed=5)

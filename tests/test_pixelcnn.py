@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from vqgen_utils import machine, sampling
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, height_features
-from vqgen_utils.sampling import full_grid_step, incremental_logits, sample
+from vqgen_utils.machine import speed
+from vqgen_utils.models import sampling
+from vqgen_utils.models.pixelcnn import GatedLayer, PixelCNN, height_features
+from vqgen_utils.models.sampling import full_grid_step, incremental_logits, sample
 
 K = 20
 
@@ -123,7 +124,7 @@ def test_incremental_logits_are_the_same_in_pytorch_as_on_a_gpu(monkeypatch):
 def test_large_rows_take_the_threads_that_are_worth_it_and_give_them_back(usable, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(sampling, "ROW_FOR_THREADS", 0)
-    monkeypatch.setattr(machine, "worthwhile_threads", lambda probe: usable)
+    monkeypatch.setattr(speed, "worthwhile_threads", lambda probe: usable)
     with sampling.threads(2, torch.device("cpu")):
         model, codes, seen = prior(), random_codes(2, (6, 4)), []
         model.embedding.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))

@@ -8,8 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vqgen_utils import plots, widgets
-from vqgen_utils.widgets import live as live_module
+from vqgen_utils import plots
+from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching.widgets import live as live_module
 
 RNG = np.random.default_rng(0)
 SLICES = RNG.random((4, 24, 16)).astype(np.float32)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from vqgen_utils import checkpoint
 from vqgen_utils.config import PriorConfig, VQVAEConfig, get_profile
 from vqgen_utils.errors import InputError
-from vqgen_utils.pixelcnn import PixelCNN
-from vqgen_utils.run import Run
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.runs.run import Run
+from vqgen_utils.training import checkpoint
 
 VQVAE_CONFIG = VQVAEConfig(num_embeddings=8, embedding_dim=4, hidden_dim=8)
 PRIOR_CONFIG = PriorConfig(prior_channels=4, prior_layers=1, prior_hidden_dim=4)

@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from vqgen_utils import series
 from vqgen_utils.cli import main
 from vqgen_utils.errors import InputError
+from vqgen_utils.series import runner
 
 COMMON = """
 profile: str = "quick"
@@ -43,7 +43,7 @@ def notebooks(tmp_path, monkeypatch):
     """An empty folder of notebooks that `vqgen run` finds, with `runs/` beside it."""
     folder = tmp_path / "note books {1}"  # papermill takes braces in a path for a template
     folder.mkdir()
-    monkeypatch.setattr(series, "NOTEBOOKS", folder)
+    monkeypatch.setattr(runner, "NOTEBOOKS", folder)
     monkeypatch.setenv("VQGEN_HOME", str(tmp_path))
     return folder
 
@@ -190,10 +190,10 @@ def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_pat
 
 def test_a_folder_without_notebooks_and_a_damaged_notebook_are_named(notebooks):
     with pytest.raises(InputError, match="holds no notebooks"):
-        series.run_series(folder=notebooks)
+        runner.run_series(folder=notebooks)
     (notebooks / "01_first.ipynb").write_text("<<<<<<< HEAD")
     with pytest.raises(InputError, match=r"01_first\.ipynb' cannot be read"):
-        series.run_series(folder=notebooks)
+        runner.run_series(folder=notebooks)
 
 
 # ---- What happens when a notebook fails ----------------------------------------------------------
@@ -271,9 +271,10 @@ def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):
     slow = f"open({str(tmp_path / 'here')!r}, 'w').close(); import time; time.sleep(60)"
     write_notebook(notebooks, "01_first.ipynb", COMMON, "print('so far')", slow)
     script = (
-        "import pathlib, signal; from vqgen_utils import cli, series;"
+        "import pathlib, signal; from vqgen_utils import cli;"
+        "from vqgen_utils.series import runner;"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"  # CI may start us without it
-        f"series.NOTEBOOKS = pathlib.Path({str(notebooks)!r}); cli.main(['run'])"
+        f"runner.NOTEBOOKS = pathlib.Path({str(notebooks)!r}); cli.main(['run'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -337,7 +338,7 @@ def test_a_wrong_data_request_and_a_full_disk_are_one_sentence(vqgen, tmp_path, 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "a.nii.gz")
 
-    monkeypatch.setattr("vqgen_utils.phantom.write_phantom", full)
+    monkeypatch.setattr("vqgen_utils.data.phantom.write_phantom", full)
     code, _, err = vqgen("data", "phantom", tmp_path / "new")
     assert (code, err) == (2, "vqgen: cannot write a.nii.gz: No space left on device.\n")
 
@@ -347,4 +348,4 @@ def test_a_wrong_data_request_and_a_full_disk_are_one_sentence(vqgen, tmp_path, 
     [(0.4, "0 s"), (59.6, "1 min 00 s"), (112, "1 min 52 s"), (11100, "3 h 05 min")],
 )
 def test_durations_read_well(seconds, text):
-    assert series.duration(seconds) == text
+    assert runner.duration(seconds) == text

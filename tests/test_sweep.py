@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
-from vqgen_utils import cli, plots, sweep
+from vqgen_utils import cli, plots
 from vqgen_utils.config import get_profile, home
 from vqgen_utils.errors import InputError
 from vqgen_utils.plots.runs import BY_PATIENTS
+from vqgen_utils.series import sweep
 
 
 def finished_run(name: str, ssim: float, **changes) -> None:
@@ -76,7 +77,7 @@ def test_the_command_prints_the_comparison_and_keeps_table_and_figure(capsys):
 
 def test_the_command_runs_the_series_for_each_value(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(cli.series, "run_series", lambda **request: asked.append(request))
+    monkeypatch.setattr(cli.runner, "run_series", lambda **request: asked.append(request))
     command = ["run", "--run-name", "k", "--set", "seed=3", "--sweep", "num_embeddings=32,64"]
     with pytest.raises(SystemExit):
         cli.main(command)

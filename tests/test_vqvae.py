@@ -5,7 +5,7 @@ import torch
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.vqvae import VQVAE, make_encoder
+from vqgen_utils.models.vqvae import VQVAE, make_encoder
 
 
 def small(**changes):

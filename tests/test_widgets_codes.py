@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from vqgen_utils import codebook, plots, widgets
+from vqgen_utils import plots
 from vqgen_utils.config import VQVAEConfig
-from vqgen_utils.vqvae import VQVAE
-from vqgen_utils.widgets import codes as codes_module
+from vqgen_utils.evaluation import codes as codebook
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching.widgets import codes as codes_module
 
 K, GRID = 8, torch.zeros(6, 4, dtype=torch.long)  # (h, w)
 

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from vqgen_utils import plots, receptive_field
-from vqgen_utils.receptive_field import NETWORKS, blind_share, causal_mask, plain_masks
-from vqgen_utils.widgets import receptive_field_explorer
-from vqgen_utils.widgets.prior import GRID, POSITION, receptive_field_figure
+from vqgen_utils import plots
+from vqgen_utils.teaching.demos import receptive_field
+from vqgen_utils.teaching.demos.receptive_field import (
+    NETWORKS,
+    blind_share,
+    causal_mask,
+    plain_masks,
+)
+from vqgen_utils.teaching.widgets import receptive_field_explorer
+from vqgen_utils.teaching.widgets.prior import GRID, POSITION, receptive_field_figure
 
 
 def title(figure) -> str:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from vqgen_utils import plots, widgets
+from vqgen_utils import plots
 from vqgen_utils.config import PriorConfig, VQVAEConfig
-from vqgen_utils.pixelcnn import PixelCNN, height_features
-from vqgen_utils.sampling import sample
-from vqgen_utils.vqvae import VQVAE
+from vqgen_utils.models.pixelcnn import PixelCNN, height_features
+from vqgen_utils.models.sampling import sample
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.teaching import widgets
 
 GRID = (6, 4)
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from vqgen_utils import plots, widgets
-from vqgen_utils.data import Slices
-from vqgen_utils.widgets import slices as slices_module
+from vqgen_utils import plots
+from vqgen_utils.data.slices import Slices
+from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching.widgets import slices as slices_module
 
 # patient -> week -> slice numbers, in another order than the body's
 SCANS = {"001": {0: (25, 1, 13), 2: (1, 13)}, "002": {1: (7,)}, "010": {0: (5, 17), 1: (5, 17)}}

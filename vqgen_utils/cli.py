@@ -15,11 +15,11 @@ from typing import Annotated
 
 import typer
 
-from vqgen_utils import series
 from vqgen_utils.config import CHOICES, PARAMETERS, PROFILES, DataConfig, get_profile, home
 from vqgen_utils.errors import InputError
-from vqgen_utils.settings import parse_settings, resolve_data
-from vqgen_utils.sweep import parse_sweep, run_sweep
+from vqgen_utils.series import runner
+from vqgen_utils.series.request import parse_settings, resolve_data
+from vqgen_utils.series.sweep import parse_sweep, run_sweep
 
 app = typer.Typer(
     help="Learn image generation with a VQ-VAE and a PixelCNN on 2D hip MRI.",
@@ -70,8 +70,8 @@ def vqgen(
 
 @app.command()
 def run(
-    profile: ProfileOption = series.DEFAULT_PROFILE,
-    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
+    run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
     data_dir: DirOption = None,
     settings: SetOption = None,
@@ -98,7 +98,7 @@ def run(
     """
 
     def run_one(name: str, changes: list[str]) -> None:
-        series.run_series(
+        runner.run_series(
             profile=profile,
             run_name=name,
             data_source=data_source,
@@ -107,7 +107,7 @@ def run(
             start=start,
             stop=stop,
             only=only,
-            folder=series.NOTEBOOKS,
+            folder=runner.NOTEBOOKS,
         )
 
     settings = settings or []
@@ -117,7 +117,7 @@ def run(
         else:
             run_sweep(run_name, parse_sweep(sweep), lambda n, more: run_one(n, settings + more))
             print(f"side by side: vqgen compare {run_name}")
-    except series.Stopped as stopped:
+    except runner.Stopped as stopped:
         print(stopped, file=sys.stderr)
         raise typer.Exit(stopped.exit_code) from None
 
@@ -130,9 +130,9 @@ def compare_runs(
     ] = None,
 ) -> None:
     """Put finished runs side by side: a table here, and comparison.csv and .png under runs/."""
-    from vqgen_utils.files import write_atomic
+    from vqgen_utils.machine.files import write_atomic
     from vqgen_utils.plots import rate_of_runs, to_png
-    from vqgen_utils.sweep import compare
+    from vqgen_utils.series.sweep import compare
 
     table = compare(names or ())
     print(table.round(3).to_string())
@@ -144,8 +144,8 @@ def compare_runs(
 
 @train.command("vqvae")
 def train_vqvae(
-    profile: ProfileOption = series.DEFAULT_PROFILE,
-    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
+    run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
     data_dir: DirOption = None,
     settings: SetOption = None,
@@ -159,15 +159,15 @@ def train_vqvae(
     changes |= resolve_data(data_source, data_dir)
     get_profile(profile, **changes)
     with _interruptible():
-        from vqgen_utils.train import train_vqvae
+        from vqgen_utils.runs.train import train_vqvae
 
         train_vqvae(run_name, profile, changes, progress=_show)
 
 
 @train.command("prior")
 def train_prior(
-    profile: ProfileOption = series.DEFAULT_PROFILE,
-    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
+    run_name: NameOption = runner.DEFAULT_RUN_NAME,
     settings: SetOption = None,
 ) -> None:
     """Train the prior (as notebook 04 does) on the codes of the run's VQ-VAE."""
@@ -175,20 +175,20 @@ def train_prior(
     changes = parse_settings(settings or (), kinds, "the prior and its training")
     get_profile(profile, **changes)
     with _interruptible():
-        from vqgen_utils.train import train_prior
+        from vqgen_utils.runs.train import train_prior
 
         train_prior(run_name, profile, changes)
 
 
 @app.command()
 def sample(
-    run_name: NameOption = series.DEFAULT_RUN_NAME,
+    run_name: NameOption = runner.DEFAULT_RUN_NAME,
     images: Annotated[int, typer.Option(help="How many slices to draw.")] = 30,
     seed: Annotated[int, typer.Option(help="Slice n is drawn with this seed plus n.")] = 0,
     temperature: Annotated[float, typer.Option(help="Below 1 bolder draws get rarer.")] = 1.0,
 ) -> None:
     """Draw slices from a trained run, on one process or several."""
-    from vqgen_utils.generate import generate
+    from vqgen_utils.runs.sample import generate
 
     generate(run_name, images, seed, temperature)
 
@@ -198,7 +198,7 @@ def phantom(
     folder: Annotated[
         Path | None, typer.Argument(help="Where to write it. Left out: data/phantom_study.")
     ] = None,
-    profile: ProfileOption = series.DEFAULT_PROFILE,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
     patients_train: Annotated[int | None, typer.Option(help="Patients to train on.")] = None,
     patients_validate: Annotated[int | None, typer.Option(help="Patients to validate on.")] = None,
     patients_test: Annotated[int | None, typer.Option(help="Patients to score on.")] = None,
@@ -207,7 +207,7 @@ def phantom(
     seed: Annotated[int | None, typer.Option(help="Another seed draws other patients.")] = None,
 ) -> None:
     """Write a digital pelvis as NIfTI files, laid out like the study's release."""
-    from vqgen_utils.phantom import write_phantom
+    from vqgen_utils.data.phantom import write_phantom
 
     folder = (folder or home() / "data" / "phantom_study").expanduser().resolve()
     config = get_profile(
@@ -236,7 +236,7 @@ def phantom(
 def check(
     folder: ScansArgument,
     data_source: SourceOption = None,
-    profile: ProfileOption = series.DEFAULT_PROFILE,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
     settings: SetOption = None,
     save: Annotated[
         Path | None, typer.Option(help="Write every file that is not used to this CSV file.")
@@ -246,8 +246,8 @@ def check(
 
     Exit code: 0 nothing is wrong, 1 files are damaged or patients in two splits, 2 nothing usable.
     """
-    from vqgen_utils.checkpoint import write_atomic
-    from vqgen_utils.data import check_folder
+    from vqgen_utils.data.slices import check_folder
+    from vqgen_utils.training.checkpoint import write_atomic
 
     report = check_folder(_data_config(folder, data_source, profile, settings), progress=_show)
     print(*report.lines(), sep="\n")
@@ -260,11 +260,11 @@ def check(
 def pack(
     folder: ScansArgument,
     data_source: SourceOption = None,
-    profile: ProfileOption = series.DEFAULT_PROFILE,
+    profile: ProfileOption = runner.DEFAULT_PROFILE,
     settings: SetOption = None,
 ) -> None:
     """Read a folder of scans once into the cache that training opens in milliseconds."""
-    from vqgen_utils.data import load_slices
+    from vqgen_utils.data.slices import load_slices
 
     slices = load_slices(_data_config(folder, data_source, profile, settings), progress=_show)
     for split, rows in slices.index.groupby("split", sort=False):
@@ -279,7 +279,7 @@ def download(
     name: Annotated[str, typer.Argument(help="What to fetch: msd-prostate.")],
 ) -> None:
     """Fetch open data, checked by its hash; a download that was cut goes on where it stopped."""
-    from vqgen_utils.download import fetch_msd_prostate
+    from vqgen_utils.data.download import fetch_msd_prostate
 
     if name != "msd-prostate":
         raise InputError(f"'{name}' cannot be downloaded: choose msd-prostate.")
@@ -321,7 +321,7 @@ def _interruptible() -> Iterator[None]:
 
 def _kinds(*sections: str) -> dict[str, type]:
     """Name and type of every setting in these sections, but for those with their own option."""
-    profile = get_profile(series.DEFAULT_PROFILE)
+    profile = get_profile(runner.DEFAULT_PROFILE)
     return {
         parameter: type(getattr(getattr(profile, section), name))
         for parameter, (section, name) in PARAMETERS.items()

@@ -61,15 +61,16 @@ import numpy as np
 import pandas as pd
 from pathlib import Path
 
-from vqgen_utils import metrics, plots
-from vqgen_utils.data import load_slices
-from vqgen_utils.demos import leakage
-from vqgen_utils.exercises import data as exercises
-from vqgen_utils.folder import SPLITS, overlap
-from vqgen_utils.nifti import read_volume
+from vqgen_utils.evaluation import metrics
+from vqgen_utils import plots
+from vqgen_utils.data.slices import load_slices
+from vqgen_utils.teaching.demos import leakage
+from vqgen_utils.teaching.exercises import data as exercises
+from vqgen_utils.data.names import SPLITS, overlap
+from vqgen_utils.data.nifti import read_volume
 from vqgen_utils.plots import show
-from vqgen_utils.run import Run
-from vqgen_utils.widgets import slice_browser
+from vqgen_utils.runs.run import Run
+from vqgen_utils.teaching.widgets import slice_browser
 
 run = Run(run_name)
 settings = run.configure(

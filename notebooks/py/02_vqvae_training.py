@@ -75,17 +75,18 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from vqgen_utils import metrics, plots
-from vqgen_utils.demos.collapse import Stage, watch
-from vqgen_utils.data import load_slices
-from vqgen_utils.exercises import vqvae as exercises
+from vqgen_utils.evaluation import metrics
+from vqgen_utils import plots
+from vqgen_utils.teaching.demos.collapse import Stage, watch
+from vqgen_utils.data.slices import load_slices
+from vqgen_utils.teaching.exercises import vqvae as exercises
 from vqgen_utils.plots import show, show_source
-from vqgen_utils.quantizer import Codebook
-from vqgen_utils.run import Run
-from vqgen_utils.training import fit
-from vqgen_utils.vqvae import VQVAE, ResidualBlock, make_encoder, vqvae_losses
-from vqgen_utils.widgets import LivePlot
-from vqgen_utils.widgets.panel import choice, panel, slider
+from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.runs.run import Run
+from vqgen_utils.training.loop import fit
+from vqgen_utils.models.vqvae import VQVAE, ResidualBlock, make_encoder, vqvae_losses
+from vqgen_utils.teaching.widgets import LivePlot
+from vqgen_utils.teaching.widgets.panel import choice, panel, slider
 
 # %% tags=[]
 run = Run(run_name)  # the folder runs/<run_name>/
@@ -308,7 +309,7 @@ panel(draw, "Codes among the points at the chosen step.", controls)
 # %% [markdown] tags=[]
 # ## Training
 #
-# One loop trains this model and the prior of notebook 04; read it in `vqgen_utils/training.py`. It
+# One loop trains this model and the prior of notebook 04; read it in `vqgen_utils/training/loop.py`. It
 # can be stopped at any time (the square button): run the cell again and it goes on.
 #
 # `fit` writes the weights into the run's folder, and with them what they were made from: the model's

@@ -45,11 +45,12 @@ run_name: str = "tutorial"  # the run to analyse
 import numpy as np
 import torch
 
-from vqgen_utils import codebook, metrics, plots
-from vqgen_utils.exercises import codebook as exercises
+from vqgen_utils.evaluation import codes as codebook, metrics
+from vqgen_utils import plots
+from vqgen_utils.teaching.exercises import codebook as exercises
 from vqgen_utils.plots import show
-from vqgen_utils.run import Run
-from vqgen_utils.widgets import code_painter, codebook_pages, swap_figure
+from vqgen_utils.runs.run import Run
+from vqgen_utils.teaching.widgets import code_painter, codebook_pages, swap_figure
 
 run = Run(run_name)
 settings = run.settings(profile)

@@ -63,15 +63,17 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
-from vqgen_utils import metrics, plots, receptive_field
-from vqgen_utils.demos import forgotten_mask
-from vqgen_utils.exercises import pixelcnn as exercises
-from vqgen_utils.pixelcnn import GatedLayer, PixelCNN, gate, height_features, prior_losses
+from vqgen_utils.evaluation import metrics
+from vqgen_utils import plots
+from vqgen_utils.teaching.demos import receptive_field
+from vqgen_utils.teaching.demos import forgotten_mask
+from vqgen_utils.teaching.exercises import pixelcnn as exercises
+from vqgen_utils.models.pixelcnn import GatedLayer, PixelCNN, gate, height_features, prior_losses
 from vqgen_utils.plots import show, show_source
-from vqgen_utils.run import Run
-from vqgen_utils.sampling import full_logits, sample, walk
-from vqgen_utils.training import fit
-from vqgen_utils.widgets import LivePlot, receptive_field_explorer
+from vqgen_utils.runs.run import Run
+from vqgen_utils.models.sampling import full_logits, sample, walk
+from vqgen_utils.training.loop import fit
+from vqgen_utils.teaching.widgets import LivePlot, receptive_field_explorer
 
 # %% tags=[]
 run = Run(run_name)

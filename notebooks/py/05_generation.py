@@ -51,14 +51,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqgen_utils import metrics, plots, widgets
-from vqgen_utils.distance import nearest, variety
+from vqgen_utils.evaluation import metrics
+from vqgen_utils import plots
+from vqgen_utils.teaching import widgets
+from vqgen_utils.evaluation.distance import nearest, variety
 from vqgen_utils.errors import InputError
-from vqgen_utils.exercises import generation as exercises
-from vqgen_utils.pixelcnn import height_features
+from vqgen_utils.teaching.exercises import generation as exercises
+from vqgen_utils.models.pixelcnn import height_features
 from vqgen_utils.plots import show, show_animation
-from vqgen_utils.run import Run
-from vqgen_utils.sampling import full_grid_step, full_logits, incremental_logits, one_thread, sample
+from vqgen_utils.runs.run import Run
+from vqgen_utils.models.sampling import (
+    full_grid_step,
+    full_logits,
+    incremental_logits,
+    one_thread,
+    sample,
+)
 
 # %% tags=[]
 if images < 1:

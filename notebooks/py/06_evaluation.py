@@ -60,19 +60,32 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vqgen_utils import codebook, distance, files, metrics, plots
-from vqgen_utils.demos import forgotten_mask
+from vqgen_utils.evaluation import codes as codebook, distance, metrics
+from vqgen_utils.machine import files
+from vqgen_utils import plots
+from vqgen_utils.teaching.demos import forgotten_mask
 from vqgen_utils.evaluation import (
-    anatomy, bootstrap, code_lengths, domain, fidelity, image_codecs, memorisation, other_runs,
-    outliers, reconstruction, report, rounds, targets,
-)  # fmt: skip
+    anatomy,
+    bootstrap,
+    code_lengths,
+    domain,
+    fidelity,
+    image_codecs,
+    memorisation,
+    outliers,
+    reconstruction,
+    report,
+    rounds,
+    targets,
+)
+from vqgen_utils.runs import compare
 from vqgen_utils.evaluation.model_card import model_card
-from vqgen_utils.exercises import evaluation as exercises
-from vqgen_utils.pixelcnn import height_features
+from vqgen_utils.teaching.exercises import evaluation as exercises
+from vqgen_utils.models.pixelcnn import height_features
 from vqgen_utils.plots import show, show_source
-from vqgen_utils.run import Run
-from vqgen_utils.sampling import sample
-from vqgen_utils.training import fit
+from vqgen_utils.runs.run import Run
+from vqgen_utils.models.sampling import sample
+from vqgen_utils.training.loop import fit
 
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
@@ -198,9 +211,9 @@ if has_tissues:
 # %% tags=[]
 some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
 codecs = image_codecs.rate_distortion(list(some))
-runs = other_runs.finished_runs(slices.content)
+runs = compare.finished_runs(slices.content)
 show(
-    plots.rate_distortion(codecs, runs, run_name, other_runs.published_codes(slices.content)),
+    plots.rate_distortion(codecs, runs, run_name, compare.published_codes(slices.content)),
     "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
 )
 
@@ -828,7 +841,7 @@ lost.round(3)
 # between the patients it has learned from and the others?
 
 # %% tags=[]
-published = other_runs.published_patients()
+published = compare.published_patients()
 if len(published):
     show(
         plots.by_patients(published),

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqgen_utils.pixelcnn import PixelCNN
-from vqgen_utils.sampling import walk
+from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.models.sampling import walk
 
 
 def frequency_bits(train: Tensor, test: Tensor, num_embeddings: int) -> float:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from vqgen_utils.data import Slices
+from vqgen_utils.data.slices import Slices
 
 TISSUES = 6  # background, body, bone, bladder, rectum, prostate
 WEIGHT = torch.tensor([1.0, 1.0, 2.0, 3.0, 6.0, 4.0])  # small organs must not drown in body and air

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vqgen_utils.metrics import ssim
+from vqgen_utils.evaluation.metrics import ssim
 
 # name -> (Pillow's name of the format, its settings from few bits to many)
 CODECS = {

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqgen_utils.config import PriorConfig
-from vqgen_utils.machine import best_device
-from vqgen_utils.pixelcnn import PixelCNN
-from vqgen_utils.sampling import one_thread
-from vqgen_utils.training import learning_rate
+from vqgen_utils.machine.speed import best_device
+from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.models.sampling import one_thread
+from vqgen_utils.training.loop import learning_rate
 
 SMALL = PriorConfig(prior_channels=32, prior_layers=1, prior_hidden_dim=64)
 STEPS, BATCH_SIZE, PEAK = 150, 8, 3e-2

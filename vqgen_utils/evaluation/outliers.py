@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from vqgen_utils.framing import Frame, fit_image
-from vqgen_utils.nifti import read_volume
+from vqgen_utils.data.framing import Frame, fit_image
+from vqgen_utils.data.nifti import read_volume
 
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray | None]
 

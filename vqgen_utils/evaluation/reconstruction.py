@@ -7,7 +7,7 @@ import pandas as pd
 
 from vqgen_utils.evaluation.anatomy import TISSUE_NAMES
 from vqgen_utils.evaluation.bootstrap import interval
-from vqgen_utils.metrics import ssim_map
+from vqgen_utils.evaluation.metrics import ssim_map
 
 EDGE = 5  # pixels: closer to the border SSIM's window would reach outside the slice
 FEW = 10  # pixels of a tissue; fewer say nothing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from vqgen_utils.config import REPOSITORY
-from vqgen_utils.files import load_json
+from vqgen_utils.machine.files import load_json
 
 HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
     *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),

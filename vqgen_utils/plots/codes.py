@@ -10,7 +10,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from vqgen_utils.codebook import Atlas, neighbours
+from vqgen_utils.evaluation.codes import Atlas, neighbours
 from vqgen_utils.plots.slices import axes_grid, draw_slice
 
 BETWEEN = "lightsteelblue"  # around small patches, since they may be black, white or gray

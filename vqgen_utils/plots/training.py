@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vqgen_utils.demos.collapse import Stage
+from vqgen_utils.teaching.demos.collapse import Stage
 
 
 def loss_curves(

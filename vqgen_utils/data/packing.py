@@ -1,0 +1,169 @@
+"""Slices packed once into arrays that open in milliseconds: written whole, or not at all.
+
+images.npy  (N, H, W) float16        index.csv  one row a slice
+labels.npy  (N, H, W) uint8          meta.json  notes, what was dropped, sha256 of the content
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqgen_utils.data.names import assign_splits
+from vqgen_utils.data.scans import ranges, read_slices
+from vqgen_utils.data.survey import Progress, Survey
+from vqgen_utils.errors import InputError
+
+COLUMNS = {
+    **{"patient": "str", "week": "int64", "slice": "int64", "height": "float64", "split": "str"},
+    **{"file": "str", "label_file": "str", "rows": "int64", "columns": "int64"},
+    **{"low": "float64", "high": "float64", "clipped": "float64"},
+    **{"original_min": "float64", "original_max": "float64"},
+}
+_UNFINISHED = ".unfinished-"
+_DAY = 86400  # seconds after which an unfinished folder is of a process that was killed
+WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
+
+
+def pack(found: Survey, seed: int, folder: Path, progress: Progress) -> None:
+    """Read every scan of a survey into `folder`, which must not exist.
+
+    Raises:
+        InputError: when not one slice can be used.
+    """
+    folder.mkdir()
+    if found.frame is None:
+        raise _nothing_usable(found)
+    shape = (found.frame.height, found.frame.width)
+    labelled = any(scan.label_file for volume in found.volumes for scan in volume)
+    rows, no_labels = [], np.zeros(shape, np.uint8)
+    with (
+        _GrowingArray(folder / "images.npy", shape, np.float16) as images,
+        _GrowingArray(folder / "labels.npy", shape, np.uint8) as labels,
+    ):
+        for one in read_slices(found, progress):
+            rows.append(one.row)
+            images.append(one.image)
+            if labelled:
+                labels.append(no_labels if one.labels is None else one.labels)
+    if not rows:
+        raise _nothing_usable(found)
+    if not labelled:
+        (folder / "labels.npy").unlink()
+
+    index = split_slices(found, pd.DataFrame(rows), seed)
+    used = index["split"] != ""
+    if not used.all():  # the gaps in the slices of a single patient, which fit into memory
+        for file in folder.glob("*.npy"):
+            np.save(file, np.load(file)[used])
+    index = index[used]
+    index.to_csv(folder / "index.csv", index=False)
+    without = int((index["label_file"] == "").sum())
+    if labelled and without:
+        found.notes.append(f"Slices without labels: {without} of {len(index)}.")
+    digest = hashlib.sha256((folder / "index.csv").read_bytes())
+    with open(folder / "images.npy", "rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    meta = {"content": digest.hexdigest(), "notes": found.notes, "dropped": found.dropped}
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+def split_slices(found: Survey, index: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """`index` with every slice's split; those in a gap between blocks have none and are dropped."""
+    splits, notes = assign_splits(index, seed)
+    found.notes += notes
+    index = index.assign(split=splits)
+    for file, rows in index[index["split"] == ""].groupby("file", sort=False):
+        reason = f"slices {ranges(rows['slice'])}: the gaps between the blocks of the split"
+        found.drop(file, reason, broken=False)
+    return index
+
+
+def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None, dict]:
+    """Index, images, labels (None: there are none) and meta of a packed folder.
+
+    Raises:
+        InputError: when a file of it is missing or damaged.
+    """
+    try:
+        index = pd.read_csv(folder / "index.csv", dtype=COLUMNS, keep_default_na=False)
+        meta = json.loads((folder / "meta.json").read_text())
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        labelled = (folder / "labels.npy").exists()
+        labels = np.load(folder / "labels.npy", mmap_mode="r") if labelled else None
+        arrays = [images] if labels is None else [images, labels]
+        if not all(isinstance(array, np.memmap) and len(array) == len(index) for array in arrays):
+            raise ValueError("an array that does not fit the index")
+        if list(index) != list(COLUMNS) or set(meta) != {"content", "notes", "dropped"}:
+            raise ValueError("columns or notes are missing")
+        if labels is None and (index["label_file"] != "").any():
+            raise ValueError("the labels are missing")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: is damaged; delete this folder to pack it anew.") from error
+    return index, images, labels, meta
+
+
+def _nothing_usable(found: Survey) -> InputError:
+    reasons = "; ".join(f"{entry['file']}: {entry['reason']}" for entry in found.dropped[:3])
+    return InputError(f"{found.folder}: not one slice in it can be used. {reasons}")
+
+
+class _GrowingArray:
+    """A .npy file that is written slice by slice, since how many will be usable is not known yet.
+
+    Plain writes: a full disk makes them raise, where a memory map would kill the process.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int], dtype: type):
+        self.shape, self.dtype, self.count = shape, np.dtype(dtype), 0
+        self.stream = open(path, "wb", WRITTEN_AT_ONCE)  # noqa: SIM115, closed by __exit__
+
+    def __enter__(self):
+        self._write_header()
+        return self
+
+    def append(self, array: np.ndarray) -> None:
+        self.stream.write(array.astype(self.dtype).tobytes())
+        self.count += 1
+
+    def __exit__(self, *_) -> None:
+        with self.stream:  # closed even when the disk is full
+            self.stream.seek(0)
+            self._write_header()  # of the same length: numpy leaves room for a growing first axis
+
+    def _write_header(self) -> None:
+        header = {"descr": self.dtype.str, "fortran_order": False}
+        header["shape"] = (self.count, *self.shape)
+        np.lib.format.write_array_header_1_0(self.stream, header)
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A path to make a folder at, which becomes `target` at the end: all of it, or nothing."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for old in target.parent.glob(_UNFINISHED + "*"):
+            with contextlib.suppress(OSError):  # another process may be tidying up as well
+                if old.stat().st_mtime < time.time() - _DAY:
+                    shutil.rmtree(old)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_UNFINISHED) as temporary:
+            making = Path(temporary) / target.name
+            yield making
+            try:
+                making.rename(target)
+            except OSError:
+                if not target.is_dir():  # else another process was first, with the same content
+                    raise
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror or error}); make room, or set "
+            "VQGEN_HOME to a folder with more."
+        ) from error

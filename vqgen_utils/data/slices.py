@@ -1,0 +1,304 @@
+"""Slices to learn from: a folder of scans, packed once into arrays that open in milliseconds.
+
+    load_slices(config) -> Slices -> .subset("train") -> SliceDataset
+
+The scans are read once, into `data/packed/KEY/` (memory-mapped arrays and an index). The key is a
+hash of the files' names, sizes and times and of every setting that matters, so a changed file or
+setting is packed anew and nothing stale is ever opened.
+"""
+
+import hashlib
+import json
+import os
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from vqgen_utils.config import DataConfig, home
+from vqgen_utils.data import phantom
+from vqgen_utils.data.download import downloaded
+from vqgen_utils.data.listing import Listing, list_files
+from vqgen_utils.data.names import SPLITS, natural, overlap
+from vqgen_utils.data.packing import COLUMNS, open_packed, pack, split_slices, whole_folder
+from vqgen_utils.data.scans import read_slices
+from vqgen_utils.data.survey import Progress, Survey, survey
+from vqgen_utils.errors import InputError
+
+FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
+_PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
+_PACKING_FIELDS = (
+    *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
+)
+
+
+class _Batch(list):
+    """[images (B, 1, H, W), heights (B,)]: slices that need no stacking any more."""
+
+
+# the documented way to tell a DataLoader what to do with a type: hand the batch on as it is
+default_collate_fn_map[_Batch] = lambda batches, **_: list(batches[0])
+
+
+class SliceDataset(torch.utils.data.Dataset):
+    """The slices of one split, read from disk when they are asked for.
+
+    Item i is (image (1, H, W) float32 in [0, 1], height () float32 in [0, 1]), and `rows.iloc[i]`
+    its row of the index; `rows.index` holds the positions in `Slices.images`.
+
+    The file is read, not mapped: a mapped page counts as this process's memory once it was looked
+    at, so an epoch would seem to take as much as all slices. And a file that is cut short under a
+    map ends the process without a word.
+    """
+
+    def __init__(self, path: Path, rows: pd.DataFrame):
+        self.path, self.rows = path, rows
+        images = np.load(path, mmap_mode="r")  # (N, H, W) float16
+        self._shape, self._start = images.shape[1:], images.offset
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115, closed when we go
+        weakref.finalize(self, self._file.close)
+        self._positions = rows.index.to_numpy()
+        self._heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images, heights = self.__getitems__([item])[0]
+        return images[0], heights[0]
+
+    def __getitems__(self, items: list[int]) -> list[_Batch]:
+        """One batch for a DataLoader, each slice converted straight into its place.
+
+        Stacking items copies every pixel once more, which takes as long as all the rest.
+
+        Raises:
+            InputError: when the file has been cut short since it was opened.
+        """
+        images = torch.empty(len(items), 1, *self._shape)  # (B, 1, H, W)
+        pixels = torch.empty(self._shape, dtype=torch.float16)  # (H, W)
+        for image, position in zip(images, self._positions[items], strict=True):
+            self._read(pixels.numpy(), int(position))
+            image.copy_(pixels)
+        return [_Batch((images, self._heights[items]))]
+
+    def _read(self, pixels: np.ndarray, position: int) -> None:
+        """Fill `pixels` with one slice of the file."""
+        start = self._start + position * pixels.nbytes
+        if hasattr(os, "preadv"):  # without a position that forked workers would share
+            count = os.preadv(self._file.fileno(), [pixels], start)
+        else:  # Windows, where nothing forks
+            self._file.seek(start)
+            count = self._file.readinto(pixels)
+        if count != pixels.nbytes:
+            raise InputError(f"{self.path.parent}: is damaged; delete this folder to pack it anew.")
+
+    def __reduce__(self):
+        # a worker process opens the file itself
+        return SliceDataset, (self.path, self.rows)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Slices:
+    """All slices of a folder of scans, with who is held out and what was left out."""
+
+    index: pd.DataFrame  # one row a slice, the columns of COLUMNS; row i is images[i]
+    images: np.memmap  # (N, H, W) float16 in [0, 1]
+    labels: np.memmap | None  # (N, H, W) uint8, 0 where a slice has no label_file
+    dropped: list[dict]  # {"file", "reason"}: every file or slice that is not used
+    notes: list[str]  # sentences for the reader
+    content: str  # sha256 of images and index: the same data, the same text
+    patients_disjoint: bool  # no patient is in two splits
+    folder: Path  # of the scans; `file` and `label_file` in the index start there
+
+    def subset(self, split: str) -> SliceDataset:
+        """The slices of "train", "validate" or "test"; it may have none.
+
+        Raises:
+            InputError: for another name.
+        """
+        if split not in SPLITS:
+            raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
+        return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{(self.index['split'] == split).sum()} {split}" for split in SPLITS)
+        count, height, width = self.images.shape
+        return f"Slices({count} of {height} x {width}: {counts}; {len(self.dropped)} dropped)"
+
+
+def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slices:
+    """The slices of `config.data_source`, packed on the first call and opened on every later one.
+
+    Args:
+        config: a relative `data_dir` starts at `home()`; an empty one is the phantom's own folder,
+            which is written if it is missing.
+        progress: called with (what is being done, how many are done, of how many).
+
+    Raises:
+        InputError: for a folder that is missing, laid out differently or without one usable
+            slice, and for a disk that is full.
+    """
+    progress = progress or _silent
+    folder = _source_folder(config, progress)
+    listing = list_files(folder)
+    key = _key(FORMAT, _fingerprint(listing.files), _values(config, _PACKING_FIELDS))
+    packed = home() / "data" / "packed" / key
+    if not packed.is_dir():
+        found = _survey(folder, listing, config, progress)
+        with whole_folder(packed) as making:
+            pack(found, config.data_seed, making, progress)
+    index, images, labels, meta = open_packed(packed)
+    disjoint = not any(overlap(index).values())
+    return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
+
+
+def _source_folder(config: DataConfig, progress: Progress) -> Path:
+    if config.data_dir:
+        folder = home() / os.path.expanduser(config.data_dir)
+        if not os.path.isdir(folder):  # also where its parent may not be looked into
+            raise InputError(f"{folder}: there is no such folder; check data_dir.")
+        return folder
+    if config.data_source == "msd-prostate":
+        return downloaded()
+    if config.data_source != "phantom":
+        raise InputError(
+            f"data_source '{config.data_source}' needs scans: set data_dir to their folder."
+        )
+    settings = _values(config, _PHANTOM_FIELDS)
+    texts = sorted(Path(phantom.__file__).parent.glob("*.py"))
+    source = [path.read_text("utf-8") for path in texts]  # another phantom draws other patients
+    folder = home() / "data" / "phantom" / _key(source, settings, config.data_seed)
+    if not folder.is_dir():
+        with whole_folder(folder) as making:
+            phantom.write_phantom(
+                making,
+                **settings,
+                seed=config.data_seed,
+                progress=lambda done, total: progress("writing the phantom", done, total),
+            )
+    return folder
+
+
+def _survey(folder: Path, listing: Listing, config: DataConfig, progress: Progress) -> Survey:
+    if not listing.files:
+        more = [f"{entry['file']}: {entry['reason']}." for entry in listing.dropped[:3]]
+        if listing.others:
+            more.append(listing.others_in_words())
+        check = "holds no .nii or .nii.gz file; check data_dir or export the scans as NIfTI."
+        raise InputError(" ".join([f"{folder}: {check}", *more]))
+    found = survey(folder, [name for name, _, _ in listing.files], config, progress)
+    for entry in listing.dropped:
+        found.drop(entry["file"], entry["reason"])
+    if listing.others:
+        found.notes.append(listing.others_in_words())
+    return found
+
+
+def _fingerprint(files: list[tuple[str, int, int]]) -> str:
+    """Another name, size or time of any file, another text; file by file to need no memory."""
+    digest = hashlib.sha256()
+    for name, size, time in files:
+        digest.update(f"{name}\n{size} {time}\n".encode())
+    return digest.hexdigest()
+
+
+def _key(*what) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _values(config: DataConfig, fields: tuple[str, ...]) -> dict:
+    return {name: getattr(config, name) for name in fields}
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+# ---- Checking ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check_folder` found."""
+
+    folder: Path
+    index: pd.DataFrame  # as Slices.index; without rows where nothing can be used
+    notes: list[str]
+    damaged: list[dict]  # {"file", "reason"}: cannot be read or trusted
+    unused: list[dict]  # {"file", "reason"}: nothing is wrong, but nothing to learn either
+    overlap: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
+
+    @property
+    def errors(self) -> int:
+        """Entries of `damaged`, plus patients in more than one split."""
+        return len(self.damaged) + len(set().union(*self.overlap.values()))
+
+    @property
+    def exit_code(self) -> int:
+        """0: nothing is wrong. 1: there are errors. 2: not one slice can be used."""
+        return 2 if self.index.empty else 1 if self.errors else 0
+
+    def problems(self) -> pd.DataFrame:
+        """Every file that is not used: severity ("error" or "left out"), file, reason."""
+        rows = [{"severity": "error", **entry} for entry in self.damaged]
+        rows += [{"severity": "left out", **entry} for entry in self.unused]
+        return pd.DataFrame(rows, columns=["severity", "file", "reason"])
+
+    def lines(self) -> list[str]:
+        """The report as text: a table of the splits, one of the problems, and who is in two."""
+        lines = [f"{self.folder}", f"{'split':<10}{'patients':>9}{'scans':>7}{'slices':>8}"]
+        for split in SPLITS:
+            rows = self.index[self.index["split"] == split]
+            patients = sorted(rows["patient"].unique(), key=natural)
+            scans = len(rows[["patient", "week"]].drop_duplicates())
+            counts = f"{split:<10}{len(patients):>9}{scans:>7}{len(rows):>8}"
+            lines.append(f"{counts}   {shorten(patients)}".rstrip())
+        problems = self.problems()
+        if len(problems) or self.notes:
+            lines.append(f"{'severity':<10}{'files':>9}  what is wrong, and where")
+        for (severity, reason), rows in problems.groupby(["severity", "reason"], sort=False):
+            lines.append(f"{severity:<10}{len(rows):>9}  {reason}")
+            lines.append(f"{'':<21}{shorten(list(rows['file']), 3)}")
+        lines += [f"{'note':<19}  {note}" for note in self.notes]
+        for (first, second), patients in self.overlap.items():
+            names = shorten(sorted(patients, key=natural))
+            lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
+        return [*lines, f"{self.errors} errors"]
+
+
+def shorten(names: list[str], shown: int = 12) -> str:
+    """The first few of a list of names, and how many more there are."""
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
+
+
+def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Report:
+    """Read all of a folder as `load_slices` would, packing nothing, and say what is there.
+
+    Raises:
+        InputError: for a folder that is missing, empty or laid out differently. Files that cannot
+            be used are in the report instead.
+    """
+    progress = progress or _silent
+    folder = _source_folder(config, progress)
+    found = _survey(folder, list_files(folder), config, progress)
+    rows = [one.row for one in read_slices(found, progress)]
+    index = pd.DataFrame(rows, columns=list(COLUMNS))
+    laid_out = overlap(index)
+    shared = set().union(*laid_out.values())
+    if rows:
+        index = split_slices(found, index, config.data_seed)
+        index = index[index["split"] != ""]
+    return Report(
+        folder=folder,
+        index=index,
+        notes=found.notes,
+        damaged=found.damaged,
+        unused=found.unused,
+        overlap=laid_out if shared else overlap(index),
+    )

@@ -1,0 +1,171 @@
+"""What a folder of scans holds, from the names and headers of its files, and the frame it needs.
+
+Nothing is left out silently: a file that is not used is in `Survey.damaged` or `Survey.unused` with
+the reason, and what the reader should know about the rest is in `Survey.notes`.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vqgen_utils.config import DataConfig
+from vqgen_utils.data.framing import Frame, choose_frame
+from vqgen_utils.data.names import (
+    Scan,
+    find_prostates,
+    find_scans,
+    find_study,
+    find_study_volumes,
+    is_volume_release,
+)
+from vqgen_utils.data.nifti import read_header
+from vqgen_utils.errors import InputError
+
+MIN_SIDE = 8  # voxels; a thinner slice is a volume cut along the wrong axis
+MAX_ASPECT = 16  # of a slice's sides in mm; beyond it the voxel sizes are wrong
+MAX_RATIO = 5  # between fields of view; beyond it the voxel sizes are in another unit
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
+
+
+@dataclass
+class Survey:
+    """What a folder holds, from the names and headers of its files."""
+
+    folder: Path
+    volumes: list[list[Scan]] = field(default_factory=list)  # one scan session each
+    frame: Frame | None = None  # None: there is nothing to frame
+    slice_axis: int = 2
+    square_pixels: bool = False  # take every pixel as 1 mm, whatever the header says
+    notes: list[str] = field(default_factory=list)
+    damaged: list[dict] = field(default_factory=list)  # {"file", "reason"}: somebody should look
+    unused: list[dict] = field(default_factory=list)  # {"file", "reason"}: whole, but of no use
+
+    def drop(self, file: str, error: InputError | str, *, broken: bool = True) -> None:
+        reason = str(error).removeprefix(f"{self.folder / file}: ")
+        (self.damaged if broken else self.unused).append({"file": file, "reason": reason})
+
+    @property
+    def dropped(self) -> list[dict]:
+        """{"file", "reason"} of everything that is not used."""
+        return self.damaged + self.unused
+
+
+def survey(folder: Path, files: list[str], config: DataConfig, progress: Progress) -> Survey:
+    """Look at every header below `folder`.
+
+    Raises:
+        InputError: when the folder is not laid out as `config.data_source` says.
+    """
+    if config.slice_axis not in (0, 1, 2):
+        raise InputError(f"parameter 'slice_axis' is {config.slice_axis}: give 0, 1 or 2.")
+    found = Survey(folder, slice_axis=config.slice_axis)
+    if config.data_source == "nifti":
+        volumes, dropped, found.notes = find_scans(files)
+    elif config.data_source == "msd-prostate":
+        volumes, dropped, found.notes = find_prostates(folder, files)
+    elif is_volume_release(files):
+        volumes, dropped, found.notes = find_study_volumes(files)
+    else:
+        volumes, dropped, found.notes = find_study(folder, files)
+        found.square_pixels = True
+    for entry in dropped:
+        found.drop(entry["file"], entry["reason"], broken=False)
+    views = _views(found, [scan for volume in volumes for scan in volume], progress)
+    if views:
+        choose = _frame_study if found.square_pixels else _frame_any
+        choose(found, views, config)
+    kept = ([scan for scan in volume if scan.file in views] for volume in volumes)
+    found.volumes = [volume for volume in kept if volume]
+    return found
+
+
+def _views(found: Survey, scans: list[Scan], progress: Progress) -> dict[str, tuple]:
+    """file -> shape (2,) in pixels and extent (2,) in mm of its slices; others are dropped."""
+    views, no_size = {}, 0
+    for done, scan in enumerate(scans, start=1):
+        progress("reading headers", done, len(scans))
+        try:
+            shape, sizes = read_header(found.folder / scan.file, frame=scan.frame)
+        except InputError as error:
+            found.drop(scan.file, error)
+            continue
+        if len(shape) == 3 and scan.slice is not None:
+            found.drop(scan.file, f"is named as one slice but holds a volume of {_by(shape)}")
+            continue
+        if found.square_pixels or not known(sizes):
+            no_size += not found.square_pixels
+            sizes = np.ones(len(shape))
+        if len(shape) == 3:
+            shape, sizes = np.delete(shape, found.slice_axis), np.delete(sizes, found.slice_axis)
+        if min(shape) < MIN_SIDE:
+            found.drop(scan.file, f"has slices of {_by(shape)} pixels; choose another slice_axis")
+            continue
+        extent = np.multiply(shape, sizes)
+        if extent.max() > MAX_ASPECT * extent.min():
+            found.drop(scan.file, f"has slices of {_by(extent)} mm; check its voxel sizes")
+            continue
+        views[scan.file] = np.array(shape), extent
+    if no_size:
+        found.notes.append(f"Files that give no voxel size, where 1 mm was assumed: {no_size}.")
+    return views
+
+
+def _frame_study(found: Survey, views: dict[str, tuple], config: DataConfig) -> None:
+    """The study: pixels count, not mm; slices of another shape than most are dropped or cropped."""
+    shapes = {file: tuple(shape.tolist()) for file, (shape, _) in views.items()}
+    usual, _ = Counter(shapes.values()).most_common(1)[0]
+    others = [file for file, shape in shapes.items() if shape != usual]
+    if others and config.other_shapes == "crop":
+        found.notes.append(
+            f"Slices of another shape, cropped or padded to {_by(usual)}: {len(others)}."
+        )
+    elif others:
+        for file in others:
+            reason = f"is {_by(shapes[file])}, most slices are {_by(usual)}"
+            found.drop(file, reason, broken=False)
+            del views[file]
+    _set_frame(found, np.array(usual), np.array(usual), config)
+
+
+def _frame_any(found: Survey, views: dict[str, tuple], config: DataConfig) -> None:
+    """Any other folder: the frame shows the median field of view."""
+    typical = np.median([extent for _, extent in views.values()], axis=0)
+    for file, (_, extent) in list(views.items()):
+        if max(*(extent / typical), *(typical / extent)) > MAX_RATIO:
+            reason = f"is {_by(extent)} mm, others about {_by(typical)}; check its voxel sizes"
+            found.drop(file, reason)
+            del views[file]
+    if not views:
+        return
+    _set_frame(found, typical, np.median([shape for shape, _ in views.values()], axis=0), config)
+    frame = np.array([found.frame.height + 1, found.frame.width + 1]) * found.frame.spacing
+    cut = sum(bool((extent > frame).any()) for _, extent in views.values())
+    if cut:
+        found.notes.append(
+            f"Files whose slices are larger than the frame and lose their edges: {cut}."
+        )
+
+
+def _set_frame(found: Survey, extent: np.ndarray, shape: np.ndarray, config: DataConfig) -> None:
+    profile = (config.image_height, config.image_width)
+    found.frame = choose_frame(extent, shape, *profile)
+    frame = (found.frame.height, found.frame.width)
+    if frame != profile:
+        found.notes.append(
+            f"Slices are packed as {_by(frame)} pixels, not the profile's {_by(profile)}, to show "
+            f"them whole and in their own proportions; a pixel is {found.frame.spacing:.3g} "
+            f"{'of theirs' if found.square_pixels else 'mm'} wide."
+        )
+
+
+def known(sizes: np.ndarray) -> bool:
+    """Whether these can be voxel sizes in mm, a nanometre to a kilometre, and not zeros or NaN."""
+    return bool(((sizes >= 1e-6) & (sizes <= 1e6)).all())
+
+
+def _by(lengths) -> str:
+    return " x ".join(f"{length:g}" for length in lengths)

@@ -1,0 +1,124 @@
+"""How good is it? Image similarity, use of the codebook, and likelihood of codes.
+
+SSIM: Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity",
+with the paper's Gaussian window (sigma 1.5) and `data_range` 1, since images lie in [0, 1].
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
+
+from vqgen_utils.models.pixelcnn import PixelCNN
+
+AIR = 0.06  # after scaling to [0, 1], what is darker than this outside the body is air
+
+
+def body_mask(image: np.ndarray) -> np.ndarray:
+    """The body in a slice, for data without labels: (H, W) in [0, 1] -> (H, W) bool.
+
+    The largest bright region after a little smoothing, its holes filled.
+    """
+    regions, number = ndimage.label(ndimage.gaussian_filter(image.astype(np.float32), 1) > AIR)
+    if number == 0:
+        return np.zeros(image.shape, bool)
+    sizes = np.bincount(regions.ravel())[1:]
+    return ndimage.binary_fill_holes(regions == 1 + sizes.argmax())
+
+
+def ssim_map(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Structural similarity around each pixel: two (H, W) in [0, 1] -> (H, W) in [-1, 1]."""
+    return structural_similarity(
+        np.asarray(image, np.float32),
+        np.asarray(other, np.float32),
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )[1]
+
+
+def ssim(
+    images: np.ndarray, others: np.ndarray, masks: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """SSIM of each pair of slices, over the whole slice and over the body alone.
+
+    The black background of an MR slice is easy to reproduce and lifts the plain mean: report both.
+
+    Args:
+        images, others: (N, H, W) in [0, 1].
+        masks: (N, H, W) bool, the body; default: `body_mask` of each image.
+
+    Returns:
+        plain (N,) and body-masked (N,); a slice without a body has NaN in the second.
+    """
+    edge = 5  # the window's radius: closer to the border it would reach outside the slice
+    inside = (slice(edge, -edge), slice(edge, -edge))
+    plain, body = [], []
+    for n, (image, other) in enumerate(zip(images, others, strict=True)):
+        similarity = ssim_map(image, other)[inside]
+        mask = (body_mask(image) if masks is None else masks[n])[inside]
+        plain.append(similarity.mean(dtype=np.float64))
+        body.append(similarity[mask].mean(dtype=np.float64) if mask.any() else np.nan)
+    return np.array(plain), np.array(body)
+
+
+def psnr(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio of each pair of slices in dB: two (N, H, W) in [0, 1] -> (N,)."""
+    return np.array(
+        [
+            peak_signal_noise_ratio(np.float32(image), np.float32(other), data_range=1.0)
+            for image, other in zip(images, others, strict=True)
+        ]
+    )
+
+
+def code_counts(codes: Tensor, num_embeddings: int) -> Tensor:
+    """How often each code occurs: integers of any shape -> (K,)."""
+    return torch.bincount(codes.flatten(), minlength=num_embeddings)
+
+
+def entropy_bits(counts: Tensor) -> float:
+    """Entropy in bits of the frequencies behind `counts` (K,): 0 (one code) to log2 K (uniform)."""
+    p = counts[counts > 0].double() / counts.sum()
+    return float(-(p * p.log2()).sum())
+
+
+def perplexity(counts: Tensor) -> float:
+    """2^entropy: as how many equally frequent codes the codebook works, 1 to K."""
+    return 2 ** entropy_bits(counts)
+
+
+@torch.inference_mode()
+def bits_by_position(
+    model: PixelCNN, codes: Tensor, condition: Tensor, batch_size: int = 16
+) -> Tensor:
+    """What the prior pays for each code, -log2 p(code | before, condition).
+
+    Args:
+        codes: (N, H, W).
+        condition: (N, F).
+
+    Returns:
+        (N, H, W) bits.
+    """
+    model.eval()
+    parts = []
+    for some, their_condition in zip(
+        codes.split(batch_size), condition.split(batch_size), strict=True
+    ):
+        some = some.to(model.device)
+        logits = model(some, their_condition.to(model.device))
+        parts.append(F.cross_entropy(logits, some, reduction="none").cpu())
+    return torch.cat(parts) / math.log(2)
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """'0.912 ± 0.014' for a caption: mean and standard deviation, NaN left out."""
+    return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"

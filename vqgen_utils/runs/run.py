@@ -1,0 +1,248 @@
+"""One run: the folder `runs/NAME/` that the notebooks fill one after the other.
+
+    config.json                  every setting, as `config.Profile`
+    vqvae.safetensors            notebook 02, or `vqgen train vqvae`
+    codes.npz                    notebook 02: every slice as a grid of codes
+    prior.safetensors            notebook 04, or `vqgen train prior`
+    history_*.csv, *.png         learning curves and pictures
+    metrics.json                 the scores; each notebook adds its own section
+
+Each artefact names what it was made from, so that a prior is never put on top of another VQ-VAE.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile, run_folder
+from vqgen_utils.data.slices import Slices, load_slices
+from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import load_json, save_json, write_atomic
+from vqgen_utils.machine.speed import best_device
+from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.series.record import MAKER
+from vqgen_utils.series.request import differences
+from vqgen_utils.training import checkpoint
+
+
+class Run:
+    """A run folder, its settings, and what it holds.
+
+    Args:
+        name: of the folder under `runs/`.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.folder = run_folder(name)
+
+    def path(self, file: str) -> Path:
+        """Where `file` is or will be."""
+        return self.folder / file
+
+    def settings(self, profile: str) -> Profile:
+        """The settings that earlier notebooks left.
+
+        Raises:
+            InputError: when there are none, or they were made with another profile.
+        """
+        settings = self._config()
+        if settings.name != profile:
+            raise InputError(
+                f"run '{self.name}' was made with profile '{settings.name}', not '{profile}': set "
+                f"profile = '{settings.name}', or choose another run_name."
+            )
+        return settings
+
+    def configure(self, profile: str, *sections: str, **changes) -> Profile:
+        """Settle this notebook's settings and write them down for the next ones.
+
+        The named sections start from the profile; the others stay as earlier notebooks of this run
+        left them, if they used the same profile. `changes` (flat names) go on top.
+
+        Raises:
+            InputError: for an unknown profile or parameter, or a value that cannot be.
+        """
+        settings = get_profile(profile)
+        path = self.path("config.json")
+        if path.exists():
+            before = self._config()
+            if before.name == profile:
+                own = {section: getattr(settings, section) for section in sections}
+                settings = dataclasses.replace(before, **own)
+        settings = change(settings, **changes)
+        save_json(path, settings.to_dict())
+        return settings
+
+    def add_metrics(self, section: str, values: dict) -> None:
+        """Put one notebook's scores into metrics.json beside the others'."""
+        path = self.path("metrics.json")
+        metrics = load_json(path) if path.exists() else {}
+        save_json(path, {**metrics, section: values})
+
+    def load_slices(self, settings: Profile) -> Slices:
+        """The data of this run.
+
+        Raises:
+            InputError: when the data changed since the VQ-VAE was trained on them.
+        """
+        slices = load_slices(settings.data)
+        path = self._made("vqvae.safetensors")
+        made_from = checkpoint.load_settings(path)
+        _fits(path, "was trained before the data changed", made_from, {"data": slices.content})
+        return slices
+
+    def vqvae_made_from(self, settings: Profile, slices: Slices) -> dict:
+        """What goes with the weights of a VQ-VAE into their file, besides how it is trained."""
+        return {"model": dataclasses.asdict(settings.vqvae), "data": slices.content}
+
+    def prior_made_from(self, settings: Profile, grid: tuple[int, int], slices: Slices) -> dict:
+        """What goes with the weights of a prior into their file, besides how it is trained."""
+        return {
+            "model": dataclasses.asdict(settings.prior),
+            "num_embeddings": settings.vqvae.num_embeddings,
+            "grid": list(grid),
+            "vqvae": self.vqvae_fingerprint(),
+            "data": slices.content,
+        }
+
+    def load_vqvae(self) -> VQVAE:
+        """The trained VQ-VAE, in eval mode, on the GPU if there is one.
+
+        Raises:
+            InputError: when it was made with other settings than those of this run.
+        """
+        path = self._made("vqvae.safetensors")
+        settings = checkpoint.load_settings(path)
+        self._fits_config(path, settings, "vqvae")
+        model = VQVAE(_parsed(VQVAEConfig, settings["model"], path))
+        checkpoint.load_weights(path, model)
+        return model.eval().to(best_device())
+
+    def save_codes(self, codes: torch.Tensor) -> None:
+        """Keep the codes (N, h, w) of all slices, in the order of the data's index."""
+        made_by = checkpoint.load_settings(self._made("vqvae.safetensors"))
+        made_from = {
+            "format": checkpoint.FORMAT,
+            "vqvae": self.vqvae_fingerprint(),
+            "model": made_by["model"],
+            "data": made_by["data"],
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer, codes=codes.numpy().astype(np.uint16), made_from=json.dumps(made_from)
+        )
+        write_atomic(self.path("codes.npz"), buffer.getvalue())
+
+    def load_codes(self) -> torch.Tensor:
+        """The codes (N, h, w) of all slices.
+
+        Raises:
+            InputError: when they are damaged or another VQ-VAE made them.
+        """
+        path = self._made("codes.npz")
+        content = path.read_bytes()
+        damaged = f"{path} is damaged: run notebook {MAKER[path.name]} again."
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                codes = torch.from_numpy(file["codes"].astype(np.int64))  # (N, h, w)
+                made_from = json.loads(str(file["made_from"])) if "made_from" in file else {}
+                found = made_from.get("format")
+        except Exception as error:  # damage shows in any of a dozen ways, all of them the file's
+            raise InputError(damaged) from error
+        checkpoint.check_format(path, found)
+        ours = checkpoint.load_settings(self._made("vqvae.safetensors"))
+        wanted = {"data": ours["data"], "model": ours["model"], "vqvae": self.vqvae_fingerprint()}
+        _fits(path, "was made by another VQ-VAE", made_from, wanted)
+        if codes.ndim != 3 or int(codes.max()) >= ours["model"]["num_embeddings"]:
+            raise InputError(damaged)
+        return codes
+
+    def load_prior(self) -> PixelCNN:
+        """The trained prior, in eval mode, on the GPU if there is one.
+
+        Raises:
+            InputError: when it was trained on another VQ-VAE's codes, or with other settings than
+                those of this run.
+        """
+        path = self._made("prior.safetensors")
+        settings = checkpoint.load_settings(path)
+        codebook = checkpoint.load_settings(self._made("vqvae.safetensors"))["model"]
+        if settings["num_embeddings"] != codebook["num_embeddings"]:
+            raise InputError(
+                f"{path} chooses among {settings['num_embeddings']} codes but the VQ-VAE of run "
+                f"'{self.name}' has {codebook['num_embeddings']}: run notebook "
+                "04_pixelcnn_training again."
+            )
+        wanted = {"vqvae": self.vqvae_fingerprint()}
+        _fits(path, "was trained on the codes of another VQ-VAE", settings, wanted)
+        self._fits_config(path, settings, "prior")
+        model = PixelCNN(
+            _parsed(PriorConfig, settings["model"], path),
+            settings["num_embeddings"],
+            tuple(settings["grid"]),
+        )
+        checkpoint.load_weights(path, model)
+        return model.eval().to(best_device())
+
+    def vqvae_fingerprint(self) -> str:
+        """Identifies the trained VQ-VAE: the hash of its weights.
+
+        The header of the file does not count, since it also says how long training took.
+        """
+        content = self._made("vqvae.safetensors").read_bytes()
+        header = 8 + int.from_bytes(content[:8], "little")  # safetensors: length, header, weights
+        return hashlib.sha256(content[header:]).hexdigest()
+
+    def _made(self, file: str) -> Path:
+        path = self.path(file)
+        if not path.exists():
+            raise InputError(
+                f"run '{self.name}' has no {file} yet: run notebook {MAKER[file]} first, with "
+                f"run_name = '{self.name}'."
+            )
+        return path
+
+    def _config(self) -> Profile:
+        """What config.json says."""
+        path = self._made("config.json")
+        return _parsed(lambda **values: Profile.from_dict(values), load_json(path), path)
+
+    def _fits_config(self, path: Path, made_from: dict, section: str) -> None:
+        """Make sure that the model at `path` is the one that config.json describes."""
+        model = dataclasses.asdict(getattr(self._config(), section))
+        what = "was trained with other settings than those in config.json"
+        _fits(path, what, made_from, {"model": model})
+
+
+def _fits(path: Path, what: str, theirs: dict, ours: dict) -> None:
+    """Make sure that the file at `path`, made from `theirs`, belongs to what is here.
+
+    Raises:
+        InputError: with the sentence's middle `what`, naming every field that differs.
+    """
+    differing = differences(theirs, ours)
+    if differing:
+        raise InputError(f"{path} {what} ({differing}): run notebook {MAKER[path.name]} again.")
+
+
+def _parsed(kind: Callable, values: dict, path: Path):
+    """Plain values as settings, `kind(**values)`.
+
+    Raises:
+        InputError: when they have other names than this version knows.
+    """
+    try:
+        return kind(**values)
+    except (TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} has settings of another version of vqgen ({error}): move it away and run "
+            f"notebook {MAKER[path.name]} again."
+        ) from error

@@ -1,0 +1,153 @@
+"""What `vqgen train` does: the training of notebooks 02 and 04 alone, for one process or several.
+
+It leaves what the notebooks would leave, and they find it: with the same settings they load the
+trained model and go on from there.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from torch.utils.data import Dataset, TensorDataset
+
+from vqgen_utils.config import Profile
+from vqgen_utils.data.slices import Slices, load_slices
+from vqgen_utils.data.survey import Progress
+from vqgen_utils.errors import InputError
+from vqgen_utils.machine import processes
+from vqgen_utils.machine.lock import exclusive
+from vqgen_utils.machine.speed import best_device
+from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
+from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.runs.run import Run
+from vqgen_utils.training.loop import Fit, fit
+
+PACKING = timedelta(hours=6)  # that others wait while the first process reads the scans
+
+
+def train_vqvae(
+    run_name: str, profile: str, changes: dict, progress: Progress | None = None
+) -> None:
+    """Train the VQ-VAE of a run and write every slice as codes.
+
+    Args:
+        run_name: of the folder under `runs/`.
+        profile: settings to start from; data settings stay as notebook 01 left them.
+        changes: to them, by flat name (data, VQ-VAE and its training).
+        progress: as for `load_slices`.
+    """
+    run = Run(run_name)
+    with together(run) as state:
+        if processes.is_first():
+            settings = run.configure(profile, "vqvae", "vqvae_training", **changes)
+            load_slices(settings.data, progress=progress)  # packs the scans, for all to open
+        settings = _as_the_first_left_it(run, profile, state)
+        slices = load_slices(settings.data)
+        train, validate = slices.subset("train"), slices.subset("validate")
+        result = fit(
+            new_vqvae(settings, train),
+            vqvae_losses,
+            train,
+            settings.vqvae_training,
+            run.path("vqvae.safetensors"),
+            run.vqvae_made_from(settings, slices),
+            validate=validate if len(validate) else None,
+        )
+        if processes.is_first():
+            if not _has_codes(run):
+                run.save_codes(encode(run.load_vqvae(), slices))
+            _report(run, "vqvae.safetensors", result)
+
+
+def train_prior(run_name: str, profile: str, changes: dict) -> None:
+    """Train the prior of a run on the codes that its VQ-VAE left.
+
+    Args:
+        run_name: of the folder under `runs/`.
+        profile: as the VQ-VAE was trained with.
+        changes: to the profile, by flat name (prior and its training).
+    """
+    run = Run(run_name)
+    with together(run) as state:
+        if processes.is_first():
+            run.settings(profile)  # complains of another profile
+            run.configure(profile, "prior", "prior_training", **changes)
+        settings = _as_the_first_left_it(run, profile, state)
+        slices, codes = run.load_slices(settings), run.load_codes()
+        torch.manual_seed(settings.prior_training.seed)
+        grid = tuple(codes.shape[1:])
+        prior = PixelCNN(settings.prior, settings.vqvae.num_embeddings, grid)
+        train, validate = (codes_of(slices, codes, split) for split in ("train", "validate"))
+        result = fit(
+            prior,
+            prior_losses,
+            train,
+            settings.prior_training,
+            run.path("prior.safetensors"),
+            run.prior_made_from(settings, grid, slices),
+            validate=validate if len(validate) else None,
+        )
+        if processes.is_first():
+            _report(run, "prior.safetensors", result)
+
+
+def new_vqvae(settings: Profile, train: Dataset) -> VQVAE:
+    """An untrained VQ-VAE; its loss is measured against the variance of some training slices."""
+    some = range(0, len(train), max(1, len(train) // 200))
+    pixels = torch.stack([train[i][0] for i in some])  # (n, 1, H, W)
+    seed = settings.vqvae_training.seed
+    torch.manual_seed(seed)
+    return VQVAE(settings.vqvae, data_variance=pixels.var().item(), seed=seed)
+
+
+def encode(model: VQVAE, slices: Slices) -> torch.Tensor:
+    """The codes (N, h, w) of all slices."""
+    parts = np.array_split(slices.images, max(1, len(slices.images) // 32))  # a few at a time
+    parts = (torch.from_numpy(part.astype(np.float32))[:, None] for part in parts)  # (n, 1, H, W)
+    return torch.cat([model.encode(part) for part in parts])
+
+
+def codes_of(slices: Slices, codes: torch.Tensor, split: str) -> TensorDataset:
+    """Codes (h, w) and height () of each slice of a split, for the prior."""
+    rows = slices.subset(split).rows
+    heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
+    return TensorDataset(codes[rows.index], heights)
+
+
+@contextlib.contextmanager
+def together(run: Run) -> Iterator[PartialState]:
+    """The processes that were started together; the first of them holds the run's lock."""
+    state = PartialState(cpu=best_device().type == "cpu", timeout=PACKING)
+    with exclusive(run.folder) if processes.is_first() else contextlib.nullcontext():
+        yield state
+        state.wait_for_everyone()
+    state.destroy_process_group()
+
+
+def _as_the_first_left_it(run: Run, profile: str, state: PartialState) -> Profile:
+    """The settings that the first process wrote down, once it has."""
+    state.wait_for_everyone()
+    there = int(run.path("config.json").exists())
+    processes.agree(there, f"config.json of run '{run.name}' (1: there, 0: not)", state.device)
+    return run.settings(profile)
+
+
+def _has_codes(run: Run) -> bool:
+    """Whether the codes of this very VQ-VAE are there."""
+    try:
+        run.load_codes()
+    except InputError:
+        return False
+    return True
+
+
+def _report(run: Run, file: str, result: Fit) -> None:
+    last = result.history.iloc[-1]
+    name = "val_loss" if "val_loss" in last.dropna() else "loss"
+    print(
+        f"{run.path(file)}: {int(last['step'])} steps in {result.seconds:.0f} s, "
+        f"{name} {last[name]:.4f}"
+    )
