@@ -66,10 +66,10 @@ benchmarks: setup  ## measure what the README says of speed (20 minutes; leave t
 	  echo "== $$name"; .venv/bin/python -m benchmarks.$$name; done
 
 crash: setup  ## kill training and the series 330 times and see that nothing is lost (12 minutes)
-	VQGEN_CRASHES=10 .venv/bin/python -m pytest -q tests/test_crashes.py
+	VQGEN_CRASHES=10 .venv/bin/python -m pytest -q tests/runs/test_crashes.py
 
 fuzz: setup  ## read 5,000 damaged scans and see that each is read or refused in a sentence
-	VQGEN_FUZZ=5000 .venv/bin/python -m pytest -q tests/test_fuzz.py
+	VQGEN_FUZZ=5000 .venv/bin/python -m pytest -q tests/data/test_fuzz.py
 
 lint: setup  ## check style and format
 	.venv/bin/ruff check .
