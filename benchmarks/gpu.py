@@ -15,13 +15,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmarks import report, sampling
-from vqgen_utils.config import PROFILES, Profile, run_folder
-from vqgen_utils.machine.speed import best_device, training_settings
-from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
-from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
-from vqgen_utils.series.runner import Stopped, run_series
-from vqgen_utils.training.checkpoint import load_json
-from vqgen_utils.training.loop import CLIP_NORM
+from vqgen_utils.config import PROFILES, Profile
+from vqgen_utils.machine import load_json, run_folder, speed
+from vqgen_utils.models import VQVAE, PixelCNN, prior_losses, vqvae_losses
+from vqgen_utils.series import Stopped, run_series
+from vqgen_utils.training import CLIP_NORM
 
 RUN = "gpu"
 STEPS = 20  # timed as one call; a single step is too short to time
@@ -76,7 +74,7 @@ def training_steps(
 def images_per_second(profile: Profile, device: torch.device, compiled: bool) -> dict[str, float]:
     """Training rate of each model."""
     calls = training_calls(profile, device, compiled)
-    with training_settings(device):
+    with speed.training_settings(device):
         seconds = report.in_turns({name: call for name, (call, _) in calls.items()}, 3, device.type)
     return {name: images / seconds[name] for name, (_, images) in calls.items()}
 
@@ -99,7 +97,7 @@ def sampling_rates(model: PixelCNN, batches: tuple[int, ...]) -> list[dict]:
 
 def main() -> None:
     """Run, measure, print, write."""
-    device = best_device()
+    device = speed.best_device()
     if device.type != "cuda":
         sys.exit("There is no GPU here that PyTorch can use: run this on a machine with one.")
     try:

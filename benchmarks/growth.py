@@ -25,10 +25,10 @@ from pathlib import Path
 
 from benchmarks import loading, report
 from vqgen_utils.config import DataConfig
+from vqgen_utils.data import SliceDataset, load_slices
 from vqgen_utils.data.phantom import NUM_SLICES
-from vqgen_utils.data.slices import SliceDataset, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine.speed import reuse_memory
+from vqgen_utils.machine import speed
 
 SLICES = (1_000, 100_000)
 WEEKS = 8  # of each patient, as many as the study has at most
@@ -69,7 +69,7 @@ def pack(config: DataConfig) -> dict[str, float]:
 
 def read(config: DataConfig) -> dict[str, float]:
     """Open a packed study and run through one epoch in this process."""
-    reuse_memory()
+    speed.reuse_memory()
     slices = load_slices(config)
     start = time.perf_counter()
     loading.run_through(SliceDataset(slices.images.filename, slices.index))

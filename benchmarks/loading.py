@@ -40,11 +40,11 @@ from torch.utils.data import Dataset
 
 from benchmarks import report
 from vqgen_utils.config import DataConfig, TrainingConfig
+from vqgen_utils.data import SliceDataset, load_slices
 from vqgen_utils.data.phantom import NUM_SLICES, write_patient
-from vqgen_utils.data.slices import SliceDataset, load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine.speed import reuse_memory, training_settings
-from vqgen_utils.training.loop import _batches
+from vqgen_utils.machine import speed
+from vqgen_utils.training import batches
 
 PATIENTS = {"train": 95, "validate": 5, "test": 5}
 WEEKS = 2
@@ -81,7 +81,7 @@ class OneFileAtATime(Dataset):
 
 def epoch(dataset: Dataset):
     """The batches of one epoch, as training gets them."""
-    return _batches(Accelerator(), dataset, TrainingConfig(batch_size=BATCH), epoch=0, skip=0)
+    return batches(Accelerator(), dataset, TrainingConfig(batch_size=BATCH), epoch=0, skip=0)
 
 
 def run_through(dataset: Dataset) -> None:
@@ -141,7 +141,7 @@ def measure_epochs(config: DataConfig, by_file: int, rounds: int) -> dict[str, f
     for ours, theirs in zip(epoch(SliceDataset(images, rows)), epoch(usual), strict=True):
         torch.testing.assert_close(ours, theirs, atol=5e-4, rtol=0)
     every = SliceDataset(images, slices.index)
-    with training_settings(torch.device("cpu")):
+    with speed.training_settings(torch.device("cpu")):
         seconds = report.in_turns(
             {"ours": lambda: run_through(every), "usual": lambda: run_through(usual)}, rounds
         )
@@ -164,7 +164,7 @@ def resident() -> dict[str, float]:
 
 def highest_memory(config: DataConfig) -> dict[str, float]:
     """The most MB that this process has while it opens the packed slices and runs one epoch."""
-    reuse_memory()  # as in training, where freed tensors are kept for the next ones
+    speed.reuse_memory()  # as in training, where freed tensors are kept for the next ones
     slices = load_slices(config)
     highest = resident()
     for _ in epoch(SliceDataset(slices.images.filename, slices.index)):

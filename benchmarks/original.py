@@ -42,13 +42,11 @@ from benchmarks import report
 from benchmarks.training import shuffled, stack
 from vqgen_utils import plots
 from vqgen_utils.config import Profile, get_profile
-from vqgen_utils.data.slices import Slices, load_slices
+from vqgen_utils.data import Slices, load_slices
 from vqgen_utils.evaluation import metrics
-from vqgen_utils.models.pixelcnn import PixelCNN, height_features, prior_losses
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
-from vqgen_utils.training.checkpoint import write_atomic
-from vqgen_utils.training.loop import Fit, fit
+from vqgen_utils.machine import write_atomic
+from vqgen_utils.models import VQVAE, PixelCNN, height_features, prior_losses, sample, vqvae_losses
+from vqgen_utils.training import Fit, fit
 
 SHOWN = 8  # slices and samples in the figure
 SEED = 0
@@ -310,7 +308,7 @@ def figure(test: Part, shown: Tensor, outcomes: dict[str, Outcome]) -> Figure:
         for how, samples in outcome.samples.items():
             rows[f"{name.partition('_')[0]},\n{how}"] = samples[:, 0]
             titles += [""] * len(shown)
-    return plots.slice_rows(rows, titles)
+    return plots.slices.rows(rows, titles)
 
 
 def headline(outcomes: dict[str, Outcome]) -> dict[str, float]:

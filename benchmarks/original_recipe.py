@@ -46,10 +46,9 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from vqgen_utils.machine.speed import training_settings
-from vqgen_utils.models.codebook import Codebook
-from vqgen_utils.models.vqvae import ResidualBlock
-from vqgen_utils.teaching.demos.receptive_field import causal_mask
+from vqgen_utils.machine import speed
+from vqgen_utils.models import Codebook, vqvae
+from vqgen_utils.teaching.demos import receptive_field
 
 NUM_EMBEDDINGS = 128  # K
 EMBEDDING_DIM = 128  # D
@@ -81,7 +80,7 @@ def own_ssim(images: np.ndarray, others: np.ndarray) -> float:
 
 def residual_stack() -> nn.Sequential:
     """Two residual blocks that are one: `[layer] * n` repeats a reference, not the weights."""
-    return nn.Sequential(*[ResidualBlock(HIDDEN_DIM, RESIDUAL_HIDDEN_DIM)] * RESIDUAL_LAYERS)
+    return nn.Sequential(*[vqvae.ResidualBlock(HIDDEN_DIM, RESIDUAL_HIDDEN_DIM)] * RESIDUAL_LAYERS)
 
 
 class OriginalVQVAE(nn.Module):
@@ -143,7 +142,9 @@ class OriginalPixelCNN(nn.Module):
             for kernel in PRIOR_KERNELS
         )
         *masked, last = PRIOR_KERNELS
-        masks = [causal_mask(kernel, centre=n > 0) for n, kernel in enumerate(masked)]
+        masks = [
+            receptive_field.causal_mask(kernel, centre=n > 0) for n, kernel in enumerate(masked)
+        ]
         for n, mask in enumerate([*masks, torch.ones(last, last)]):  # the mistake: no mask
             self.register_buffer(f"mask{n}", mask)
 
@@ -184,7 +185,7 @@ def train(
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
     epochs, lowest, chosen = 0, float("inf"), model.state_dict()
-    with training_settings(torch.device("cpu")) as choose_threads:
+    with speed.training_settings(torch.device("cpu")) as choose_threads:
         started = perf_counter()
         while (elapsed := perf_counter() - started) < seconds:
             value = loss(model, next(batches))

@@ -38,7 +38,7 @@ from torch import Tensor
 
 from benchmarks import report
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models import Codebook
 
 SHAPE = (16, 32, 64, 64)  # of z_e: (B, D, H, W)
 SIZES = (128, 512, 8192)  # K

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from benchmarks.report import RESULTS
 from benchmarks.series import STAGES
-from vqgen_utils.config import REPOSITORY
-from vqgen_utils.training.checkpoint import load_json
+from vqgen_utils.machine import REPOSITORY, load_json
 
 README = REPOSITORY / "README.md"
 NOTEBOOKS = REPOSITORY / "notebooks"

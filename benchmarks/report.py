@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from vqgen_utils.config import REPOSITORY
+from vqgen_utils.machine import REPOSITORY
 from vqgen_utils.training import checkpoint
 
 RESULTS = REPOSITORY / "benchmarks" / "results"

@@ -23,11 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
 from vqgen_utils.config import PriorConfig
-from vqgen_utils.machine.speed import worthwhile_threads
-from vqgen_utils.models.pixelcnn import PixelCNN, height_features
-from vqgen_utils.models.sampling import full_grid_step, full_logits, incremental_logits, sample
+from vqgen_utils.machine import speed, write_atomic
+from vqgen_utils.models import PixelCNN, height_features, sample, sampling
 from vqgen_utils.plots import to_png
-from vqgen_utils.training.checkpoint import write_atomic
 
 GRID = (64, 32)
 CODES = 128
@@ -66,7 +64,7 @@ def seconds_a_sample(model: PixelCNN, batch: int, rounds: int) -> dict[str, floa
     seconds = report.in_turns(
         {
             "ours": lambda: sample(model, condition, range(batch)),
-            "full": lambda: full_grid_step(model, codes, condition, 0, 0),
+            "full": lambda: sampling.full_grid_step(model, codes, condition, 0, 0),
             **{i: lambda i=i: rows_so_far_step(model, codes, condition, i) for i in rows},
         },
         rounds,
@@ -86,8 +84,8 @@ def largest_difference(model: PixelCNN, batch: int) -> float:
     generator = torch.Generator().manual_seed(1)
     codes = torch.randint(0, CODES, (batch, *model.grid), generator=generator)
     condition = height_features(torch.rand(batch, generator=generator))
-    full = full_logits(model, codes, condition)  # (B, K, H, W)
-    return float((incremental_logits(model, codes, condition) - full).abs().max())
+    full = sampling.full_logits(model, codes, condition)  # (B, K, H, W)
+    return float((sampling.incremental_logits(model, codes, condition) - full).abs().max())
 
 
 def flops(model: PixelCNN) -> int:
@@ -133,7 +131,7 @@ def slope(growth: list[dict], key: str) -> float:
 
 def main() -> None:
     """Measure, print, write `benchmarks/results/sampling.json` and `sampling.png`."""
-    if worthwhile_threads() < torch.get_num_threads():
+    if speed.worthwhile_threads() < torch.get_num_threads():
         print("Other work keeps this machine busy: the loops get one thread, and no number counts.")
         torch.set_num_threads(1)
     model = make_prior()

@@ -13,9 +13,8 @@ from pathlib import Path
 import nbformat
 
 from benchmarks import report
-from vqgen_utils.config import run_folder
 from vqgen_utils.errors import InputError
-from vqgen_utils.training.checkpoint import load_json
+from vqgen_utils.machine import load_json, run_folder
 
 STAGES = ("training", "imports", "other cells", "kernel")
 

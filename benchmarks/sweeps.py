@@ -24,20 +24,14 @@ from pathlib import Path
 import torch
 
 from benchmarks import report
-from vqgen_utils.config import get_profile, home, run_folder
+from vqgen_utils.config import get_profile
 from vqgen_utils.data.phantom import write_phantom
-from vqgen_utils.evaluation import anatomy, fidelity, memorisation, metrics, rounds
-from vqgen_utils.evaluation.distance import nearest
-from vqgen_utils.evaluation.domain import DomainNetwork, look_at
-from vqgen_utils.machine.files import load_json
-from vqgen_utils.models.pixelcnn import height_features
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.runs import compare
-from vqgen_utils.runs.run import Run
-from vqgen_utils.series import runner
-from vqgen_utils.series.sweep import grid, run_sweep
-from vqgen_utils.training.checkpoint import load_settings, load_weights
+from vqgen_utils.evaluation import anatomy, domain, fidelity, memorisation, metrics
+from vqgen_utils.machine import home, load_json, run_folder
+from vqgen_utils.models import VQVAE, height_features, sample
+from vqgen_utils.runs import Run, compare
+from vqgen_utils.series import combinations, run_series, run_sweep
+from vqgen_utils.training import checkpoint
 
 CODES = {"stride": ["2", "4", "8"], "num_embeddings": ["32", "128", "512"]}
 PATIENTS = (15, 30, 60, 120, 240)
@@ -49,10 +43,10 @@ def sweep_codes() -> tuple[str, list[dict]]:
     run_sweep(
         "codes",
         CODES,
-        lambda name, settings: runner.run_series(run_name=name, settings=settings, stop=4),
+        lambda name, settings: run_series(run_name=name, settings=settings, stop=4),
     )
-    names = list(grid("codes", CODES))
-    content = load_settings(run_folder(names[0]) / "vqvae.safetensors")["data"]
+    names = list(combinations("codes", CODES))
+    content = checkpoint.load_settings(run_folder(names[0]) / "vqvae.safetensors")["data"]
     runs = compare.finished_runs(content)
     return content, runs[runs["run"].isin(names)].to_dict("records")
 
@@ -96,7 +90,7 @@ def sweep_patients() -> list[dict]:
     for name, patients in zip(names, PATIENTS, strict=True):
         stop = None if name == names[-1] else 4  # the last trains the network that judges them all
         folder = study_of(patients)
-        runner.run_series(run_name=name, data_source="hipmri", data_dir=folder, stop=stop)
+        run_series(run_name=name, data_source="hipmri", data_dir=folder, stop=stop)
     judge = Judge(Run(names[-1]))
     rows = []
     for name, patients in zip(names, PATIENTS, strict=True):
@@ -133,12 +127,12 @@ class Judge:
 
     def __init__(self, run: Run):
         settings = run.settings("quick")
-        self.reader = DomainNetwork(settings.evaluation.domain_width)
-        load_weights(run.path("domain.safetensors"), self.reader)
+        self.reader = domain.DomainNetwork(settings.evaluation.domain_width)
+        checkpoint.load_weights(run.path("domain.safetensors"), self.reader)
         slices = run.load_slices(settings)
         train = slices.subset("train").rows
         images = torch.from_numpy(slices.images[train.index])  # (N, H, W)
-        self.reference = look_at(self.reader, images)
+        self.reference = domain.look_at(self.reader, images)
         self.real = anatomy.measure_all(self.reference.tissues, train["height"].to_numpy())
         self.heights = slices.subset("test").rows["height"].to_numpy()
 
@@ -149,12 +143,12 @@ class Judge:
         n = len(told)
         drawn = [sample(prior, told, range(r * n, (r + 1) * n)) for r in range(ROUNDS)]
         images = [decoded(vqvae, codes) for codes in drawn]  # ROUNDS of (n, H, W)
-        found = rounds.read(self.reader, *images)
+        found = domain.read_rounds(self.reader, *images)
         features = [reading.features for reading in found.readings]
         reference, *features = fidelity.standardise(self.reference.features, *features)
-        kept = rounds.judge({"samples": found}, self.heights, self.real)["samples"]["all"]
+        kept = anatomy.judge_rounds({"samples": found}, self.heights, self.real)["samples"]["all"]
         return {
-            **fidelity.compare(reference, features),
+            **fidelity.compare_sets(reference, features),
             "anatomy_pass": float(kept.mean()),
             "memorised": memorised(run, found.all_slices),
         }
@@ -172,7 +166,7 @@ def memorised(run: Run, samples: torch.Tensor) -> float:
     vqvae = run.load_vqvae()
     known = decoded(vqvae, train)
     groups = {"held out": decoded(vqvae, test), "generated": samples}
-    away = {name: nearest(some, known)[0].numpy() for name, some in groups.items()}
+    away = {name: memorisation.nearest(some, known)[0].numpy() for name, some in groups.items()}
     return memorisation.Nearness(away, floor="held out").share("generated")
 
 

@@ -38,13 +38,12 @@ from torch import Tensor, nn
 from benchmarks import original_recipe, report
 from benchmarks.original_recipe import OriginalVQVAE
 from vqgen_utils.config import Profile, get_profile
-from vqgen_utils.data.slices import SliceDataset, load_slices
+from vqgen_utils.data import SliceDataset, load_slices
 from vqgen_utils.evaluation import metrics
-from vqgen_utils.machine.speed import training_settings
-from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.machine import speed, write_atomic
+from vqgen_utils.models import VQVAE
 from vqgen_utils.plots import to_png
-from vqgen_utils.training.checkpoint import write_atomic
-from vqgen_utils.training.loop import CLIP_NORM, learning_rate
+from vqgen_utils.training import CLIP_NORM, learning_rate
 
 SECONDS = 30.0  # of training for each recipe and seed; with the scores, the whole takes 9 minutes
 SECONDS_ALONE = 45.0  # at which the original stops, when it goes on alone
@@ -324,7 +323,7 @@ def main() -> None:
     slices = load_slices(profile.data)
     train, test = stack(slices.subset("train")), stack(slices.subset("test"))
     recipes = make_recipes(profile, train.var().item())
-    with training_settings(torch.device("cpu")):
+    with speed.training_settings(torch.device("cpu")):
         curves = compare(recipes, train, test, SECONDS, SECONDS_ALONE, SEEDS)
 
     times = {name: [time_to(curve, TARGET) for curve in curves[name]] for name in curves}

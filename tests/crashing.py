@@ -9,6 +9,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,13 +84,13 @@ def _run(home: Path, commands, log: Path, dies_at, full_at, notebooks) -> None:
 
     from vqgen_utils import cli
     from vqgen_utils.series import runner
-    from vqgen_utils.training import loop
+    from vqgen_utils.training import fit
 
     runner.NOTEBOOKS = notebooks or runner.NOTEBOOKS
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run with `&`
     torch.set_num_threads(1)
-    loop.SAVE_EVERY = 10
+    sys.modules[fit.__module__].SAVE_EVERY = 10
     os.environ |= {"VQGEN_HOME": str(home), "OMP_NUM_THREADS": "1"}  # kernels inherit them
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import jupytext
 
-from vqgen_utils.config import REPOSITORY
+from vqgen_utils.machine import REPOSITORY
 
 
 @dataclasses.dataclass

@@ -13,10 +13,8 @@ from torch.utils.data import TensorDataset
 from vqgen_utils import cli
 from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
 from vqgen_utils.machine import processes
-from vqgen_utils.models.codebook import Codebook
-from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
-from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
-from vqgen_utils.training.loop import fit
+from vqgen_utils.models import VQVAE, Codebook, PixelCNN, prior_losses, vqvae_losses
+from vqgen_utils.training import fit
 
 TRAINING = TrainingConfig(batch_size=4, epochs=3, seed=1)
 BATCHES = (10, 9, 1, 10, 7, 1, 10)  # slices; of one slice, a process gets none

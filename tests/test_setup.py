@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from vqgen_utils.config import REPOSITORY
+from vqgen_utils.machine import REPOSITORY
 
 
 def pins(lines) -> dict[str, Version]:

@@ -15,11 +15,12 @@ from typing import Annotated
 
 import typer
 
-from vqgen_utils.config import CHOICES, PARAMETERS, PROFILES, DataConfig, get_profile, home
+from vqgen_utils.config import CHOICES, PARAMETERS, PROFILES, DataConfig, get_profile
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.places import home
 from vqgen_utils.series import runner
-from vqgen_utils.series.request import parse_settings, resolve_data
-from vqgen_utils.series.sweep import parse_sweep, run_sweep
+from vqgen_utils.series.request import parse_settings, parse_sweep, resolve_data
+from vqgen_utils.series.runner import run_sweep
 
 app = typer.Typer(
     help="Learn image generation with a VQ-VAE and a PixelCNN on 2D hip MRI.",
@@ -131,10 +132,11 @@ def compare_runs(
 ) -> None:
     """Put finished runs side by side: a table here, and comparison.csv and .png under runs/."""
     from vqgen_utils.machine.files import write_atomic
-    from vqgen_utils.plots import rate_of_runs, to_png
-    from vqgen_utils.series.sweep import compare
+    from vqgen_utils.plots.display import to_png
+    from vqgen_utils.plots.runs import rate_of_runs
+    from vqgen_utils.runs.compare import side_by_side
 
-    table = compare(names or ())
+    table = side_by_side(names or ())
     print(table.round(3).to_string())
     folder = home() / "runs"
     write_atomic(folder / "comparison.csv", table.to_csv().encode())
@@ -246,7 +248,7 @@ def check(
 
     Exit code: 0 nothing is wrong, 1 files are damaged or patients in two splits, 2 nothing usable.
     """
-    from vqgen_utils.data.slices import check_folder
+    from vqgen_utils.data.check import check_folder
     from vqgen_utils.training.checkpoint import write_atomic
 
     report = check_folder(_data_config(folder, data_source, profile, settings), progress=_show)

@@ -61,15 +61,14 @@ import numpy as np
 import pandas as pd
 from pathlib import Path
 
-from vqgen_utils.evaluation import metrics
 from vqgen_utils import plots
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import load_slices, read_volume
+from vqgen_utils.data import split as splits
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run
 from vqgen_utils.teaching.demos import leakage
 from vqgen_utils.teaching.exercises import data as exercises
-from vqgen_utils.data.names import SPLITS, overlap
-from vqgen_utils.data.nifti import read_volume
-from vqgen_utils.plots import show
-from vqgen_utils.runs.run import Run
 from vqgen_utils.teaching.widgets import slice_browser
 
 run = Run(run_name)
@@ -122,14 +121,14 @@ per_split = pd.DataFrame(
         "slices": index.groupby("split").size(),
     }
 )
-per_split.reindex(SPLITS, fill_value=0)
+per_split.reindex(splits.SPLITS, fill_value=0)
 
 # %% [markdown] tags=[]
 # A test on few people is a rough test, however many slices they bring. And it is no test at all if
 # the network has met them before. Nothing in a folder of slices forbids that, so we look:
 
 # %% tags=["nbval-check-output"]
-shared = overlap(index)
+shared = splits.overlap(index)
 for (one, other), patients in shared.items():
     print(f"patients in both {one} and {other}: {len(patients)}")
 print("patients disjoint:", slices.patients_disjoint)
@@ -141,7 +140,9 @@ print("patients disjoint:", slices.patients_disjoint)
 # %% tags=[]
 per_patient = index.groupby(["patient", "split"]).size().unstack(fill_value=0)
 show(
-    plots.bar_counts(per_patient.reindex(columns=SPLITS, fill_value=0), "patient", "slices"),
+    plots.data.bar_counts(
+        per_patient.reindex(columns=splits.SPLITS, fill_value=0), "patient", "slices"
+    ),
     "Bar chart of the number of slices of each patient; each bar belongs to one split.",
 )
 
@@ -189,7 +190,7 @@ for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
     before[name] = np.concatenate([voxels.ravel() for voxels in files])
     after[name] = slices.images[rows.index].astype(np.float32).ravel()
 show(
-    plots.intensity_histograms(before, after),
+    plots.data.intensity_histograms(before, after),
     "Histograms of three volumes: spread over different ranges as stored, aligned once scaled.",
 )
 
@@ -228,7 +229,7 @@ print(f"in the training scans, {limit} would lie at x = {place.min():.2f} to {pl
 print(f"in half of them below {place.median():.2f}")
 versions = {"as stored": v, f"clipped at {limit}": np.clip(v, 0, limit), "by percentiles": x}
 show(
-    plots.slices_and_histograms(versions, body),
+    plots.data.slices_and_histograms(versions, body),
     "A slice as stored, clipped and scaled by percentiles, each above the histogram of its body.",
 )
 
@@ -250,7 +251,7 @@ show(
 # %% tags=[]
 sheet = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
 show(
-    plots.slice_sheet(
+    plots.slices.sheet(
         slices.images[sheet.index],
         [f"height {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
     ),
@@ -276,7 +277,7 @@ if slices.labels is None:
 else:
     some = sheet.index[[2, 4, 6, 8]]
     show(
-        plots.label_overlay(slices.images[some], slices.labels[some]),
+        plots.data.label_overlay(slices.images[some], slices.labels[some]),
         "Four slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
     )
 
@@ -309,7 +310,7 @@ else:
     rows = {f"week {week}": list(slices.images[part.sort_values("slice").index])
             for week, part in list(pairs.groupby("week"))[:2]}  # fmt: skip
     show(
-        plots.slice_rows(rows, [f"slice {number}" for number in sorted(chosen)]),
+        plots.slices.rows(rows, [f"slice {number}" for number in sorted(chosen)]),
         "The same slices of one patient in two weeks.",
     )
 
@@ -361,7 +362,7 @@ if score:
         rows[split] = list(slices.images[found[most]])
         titles += [f"patient {patients[found[n]]}, SSIM {score[split][n]:.2f}" for n in most]
     show(
-        plots.slice_rows(rows, titles),
+        plots.slices.rows(rows, titles),
         "Five test slices, and the copycat's answer to each under either split.",
     )
 
@@ -395,7 +396,7 @@ print("stored values from", float(volume.min()), "to", float(volume.max()))
 high = np.percentile(volume, 99.9)
 planes = [volume[:, :, k] / high for k in (4, 9, 14, 19)]
 show(
-    plots.slice_sheet(planes, [f"slice {k}" for k in (4, 9, 14, 19)], columns=4),
+    plots.slices.sheet(planes, [f"slice {k}" for k in (4, 9, 14, 19)], columns=4),
     "Four axial slices of a real head scan.",
 )
 

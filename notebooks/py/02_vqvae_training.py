@@ -75,18 +75,17 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from vqgen_utils.evaluation import metrics
 from vqgen_utils import plots
-from vqgen_utils.teaching.demos.collapse import Stage, watch
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import load_slices
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run
+from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
-from vqgen_utils.plots import show, show_source
-from vqgen_utils.models.codebook import Codebook
-from vqgen_utils.runs.run import Run
-from vqgen_utils.training.loop import fit
-from vqgen_utils.models.vqvae import VQVAE, ResidualBlock, make_encoder, vqvae_losses
-from vqgen_utils.teaching.widgets import LivePlot
-from vqgen_utils.teaching.widgets.panel import choice, panel, slider
+from vqgen_utils.teaching.widgets import LivePlot, panel
+from vqgen_utils.training import fit
 
 # %% tags=[]
 run = Run(run_name)  # the folder runs/<run_name>/
@@ -155,12 +154,12 @@ print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untou
 # decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, dearer on a CPU.
 
 # %% tags=[]
-show_source(make_encoder)
+show_source(vqvae.make_encoder)
 
 # %% tags=[]
 x = torch.zeros(1, 1, *slices.images.shape[1:])  # (1, 1, H, W)
 print(f"{'slice':<15}{tuple(x.shape)}")
-for layer in make_encoder(settings.vqvae):
+for layer in vqvae.make_encoder(settings.vqvae):
     x = layer(x)
     print(f"{type(layer).__name__:<15}{tuple(x.shape)}")
 
@@ -171,8 +170,8 @@ for layer in make_encoder(settings.vqvae):
 # **Predict:** printed, the two networks below look the same. Have they the same number of weights?
 
 # %% tags=["nbval-check-output"]
-same = nn.Sequential(*[ResidualBlock(96, 32)] * 6)
-own = nn.Sequential(*[ResidualBlock(96, 32) for _ in range(6)])
+same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
+own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
 for name, stack in (("[block] * 6", same), ("six blocks", own)):
     print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
 
@@ -259,15 +258,17 @@ show_source(Codebook._follow, Codebook._revive)
 
 # %% tags=[]
 @functools.cache
-def toy(codes: int, revive_below: float) -> list[Stage]:
+def toy(codes: int, revive_below: float) -> list[collapse.Stage]:
     """Train a codebook on the moving points: its state after each of 120 steps."""
-    return watch(Codebook(codes, 2, decay=0.95, revive_below=revive_below), steps=120)
+    return collapse.watch(Codebook(codes, 2, decay=0.95, revive_below=revive_below), steps=120)
 
 
 moments = (0, 20, 40, 119)
 rows = {"never revived": toy(32, 0.0), "revived": toy(32, 0.1)}
 show(
-    plots.codebook_stages({name: [stages[t] for t in moments] for name, stages in rows.items()}),
+    plots.training.codebook_stages(
+        {name: [stages[t] for t in moments] for name, stages in rows.items()}
+    ),
     "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
     "crosses stay where the points came from; with it they spread over the ring as circles.",
 )
@@ -280,7 +281,7 @@ show(
 # %% tags=[]
 used = pd.DataFrame({name: [stage.used for stage in stages] for name, stages in rows.items()})
 show(
-    plots.lines(used.iloc[::3], "step", "codes in use, of 32"),
+    plots.training.lines(used.iloc[::3], "step", "codes in use, of 32"),
     "Codes in use against step: both lines fall at first, one stays low, the other climbs back.",
 )
 
@@ -296,15 +297,17 @@ show(
 # %% tags=["nbval-ignore-output", "widget"]
 def draw(step: int, codes: int, revive_below: float):
     """The codebook after one step."""
-    return plots.codebook_stages({f"revive_below {revive_below}": [toy(codes, revive_below)[step]]})
+    return plots.training.codebook_stages(
+        {f"revive_below {revive_below}": [toy(codes, revive_below)[step]]}
+    )
 
 
 controls = {
-    "step": slider("step", 20, 119),
-    "codes": choice("codes", [8, 32, 128], 32),
-    "revive_below": choice("revive_below", [0.0, 0.1, 0.9]),
+    "step": panel.slider("step", 20, 119),
+    "codes": panel.choice("codes", [8, 32, 128], 32),
+    "revive_below": panel.choice("revive_below", [0.0, 0.1, 0.9]),
 }
-panel(draw, "Codes among the points at the chosen step.", controls)
+panel.panel(draw, "Codes among the points at the chosen step.", controls)
 
 # %% [markdown] tags=[]
 # ## Training
@@ -386,7 +389,7 @@ print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
 
 # %% tags=[]
 chosen = np.argsort(test.rows["height"].to_numpy())[np.linspace(0, len(test) - 1, 6).astype(int)]
-figure = plots.slice_rows(
+figure = plots.slices.rows(
     {"original": list(originals[chosen]), "reconstruction": list(reconstructions[chosen])},
     [f"height {h:.2f}" for h in test.rows["height"].iloc[chosen]]
     + [f"SSIM {value:.3f}" for value in ssim[chosen]],
@@ -421,7 +424,7 @@ for data_range in (1, 2):
     )
     print(f"the same pair at data_range={data_range}: SSIM {score:.3f}")
 show(
-    plots.maps(
+    plots.slices.maps(
         [similarity[1], similarity[2] - similarity[1]],
         ["SSIM at data_range 1", "what data_range 2 adds"],
     ),
@@ -483,7 +486,7 @@ for name, values in by_batch.items():
 
 # %% tags=[]
 show(
-    plots.batch_scores(by_batch, "SSIM of a batch"),
+    plots.training.batch_scores(by_batch, "SSIM of a batch"),
     "SSIM of single batches for two models, each scored on patients it learned from and on others, "
     "with the mean and the luckiest batch of each.",
 )
@@ -521,7 +524,7 @@ with torch.no_grad():
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
 show(
-    plots.maps(
+    plots.slices.maps(
         [z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()],
         ["channel 0 of z_e", "channel 0 of z_q", "distance |z_e - z_q|"],
     ),

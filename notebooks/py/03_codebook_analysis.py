@@ -45,11 +45,12 @@ run_name: str = "tutorial"  # the run to analyse
 import numpy as np
 import torch
 
-from vqgen_utils.evaluation import codes as codebook, metrics
 from vqgen_utils import plots
-from vqgen_utils.teaching.exercises import codebook as exercises
+from vqgen_utils.evaluation import codes as codebook
+from vqgen_utils.evaluation import metrics
 from vqgen_utils.plots import show
-from vqgen_utils.runs.run import Run
+from vqgen_utils.runs import Run
+from vqgen_utils.teaching.exercises import codebook as exercises
 from vqgen_utils.teaching.widgets import code_painter, codebook_pages, swap_figure
 
 run = Run(run_name)
@@ -86,7 +87,7 @@ top = int(counts.argmax())
 print(f"commonest: code {top}, at {counts[top] / counts.sum():.0%} of all positions,")
 print(f"mean brightness {patches[top].mean():.2f} when decoded")
 show(
-    plots.usage(counts.numpy(), metrics.perplexity(counts)),
+    plots.codes.usage(counts.numpy(), metrics.perplexity(counts)),
     "Share of positions of each code, most used first, on a logarithmic scale, "
     "with an even share as a dashed line.",
 )
@@ -110,7 +111,7 @@ show(
 sizes = [size for size in (1, 2, 4, 8, 16, 32, 64) if size < len(codes)] + [len(codes)]
 samples = codebook.perplexity_of_samples(codes, K, sizes)  # (sizes, batches)
 show(
-    plots.perplexity_by_size(sizes, samples.numpy(), metrics.perplexity(counts)),
+    plots.codes.perplexity_by_size(sizes, samples.numpy(), metrics.perplexity(counts)),
     "Perplexity against the number of slices counted: mean and spread over random batches, "
     "closing in on a dashed line at the value of all slices.",
 )
@@ -134,7 +135,7 @@ chosen = np.argsort(heights)[np.linspace(0, len(test) - 1, 5).astype(int)]
 by_brightness = patches.mean((1, 2)).argsort()  # (K,), the darkest code first
 rank = by_brightness.argsort()  # (K,): 0 for the darkest code, K - 1 for the brightest
 show(
-    plots.code_maps(
+    plots.codes.code_maps(
         images[chosen],
         rank[codes[chosen]].numpy(),
         K,
@@ -160,7 +161,9 @@ show(
 # %% tags=[]
 in_use = codebook.codes_in_use(codes, images, K)  # (K, s, s)
 sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
-show(plots.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code.")
+show(
+    plots.codes.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code."
+)
 
 # %% [markdown] tags=[]
 # *Every code from dark to bright: decoded alone (top), and the mean block it stands for (bottom; empty
@@ -194,7 +197,7 @@ print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}"
 grid = codes[chosen[2]]  # (h, w)
 changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
 show(
-    plots.slice_rows(
+    plots.slices.rows(
         {"": list(model.decode(changed)[:, 0].numpy())},  # (3, 1, H, W) -> (3, H, W)
         ["its own codes", "each replaced by the nearest code", "each number plus one"],
     ),
@@ -224,11 +227,11 @@ if slices.labels is None:
     print("these data have no labels")
 else:
     labels = slices.labels[test.rows.index]  # (N, H, W)
-    table = codebook.code_tissue_table(codes, labels, plots.LABEL_NAMES, K)  # (tissues, K)
+    table = codebook.code_tissue_table(codes, labels, K)  # (tissues, K)
     share = table / table.sum().clip(lower=1)  # (tissues, K), columns sum to 1
     order = share.T.sort_values(list(table.index), ascending=False).index
     show(
-        plots.heatmap(share[order], "code", "tissue", "share of the code's uses"),
+        plots.codes.heatmap(share[order], "code", "tissue", "share of the code's uses"),
         "Heat map of six tissues by all codes: the share of each code's uses on each tissue.",
     )
 
@@ -245,7 +248,7 @@ else:
 # %% tags=[]
 if table is not None:
     mixed = codes.flatten()[torch.randperm(codes.numel(), generator=torch.manual_seed(0))]
-    chance = codebook.code_tissue_table(mixed.view_as(codes), labels, plots.LABEL_NAMES, K)
+    chance = codebook.code_tissue_table(mixed.view_as(codes), labels, K)
     inside = table.drop(index="background")
     for name, counted in {"codes": table, "random order": chance, "body only": inside}.items():
         worth = metrics.entropy_bits(torch.tensor(counted.sum(axis=1).to_numpy()))
@@ -272,7 +275,7 @@ points, variance = codebook.principal_components(model.codebook.embedding)  # (K
 groups = ["code"] * K if table is None else list(table.idxmax())
 title = f"two of {len(variance)} directions hold {variance[:2].sum():.0%} of the variance"
 show(
-    plots.scatter(points, 15 + 300 * (counts / counts.sum()).sqrt().numpy(), groups, title),
+    plots.codes.scatter(points, 15 + 300 * (counts / counts.sum()).sqrt().numpy(), groups, title),
     "Codes in the plane of their two principal components, marked by tissue, sized by use.",
 )
 
@@ -289,7 +292,7 @@ show(
 used = (counts > 0).numpy()  # (K,)
 likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1]
 show(
-    plots.patch_plane(
+    plots.codes.patch_plane(
         points[used],
         in_use[used].numpy(),
         f"correlation of the widest direction with brightness: {abs(likeness):.2f}",
@@ -317,7 +320,7 @@ else:
     organs = share.drop(index=["background", "body"]).loc[:, (counts > 10).numpy()]
     telling = int(organs.max().idxmax())
 show(
-    plots.codebook_page(atlas, telling),
+    plots.codes.codebook_page(atlas, telling),
     f"A page on code {telling}: its places on a slice and on all slices, its tissues, its patch "
     "alone and in use, and the six codes nearest to it.",
 )
@@ -489,7 +492,7 @@ exercises.check_nearest_other(nearest_other)
 #
 # Move a box of codes from one patient's slice into another's, and leave both originals as they are.
 # `box` is a pair of slices, so `donor[box]` are the codes in it. When the check agrees, decode `donor`,
-# `receiver` and the new grid with `model.decode`, and show them with `plots.slice_rows`.
+# `receiver` and the new grid with `model.decode`, and show them with `plots.slices.rows`.
 
 # %% tags=["exercise"]
 patients = test.rows["patient"].to_numpy()  # (N,)
@@ -525,7 +528,7 @@ s = model.config.stride
 inside_box = tuple(slice(s * part.start, s * part.stop) for part in box)
 pixels[inside_box] = drawn[0][inside_box]
 show(
-    plots.slice_rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),
+    plots.slices.rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),
     "Donor, receiver, the receiver with the donor's box of codes, and with its box of pixels.",
 )
 

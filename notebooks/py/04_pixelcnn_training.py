@@ -63,17 +63,16 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
-from vqgen_utils.evaluation import metrics
 from vqgen_utils import plots
-from vqgen_utils.teaching.demos import receptive_field
-from vqgen_utils.teaching.demos import forgotten_mask
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run
+from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
-from vqgen_utils.models.pixelcnn import GatedLayer, PixelCNN, gate, height_features, prior_losses
-from vqgen_utils.plots import show, show_source
-from vqgen_utils.runs.run import Run
-from vqgen_utils.models.sampling import full_logits, sample, walk
-from vqgen_utils.training.loop import fit
 from vqgen_utils.teaching.widgets import LivePlot, receptive_field_explorer
+from vqgen_utils.training import fit
 
 # %% tags=[]
 run = Run(run_name)
@@ -120,7 +119,7 @@ random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, 4H, 4W)
 some = part["test"][0][:: max(1, len(part["test"][0]) // 4)][:4]  # (4, H, W)
 real = vqvae.decode(some)[:, 0]  # (4, 4H, 4W)
 show(
-    plots.slice_rows({"held-out codes": list(real), "random codes": list(random_slices)}),
+    plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
 
@@ -158,7 +157,7 @@ for layers in (1, 3, 8):
     seen = receptive_field.plain_field(layers, 3, size, position)  # (H, W) bool
     fields[f"{layers} masked layers"] = receptive_field.seen_and_missed(seen, layers, 3, position)
 show(
-    plots.receptive_fields(fields, position),
+    plots.prior.receptive_fields(fields, position),
     "Receptive fields of plain masked stacks of 1, 3 and 8 layers: a growing wedge above and to the "
     "right of the position is missed.",
 )
@@ -176,7 +175,7 @@ show(
 # code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
-show_source(gate, GatedLayer.forward)
+show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 
 # %% [markdown] tags=[]
 # Line by line, with $*$ for convolution and $W$ for weights; $W_1$, $W_2$ and $W_3$ are 1 × 1 convolutions,
@@ -221,7 +220,7 @@ for layers in (1, 3, 5, 8):
 
 # %% tags=[]
 show(
-    plots.lines(missed, "layers", "codes missed (%)"),
+    plots.training.lines(missed, "layers", "codes missed (%)"),
     "Line plot of the share of codes missed against depth: rising for the plain stack, zero for gated.",
 )
 
@@ -236,7 +235,7 @@ for name, see in receptive_field.NETWORKS.items():
     seen = see(4, 3, size, position)  # (H, W) bool, four layers with kernels of 3
     fields[name] = receptive_field.seen_and_missed(seen, 4, 3, position)
 show(
-    plots.receptive_fields(fields, position),
+    plots.prior.receptive_fields(fields, position),
     "Receptive fields of three networks of four layers: plain, gated, and with an unmasked last layer.",
 )
 
@@ -374,7 +373,7 @@ filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, H
 rows = {"filled with": filled}
 rows |= {name: forgotten_mask.draw(model, filled) for name, model in small.items()}
 show(
-    plots.slice_rows(
+    plots.slices.rows(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in rows.items()},
         ["air", "random codes", "a held-out slice"],
     ),
@@ -402,7 +401,7 @@ for name, grids in rows.items():
 cost = bits.mean(0)  # (H, W)
 example = int((heights - 0.45).abs().argmin())
 show(
-    plots.maps(
+    plots.slices.maps(
         [cost.numpy(), bits[example].numpy()],
         ["mean over held-out slices", f"one slice, height {heights[example]:.2f}"],
         label="bits",
@@ -421,7 +420,7 @@ by_height = pd.DataFrame(
 )
 by_height = by_height.groupby("height").mean().rename(columns={"bits": "bits per code, held out"})
 show(
-    plots.lines(by_height, "height in the body", "bits"),
+    plots.training.lines(by_height, "height in the body", "bits"),
     "Line plot of bits per code against height.",
 )
 
@@ -436,11 +435,11 @@ show(
 
 # %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
-logits = full_logits(prior, codes[example][None], height_features(heights[example][None]))
+logits = sampling.full_logits(prior, codes[example][None], height_features(heights[example][None]))
 p = logits[0].softmax(0)  # (1, K, H, W) -> (K, H, W)
 image = vqvae.decode(codes[example][None])[0, 0]  # (4H, 4W)
 show(
-    plots.distributions(
+    plots.prior.distributions(
         [image] * len(where), where, [p[:, i, j].numpy() for i, j in where],
         [int(codes[example, i, j]) for i, j in where], stride,
     ),
@@ -471,15 +470,15 @@ asked = height_features(torch.tensor(levels))  # (4, 16)
 ways = {  # walk goes through the grid in reading order and writes what the function returns
     "drawn from p": sample(prior, asked, seeds=[0, 1, 2, 3]),  # (4, H, W)
     "drawn again": sample(prior, asked, seeds=[4, 5, 6, 7]),
-    "mean vector": walk(
+    "mean vector": sampling.walk(
         prior, asked, lambda i, j, logits: vqvae.codebook.nearest(logits.softmax(1) @ vectors)
     ),
-    "mean number": walk(
+    "mean number": sampling.walk(
         prior, asked, lambda i, j, logits: (logits.softmax(1) @ numbers).round().long()
     ),
 }
 show(
-    plots.slice_rows(
+    plots.slices.rows(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in ways.items()},
         [f"height {level}" for level in levels],
     ),
@@ -615,7 +614,10 @@ fields = {}
 for name, stack in {"my masks": masks, "one weight too many": [*masks[:2], broken]}.items():
     seen = receptive_field.field_of_masks(stack, size, position)  # (H, W) bool
     fields[name] = receptive_field.seen_and_missed(seen, 3, 3, position)
-show(plots.receptive_fields(fields, position), "Fields of right masks, and of one weight too many.")
+show(
+    plots.prior.receptive_fields(fields, position),
+    "Fields of right masks, and of one weight too many.",
+)
 
 # %% [markdown] tags=["solution"]
 # *Three layers with the masks of the solution, and with one more weight open in the last.* That one weight

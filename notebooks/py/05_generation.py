@@ -51,22 +51,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqgen_utils.evaluation import metrics
 from vqgen_utils import plots
-from vqgen_utils.teaching import widgets
-from vqgen_utils.evaluation.distance import nearest, variety
 from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import memorisation, metrics
+from vqgen_utils.machine import speed
+from vqgen_utils.models import height_features, sample, sampling
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run
+from vqgen_utils.teaching import widgets
 from vqgen_utils.teaching.exercises import generation as exercises
-from vqgen_utils.models.pixelcnn import height_features
-from vqgen_utils.plots import show, show_animation
-from vqgen_utils.runs.run import Run
-from vqgen_utils.models.sampling import (
-    full_grid_step,
-    full_logits,
-    incremental_logits,
-    one_thread,
-    sample,
-)
 
 # %% tags=[]
 if images < 1:
@@ -110,7 +103,7 @@ for attempt in range(3):
     rows[f"draw {attempt + 1}"] = list(decoded(drawn).numpy())
 at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
 rows["held out"] = list(slices.images[at])
-figure = plots.slice_rows(rows, [f"height {h}" for h in asked])
+figure = plots.slices.rows(rows, [f"height {h}" for h in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five heights, and a row of held-out slices.")
 
@@ -135,7 +128,7 @@ for row in range(grid[0] + 1):
     partial = codes.clone()
     partial[row:] = air  # for what is not drawn yet
     frames.append(decoded(partial[None])[0].numpy())
-show_animation(frames, "A slice appears from one side of the body to the other.")
+show(plots.slices.animation(frames), "A slice appears from one side of the body to the other.")
 
 # %% [markdown] tags=[]
 # *A drawing from its first column to its last, over and over.*
@@ -145,7 +138,7 @@ show_animation(frames, "A slice appears from one side of the body to the other."
 # %% tags=[]
 stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
 titles = [f"after {s} of {grid[0]} grid rows" for s in stages]
-show(plots.slice_sheet([frames[s] for s in stages], titles, 4), "Four stages of the drawing.")
+show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of the drawing.")
 
 # %% [markdown] tags=[]
 # *Four stages of the same drawing.*
@@ -158,7 +151,9 @@ show(plots.slice_sheet([frames[s] for s in stages], titles, 4), "Four stages of 
 # middle column where the prior was least sure. How many of the $K$ codes are still in the race?
 
 # %% tags=[]
-drawing = widgets.record(vqvae, prior, codes, condition(0.5), air)  # holds p, (K, h, w)
+drawing = widgets.samples.record_drawing(
+    vqvae, prior, codes, condition(0.5), air
+)  # holds p, (K, h, w)
 bits = -(drawing.p * drawing.p.clamp(min=1e-12).log2()).sum(0)  # (h, w), entropy of each guess
 i = grid[0] // 2
 j = int(bits[i].argmax())
@@ -166,7 +161,7 @@ in_race = int((drawing.p[:, i, j] > 0.01).sum())
 print(f"entropy {bits[i, j]:.1f} bits of at most {np.log2(K):.1f}; {in_race} codes above 1 %")
 print(f"median entropy over the grid: {bits.median():.2f} bits")
 show(
-    widgets.step_figure(vqvae, drawing, i, j),
+    widgets.samples.step_figure(vqvae, drawing, i, j),
     "Half a slice with its codes, a red square at the next position, and bars of the next code's odds.",
 )
 
@@ -182,7 +177,7 @@ show(
 # few choices (does the fat end here?) and with many (texture). The controls need a running kernel.
 
 # %% tags=["nbval-ignore-output", "widget"]
-widgets.sampling_steps(vqvae, drawing)
+widgets.samples.sampling_steps(vqvae, drawing)
 
 # %% [markdown] tags=[]
 # ## Temperature
@@ -209,7 +204,7 @@ for height in (0.25, 0.75):
     at_each = [sample(prior, where, seeds, temperature=T) for T in temperatures]  # each (1, h, w)
     rows[f"height {height}"] = [decoded(c)[0].numpy() for c in at_each]
 show(
-    plots.slice_rows(rows, [f"T = {T}" for T in temperatures]),
+    plots.slices.rows(rows, [f"T = {T}" for T in temperatures]),
     "Slices drawn at two heights with rising temperature.",
 )
 
@@ -232,7 +227,7 @@ seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[0.5] * 6)
 by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1.3)}  # (6, h, w)
 rows = {f"T = {T}": list(decoded(by_T[T])[:4].numpy()) for T in (0.0, 1.0)}
 show(
-    plots.slice_rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
+    plots.slices.rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
     "Four slices drawn at temperature 0, all the same, above four drawn at temperature 1.",
 )
 
@@ -252,7 +247,7 @@ print(f"{'':10} variety  bits a slice  share that is body")
 for name, (some, told) in groups.items():
     cost = metrics.bits_by_position(prior, some, told).sum((1, 2)).mean()
     body = np.mean([metrics.body_mask(image) for image in decoded(some).numpy()])
-    print(f"{name:10} {variety(decoded(some)):7.3f}  {cost:12.0f}  {body:18.2f}")
+    print(f"{name:10} {memorisation.variety(decoded(some)):7.3f}  {cost:12.0f}  {body:18.2f}")
 
 # %% [markdown] tags=[]
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
@@ -270,7 +265,7 @@ for name, (some, told) in groups.items():
 
 # %% tags=[]
 few = min(8, K)
-figure = widgets.samples_figure(vqvae, prior, 0.5, 0.8, few, sampling_seed)
+figure = widgets.samples.samples_figure(vqvae, prior, 0.5, 0.8, few, sampling_seed)
 show(figure, "Three slices drawn at height 0.5, temperature 0.8, among the likeliest codes.")
 
 # %% [markdown] tags=[]
@@ -283,7 +278,7 @@ show(figure, "Three slices drawn at height 0.5, temperature 0.8, among the likel
 # outlines. Does the same seed give the same patient at another height? (A running kernel is needed.)
 
 # %% tags=["nbval-ignore-output", "widget"]
-widgets.sampler(vqvae, prior)
+widgets.samples.sampler(vqvae, prior)
 
 # %% [markdown] tags=[]
 # ## A number is not a vector
@@ -310,7 +305,7 @@ number = three[:, None].float().expand_as(z_q)  # (3, D, h, w), the same k in ev
 scaled = e.min() + number / (K - 1) * (e.max() - e.min())  # into the range of the codebook
 rows = {"looked up": z_q, "number k": number, "k, scaled": scaled}
 show(
-    plots.slice_rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
+    plots.slices.rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
     "Three generated slices above what the decoder makes of bare code numbers: a pattern of blocks.",
 )
 
@@ -357,7 +352,7 @@ for attempt in (1, 2):
     completed.append(sample(prior, where, seeds, given=given))  # (3, h, w)
     rows[f"completed {attempt}"] = list(decoded(completed[-1]).numpy())
 rows["held out"] = list(decoded(real).numpy())
-show(plots.slice_rows(rows), "Half slices, two completions of each, and the held-out slices.")
+show(plots.slices.rows(rows), "Half slices, two completions of each, and the held-out slices.")
 
 # %% [markdown] tags=[]
 # *The given half, two completions, and the truth, all through the decoder.*
@@ -409,13 +404,15 @@ given[:, 3 * grid[0] // 4 :] = -1
 where = condition(*train.rows["height"].to_numpy()[::thin][copies])
 planted = decoded(sample(prior, where, seeds, given=given))  # (n, H, W)
 training, held_out = decoded(known), decoded(all_codes[test.rows.index])  # all through the decoder
-distance, which = nearest(samples, training)  # (n,), (n,)
-groups = {"planted copies": nearest(planted, training)[0].numpy(), "generated": distance.numpy(),
-          "held out": nearest(held_out, training)[0].numpy()}  # fmt: skip
+distance, which = memorisation.nearest(samples, training)  # (n,), (n,)
+groups = {"planted copies": memorisation.nearest(planted, training)[0].numpy(), "generated": distance.numpy(),
+          "held out": memorisation.nearest(held_out, training)[0].numpy()}  # fmt: skip
 for name, values in groups.items():
     print(f"{name:>14}: median {np.median(values):.4f}, nearest {values.min():.4f}")
 show(
-    plots.distance_strips(groups, "root-mean-square difference to the nearest training slice"),
+    plots.samples.distance_strips(
+        groups, "root-mean-square difference to the nearest training slice"
+    ),
     "Dots for planted copies, generated and held-out slices along the distance to the training set.",
 )
 
@@ -429,7 +426,7 @@ show(
 # %% tags=[]
 closest = distance.argsort()[:4]
 show(
-    plots.slice_rows(
+    plots.slices.rows(
         {
             "generated": list(samples[closest].numpy()),
             "nearest": list(training[which[closest]].numpy()),
@@ -461,12 +458,14 @@ i, j = grid[0] // 2, grid[1] // 2
 one_code[0, i, j] = (one_code[0, i, j] + 1) % K
 second_half[:, i:] = air
 where = condition(heights[0])
-full = full_logits(prior, drawn[:1], where)  # (1, K, h, w)
-moved = [(full_logits(prior, c, where) - full).abs().amax(1)[0] for c in (one_code, second_half)]
+full = sampling.full_logits(prior, drawn[:1], where)  # (1, K, h, w)
+moved = [
+    (sampling.full_logits(prior, c, where) - full).abs().amax(1)[0] for c in (one_code, second_half)
+]
 before = max(float(m[:i].max()) for m in moved)
 print(f"left of column {i}, the logits move by {before:.1e} at most")
 show(
-    plots.maps(
+    plots.slices.maps(
         [m.numpy() for m in moved],
         [f"code at column {i}, row {j} rewritten", f"codes from column {i} on rewritten"],
         label="largest change of a logit",
@@ -490,8 +489,8 @@ show(
 
 # %% tags=[]
 some, where = drawn[:4], condition(*heights[:4])  # (4, h, w), (4, 16)
-full = full_logits(prior, some, where)  # (4, K, h, w)
-difference = (incremental_logits(prior, some, where) - full).abs().max().item()
+full = sampling.full_logits(prior, some, where)  # (4, K, h, w)
+difference = (sampling.incremental_logits(prior, some, where) - full).abs().max().item()
 print(f"largest difference between the two ways, over all logits: {difference:.1e}")
 
 # %% [markdown] tags=[]
@@ -500,10 +499,10 @@ print(f"largest difference between the two ways, over all logits: {difference:.1
 
 # %% tags=[]
 positions = 3
-with one_thread(drawn.device):  # the same single thread as our sampler
+with speed.one_thread(drawn.device):  # the same single thread as our sampler
     start = time.perf_counter()
     for _ in range(positions):
-        full_grid_step(prior, drawn, condition(*heights), 0, 0)
+        sampling.full_grid_step(prior, drawn, condition(*heights), 0, 0)
     naive = (time.perf_counter() - start) / positions * grid[0] * grid[1]
 print(f"{len(drawn)} slices, incrementally: {seconds:.1f} s")
 print(f"{len(drawn)} slices, obvious loop:  {naive:.0f} s, estimated from {positions} positions")

@@ -60,32 +60,27 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vqgen_utils.evaluation import codes as codebook, distance, metrics
-from vqgen_utils.machine import files
 from vqgen_utils import plots
-from vqgen_utils.teaching.demos import forgotten_mask
 from vqgen_utils.evaluation import (
     anatomy,
     bootstrap,
     code_lengths,
     domain,
     fidelity,
-    image_codecs,
     memorisation,
+    metrics,
     outliers,
-    reconstruction,
-    report,
-    rounds,
     targets,
 )
-from vqgen_utils.runs import compare
-from vqgen_utils.evaluation.model_card import model_card
+from vqgen_utils.evaluation import codes as codebook
+from vqgen_utils.machine import save_json, write_atomic
+from vqgen_utils.models import height_features, sample
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run, compare, model_card
+from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching.demos import forgotten_mask
 from vqgen_utils.teaching.exercises import evaluation as exercises
-from vqgen_utils.models.pixelcnn import height_features
-from vqgen_utils.plots import show, show_source
-from vqgen_utils.runs.run import Run
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.training.loop import fit
+from vqgen_utils.training import fit
 
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
@@ -168,16 +163,16 @@ print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide
 # %% tags=[]
 groups = {"whole slice": ssim, "all of the body": ssim_body}
 if has_tissues:
-    by_tissue = reconstruction.scores_by_tissue(x.numpy(), x_hat.numpy(), labels)
+    by_tissue = metrics.scores_by_tissue(x.numpy(), x_hat.numpy(), labels)
     groups |= {f"label {name}": found["ssim"].to_numpy() for name, found in by_tissue.items()}
-level = reconstruction.level_of(heights)  # (n,), the middle of each tenth of the body
+level = metrics.level_of(heights)  # (n,), the middle of each tenth of the body
 levels = {f"height {one:.2f}": np.where(level == one, ssim, np.nan) for one in np.unique(level)}
 panels = {
-    "by tissue": reconstruction.with_intervals(groups, patients),
-    "by height, whole slice": reconstruction.with_intervals(levels, patients),
+    "by tissue": bootstrap.with_intervals(groups, patients),
+    "by height, whole slice": bootstrap.with_intervals(levels, patients),
 }
 show(
-    plots.scores_with_intervals(panels, "SSIM on held-out patients"),
+    plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
     "SSIM with intervals, by tissue on the left and by height in the body on the right.",
 )
 
@@ -191,7 +186,7 @@ show(
 if has_tissues:
     errors = {f"label {name}": found["l1"].to_numpy() for name, found in by_tissue.items()}
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
-    print(reconstruction.with_intervals(errors, patients).round(4).to_string())
+    print(bootstrap.with_intervals(errors, patients).round(4).to_string())
 
 # %% [markdown] tags=[]
 # Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error is
@@ -210,10 +205,12 @@ if has_tissues:
 
 # %% tags=[]
 some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
-codecs = image_codecs.rate_distortion(list(some))
+codecs = code_lengths.image_file_rates(list(some))
 runs = compare.finished_runs(slices.content)
 show(
-    plots.rate_distortion(codecs, runs, run_name, compare.published_codes(slices.content)),
+    plots.evaluation.rate_distortion(
+        codecs, runs, run_name, compare.published_codes(slices.content)
+    ),
     "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
 )
 
@@ -255,7 +252,7 @@ per_code = pd.Series(
     }
 )
 show(
-    plots.bars(per_code, "bits a code on held-out patients"),
+    plots.evaluation.bars(per_code, "bits a code on held-out patients"),
     "Bars of bits a code: no model, order-0, order-1, a plain masked stack, and our prior.",
 )
 
@@ -284,10 +281,10 @@ by_patient = pd.DataFrame({"mean": of.mean(), "low": of.min(), "high": of.max()}
 by_level = {name: np.where(np.isnan(there), np.nan, per_slice) for name, there in levels.items()}
 panels = {
     "by patient, with the range of slices": by_patient,
-    "by height, with intervals": reconstruction.with_intervals(by_level, patients),
+    "by height, with intervals": bootstrap.with_intervals(by_level, patients),
 }
 show(
-    plots.scores_with_intervals(panels, "bits a code"),
+    plots.evaluation.scores_with_intervals(panels, "bits a code"),
     "Bits a code by patient with the range of the slices, and by height with intervals.",
 )
 
@@ -360,7 +357,10 @@ print(f"trained in {result.seconds:.0f} s")
 # **Predict:** it has never seen a reconstruction. Will it read $\hat x$ as well as $x$?
 
 # %% tags=[]
-sets = {"held out": rounds.read(reader, x), "reconstructed": rounds.read(reader, x_hat)}
+sets = {
+    "held out": domain.read_rounds(reader, x),
+    "reconstructed": domain.read_rounds(reader, x_hat),
+}
 WITHIN = 3 / 59  # three of the sixty slices of a scan
 for name, some in sets.items():
     off = some.off(heights)  # (n,)
@@ -368,8 +368,8 @@ for name, some in sets.items():
         f"{name}: height off by {59 * off.mean():.1f} slices, {(off <= WITHIN).mean():.1%} by 3 at most"
     )
     if has_tissues:
-        dice = zip(anatomy.TISSUE_NAMES, domain.overlap(some.reading.tissues, labels), strict=True)
-        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice))
+        dice = domain.dice(some.reading.tissues, labels)
+        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice.items()))
 
 # %% tags=[]
 if has_tissues:
@@ -377,7 +377,7 @@ if has_tissues:
     shown = np.argsort(heights)[np.linspace(len(x) // 5, 4 * len(x) // 5, 4).astype(int)]
     titles = [f"height {heights[n]:.2f}, read as {read.heights[n]:.2f}" for n in shown]
     show(
-        plots.tissues_of(x_hat[shown].numpy(), read.tissues[shown], titles),
+        plots.evaluation.tissues_of(x_hat[shown].numpy(), read.tissues[shown], titles),
         "Four reconstructed slices, and below them the tissues that the domain network sees in them.",
     )
 else:
@@ -402,9 +402,9 @@ number = math.ceil(settings.evaluation.evaluation_samples / len(x))  # of rounds
 told = condition(heights)  # (n, 16)
 seeds = [range(sampling_seed + r * len(x), sampling_seed + (r + 1) * len(x)) for r in range(number)]
 drawn = [sample(prior, told, some) for some in seeds]  # rounds of (n, h, w)
-sets["generated"] = rounds.read(reader, *(decoded(one) for one in drawn))
+sets["generated"] = domain.read_rounds(reader, *(decoded(one) for one in drawn))
 bolder = sample(prior, told, seeds[0], temperature=0.8)  # (n, h, w)
-sets["at T = 0.8"] = rounds.read(reader, decoded(bolder))
+sets["at T = 0.8"] = domain.read_rounds(reader, decoded(bolder))
 print(f"{number} rounds of {len(x)} samples, {number * len(x)} in all")
 
 # %% tags=[]
@@ -414,11 +414,11 @@ two_in_one = x_hat.clone()  # (n, H, W)
 two_in_one[:, half:] = x_hat[partner, half:]  # the left half of somebody else
 copied = np.linspace(0, len(x) - 1, 8).astype(int)
 nearest_copy = copied[np.abs(heights[:, None] - heights[copied]).argmin(1)]  # (n,)
-sets["two in one"] = rounds.read(reader, two_in_one)
-sets["repeated"] = rounds.read(reader, x_hat[nearest_copy])
+sets["two in one"] = domain.read_rounds(reader, two_in_one)
+sets["repeated"] = domain.read_rounds(reader, x_hat[nearest_copy])
 chosen = np.argsort(heights)[np.linspace(len(x) // 8, 7 * len(x) // 8, 5).astype(int)]
 show(
-    plots.slice_rows(
+    plots.slices.rows(
         {name: list(sets[name].slices[0][chosen].numpy()) for name in sets if name != "at T = 0.8"},
         [f"height {h:.2f}" for h in heights[chosen]],
     ),
@@ -470,7 +470,7 @@ for name, a_set in {
 # %% tags=[]
 train_slices = torch.from_numpy(slices.images[known.index])  # (N, H, W)
 reference = domain.look_at(reader, train_slices)
-table = rounds.compare(sets, reference.features, partner)
+table = fidelity.compare_rounds(sets, reference.features, partner)
 each = [
     fidelity.frechet(*fidelity.standardise(reference.features, reading.features))
     for reading in sets["generated"].readings
@@ -483,7 +483,7 @@ better = {"frechet": "Fréchet\n(less is nearer)", "kid": "KID\n(less is nearer)
           "precision": "precision\n(more is better)", "recall": "recall\n(more is better)",
           "likeness": "likeness of pairs\n(as the line is best)"}  # fmt: skip
 show(
-    plots.measure_panels(table, "held out", better),
+    plots.evaluation.measure_panels(table, "held out", better),
     "Five panels, one a measure, with a marker for each of six sets and a dashed line at the floor.",
 )
 
@@ -520,14 +520,14 @@ if has_tissues:
     upside_down, _ = outliers.change_all(x.numpy(), labels, outliers.upside_down)  # (n, H, W)
     # (m, H, W), and which m of the n slices had a bladder
     no_bladder, had = outliers.change_all(x.numpy(), labels, outliers.no_bladder)
-    wrong = rounds.read(reader, torch.from_numpy(upside_down))
-    judged = rounds.judge({**sets, "upside down": wrong}, heights, real)
+    wrong = domain.read_rounds(reader, torch.from_numpy(upside_down))
+    judged = anatomy.judge_rounds({**sets, "upside down": wrong}, heights, real)
     if len(had):
-        missing = rounds.read(reader, torch.from_numpy(no_bladder))
-        judged |= rounds.judge({"no bladder": missing}, heights[had], real)
+        missing = domain.read_rounds(reader, torch.from_numpy(no_bladder))
+        judged |= anatomy.judge_rounds({"no bladder": missing}, heights[had], real)
     passed = pd.DataFrame({name: one.mean() for name, one in judged.items()}).T
     show(
-        plots.share_table(passed, "slices that keep the rule (%)"),
+        plots.evaluation.share_table(passed, "slices that keep the rule (%)"),
         "Table of the percentage of slices that keep each of seven rules, and all, for eight sets.",
     )
 else:
@@ -559,7 +559,7 @@ if has_tissues:
             sets["generated"].reading.tissues[first],
         )
         show(
-            plots.tissues_of(images.numpy(), tissues, titles),
+            plots.evaluation.tissues_of(images.numpy(), tissues, titles),
             "The first generated slices that break a rule, with the tissues seen in them.",
         )
 
@@ -578,9 +578,7 @@ if has_tissues:
 
 # %% tags=[]
 if has_tissues:
-    counts = codebook.code_tissue_table(
-        train_codes, slices.labels[train.index], anatomy.TISSUE_NAMES, K
-    )
+    counts = codebook.code_tissue_table(train_codes, slices.labels[train.index], K)
     tissue_of_code = torch.tensor(counts.to_numpy().argmax(0))  # (K,)
     for name, grids in (("held out", c), ("generated", torch.cat(drawn))):
         by_codes = tissue_of_code[grids].numpy()  # (n, h, w)
@@ -608,7 +606,7 @@ asked_and_read = {
     name: (np.tile(heights, len(some.slices)), some.reading.heights) for name, some in three.items()
 }
 show(
-    plots.height_scatter(asked_and_read, WITHIN),
+    plots.evaluation.height_scatter(asked_and_read, WITHIN),
     "Height read back against height asked for, for held-out, reconstructed and generated slices.",
 )
 
@@ -643,10 +641,10 @@ candidates = {"held out": x_hat, "generated": samples, "learned by heart": parro
 of_training = domain.look_at(reader, training).features  # (N, F)
 pixels, features, which = {}, {}, {}
 for name, some in candidates.items():
-    away, which[name] = distance.nearest(some, training)
+    away, which[name] = memorisation.nearest(some, training)
     pixels[name] = away.numpy()
     known_ones, own_ones = fidelity.standardise(of_training, domain.look_at(reader, some).features)
-    features[name] = fidelity.nearest(own_ones, known_ones)[0].numpy()
+    features[name] = torch.cdist(own_ones, known_ones).min(1).values.numpy()
 copies = {
     "root-mean-square difference of pixels": memorisation.Nearness(pixels, "held out"),
     "distance of features": memorisation.Nearness(features, "held out"),
@@ -655,7 +653,9 @@ for name, near in copies.items():
     found = ", ".join(f"{group} {near.share(group):.1%}" for group in candidates)
     print(f"nearer than the limit by {name}: {found}")
 show(
-    plots.nearness_strips({name: (near.groups, near.limit) for name, near in copies.items()}),
+    plots.evaluation.nearness_strips(
+        {name: (near.groups, near.limit) for name, near in copies.items()}
+    ),
     "Distances to the nearest training slice for held-out, generated and memorised slices, in pixels "
     "and in features, with the limit as a dashed line.",
 )
@@ -677,7 +677,7 @@ for name, count in (("generated", 3), ("learned by heart", 2)):
         pairs["nearest"].append(training[which[name][n]].numpy())
         titles.append(f"{name}: {pixels[name][n]:.3f}")
 show(
-    plots.slice_rows(pairs, titles),
+    plots.slices.rows(pairs, titles),
     "The three generated slices nearest to a training slice and two memorised ones, above that slice.",
 )
 
@@ -725,7 +725,7 @@ found_odd.round(3)
 middle = {name: len(cost) // 2 for name, cost in costs.items()}  # one slice of each
 maps = [costs[name][n] for name, n in middle.items()]
 show(
-    plots.surprise_maps(
+    plots.evaluation.surprise_maps(
         [odd[name][n] for name, n in middle.items()],
         maps,
         outliers.oddest_place(np.stack(maps)),
@@ -844,7 +844,7 @@ lost.round(3)
 published = compare.published_patients()
 if len(published):
     show(
-        plots.by_patients(published),
+        plots.runs.by_patients(published),
         "SSIM, bits a code and scores of samples against the number of training patients.",
     )
 
@@ -1057,7 +1057,7 @@ counts = {
 }
 counts |= {"slices_train": len(train), "slices_test": len(test), "samples": len(samples)}
 card = model_card(run_name, settings, counts, table.loc[list(three)].T, headline, verdict, limits)
-files.write_atomic(run.path("model_card.md"), card.encode())
+write_atomic(run.path("model_card.md"), card.encode())
 
 # %% tags=[]
 reconstructed = {name: float(np.nanmean(values)) for name, values in scores.items()}
@@ -1076,4 +1076,4 @@ details = {
     "most_is_lost_by": lost["most is lost by"],
 }
 results = {"headline": headline, "data": slices.content, "samples": len(samples), **details}
-files.save_json(run.path("evaluation.json"), report.plain(results))
+save_json(run.path("evaluation.json"), targets.plain(results))

@@ -10,7 +10,7 @@ import torch
 from benchmarks import original, original_recipe, report
 from benchmarks.original_recipe import OriginalPixelCNN, OriginalVQVAE
 from vqgen_utils.config import get_profile
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import load_slices
 from vqgen_utils.evaluation import metrics
 
 

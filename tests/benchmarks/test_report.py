@@ -9,7 +9,7 @@ import torch
 from benchmarks import gpu, readme, report, sampling, series, sweeps
 from vqgen_utils.config import PROFILES, PriorConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.pixelcnn import height_features
+from vqgen_utils.models import height_features
 
 TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
 RESULTS = (

@@ -8,7 +8,7 @@ import torch
 from benchmarks.original_recipe import OriginalVQVAE
 from benchmarks.training import compare, figure, headline, make_recipes, stack, time_ratios, time_to
 from vqgen_utils.config import get_profile
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import load_slices
 
 
 def curve(seconds, ssim):

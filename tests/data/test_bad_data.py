@@ -7,6 +7,7 @@ there a traceback of a library, a warning of one, a hang, or a file that nobody 
 import gzip
 import os
 import signal
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,12 +18,11 @@ import pytest
 from scan_files import nifti, nifti_bytes, picture, save, save_odd, save_study, study
 
 from vqgen_utils.cli import main
-from vqgen_utils.data.nifti import read_volume
-from vqgen_utils.data.scans import CONSTANT
-from vqgen_utils.data.slices import check_folder, load_slices
+from vqgen_utils.data import check_folder, load_slices, read_volume
 from vqgen_utils.errors import InputError
 
 SECONDS = 20  # that any case may take before it counts as a hang
+FLAT = "constant, nothing to learn from"
 VOLUME = (16, 16, 4)
 
 
@@ -181,12 +181,12 @@ ALONE = {  # what is written -> how, and words of the reason
     "complex numbers": (odd(picture(16, 16) * np.complex64(1j)), "complex"),
     "colours": (colours("R", "G", "B"), "colours"),
     "colours with alpha": (colours("R", "G", "B", "A"), "colours"),
-    "a constant": (odd(np.ones(VOLUME, np.float32)), CONSTANT),
+    "a constant": (odd(np.ones(VOLUME, np.float32)), FLAT),
     "NaN": (with_value(np.nan), "slices 0-3: NaN or infinite"),
     "infinity": (with_value(-np.inf), "slices 0-3: NaN or infinite"),
     "numbers near the end of float32": (with_value(3e38), "beyond 1e30"),
     "numbers beyond float32": (odd(1e300 * picture(*VOLUME).astype(np.float64)), "NaN or infinite"),
-    "a range that rounds to zero": (odd(1e-40 * picture(*VOLUME)), CONSTANT),
+    "a range that rounds to zero": (odd(1e-40 * picture(*VOLUME)), FLAT),
     "thin slices": (odd(picture(16, 4, 16)), "choose another slice_axis"),
     "a line of a slice": (odd(picture(200, 8, 2)), "check its voxel sizes"),
     "a bad rotation": (
@@ -212,7 +212,7 @@ def test_alone_it_is_refused_and_beside_a_good_file_dropped_with_the_reason(
     assert used == {"good.nii.gz"} and dropped.keys() == {"bad.nii.gz"}
     assert words in dropped["bad.nii.gz"]
     code, out, err = checked(nifti(scans), capsys)
-    assert code == (0 if words == CONSTANT else 1) and words in out and err == []
+    assert code == (0 if words == FLAT else 1) and words in out and err == []
 
 
 # ---- One file that is odd, and used -------------------------------------------------------------
@@ -428,15 +428,16 @@ def test_a_file_that_vanishes_or_changes_while_it_is_read_is_listed(scans, monke
     for name in ("good", "gone", "cut"):
         save(scans / f"{name}.nii", picture(*VOLUME))
 
+    module = sys.modules[load_slices.__module__]
+    survey = module.survey
+
     def read_all_but_then(folder, *rest):
         found = survey(folder, *rest)
         (scans / "gone.nii").unlink()
         os.truncate(scans / "cut.nii", 1000)
         return found
 
-    from vqgen_utils.data.survey import survey
-
-    monkeypatch.setattr("vqgen_utils.data.slices.survey", read_all_but_then)
+    monkeypatch.setattr(module, "survey", read_all_but_then)
     slices = load_slices(nifti(scans))
     assert set(slices.index["file"]) == {"good.nii"}
     reasons = {entry["file"]: entry["reason"] for entry in slices.dropped}

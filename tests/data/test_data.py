@@ -17,13 +17,10 @@ from torch.utils.data import DataLoader, Subset
 
 from benchmarks import growth, loading
 from vqgen_utils.config import DataConfig
-from vqgen_utils.data import packing
-from vqgen_utils.data.framing import Frame, choose_frame, fit_image, fit_labels
-from vqgen_utils.data.names import split_by_patient, split_in_blocks
-from vqgen_utils.data.nifti import read_header, read_volume
-from vqgen_utils.data.scans import CONSTANT
-from vqgen_utils.data.slices import check_folder, load_slices
+from vqgen_utils.data import check_folder, framing, load_slices, read_header, read_volume
+from vqgen_utils.data import split as splits
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine import whole_folder
 
 
 @pytest.fixture(autouse=True)
@@ -197,7 +194,7 @@ def test_empty_ends_of_a_volume_are_one_entry(scans):
     slices = load_slices(nifti(scans))
     assert {
         "file": "a.nii.gz",
-        "reason": "slices 0-2, 38-39: " + CONSTANT,
+        "reason": "slices 0-2, 38-39: constant, nothing to learn from",
     } in slices.dropped
     assert "slices 20: NaN" in reasons(slices)
     assert not {0, 20, 39} & set(slices.index["slice"])
@@ -208,32 +205,34 @@ def test_empty_ends_of_a_volume_are_one_entry(scans):
 
 
 def test_the_study_at_half_size_is_exactly_the_profiles_frame():
-    assert choose_frame((256, 128), (256, 128), 128, 64) == Frame(128, 64, 2.0)
-    assert choose_frame((256, 128), (256, 128), 256, 128) == Frame(256, 128, 1.0)
-    assert choose_frame((256, 128), (256, 128), 36, 18).height == 36, "not a multiple of 8"
+    assert framing.choose_frame((256, 128), (256, 128), 128, 64) == framing.Frame(128, 64, 2.0)
+    assert framing.choose_frame((256, 128), (256, 128), 256, 128) == framing.Frame(256, 128, 1.0)
+    assert framing.choose_frame((256, 128), (256, 128), 36, 18).height == 36, "not a multiple of 8"
 
 
 def test_a_head_keeps_its_aspect_within_the_pixel_budget():
-    frame = choose_frame((181, 217), (181, 217), 128, 64)
+    frame = framing.choose_frame((181, 217), (181, 217), 128, 64)
     assert (frame.height, frame.width) == (80, 96)
     assert frame.height * frame.spacing >= 181 and frame.width * frame.spacing >= 217
-    thick = choose_frame((181, 217), (181, 54), 128, 64)  # 1 x 4 mm voxels: mm count
+    thick = framing.choose_frame((181, 217), (181, 54), 128, 64)  # 1 x 4 mm voxels: mm count
     assert (thick.height, thick.width) == (80, 96)
 
 
 def test_small_scans_are_not_blown_up():
-    assert choose_frame((50, 60), (50, 60), 128, 64) == Frame(56, 64, 1.0)
+    assert framing.choose_frame((50, 60), (50, 60), 128, 64) == framing.Frame(56, 64, 1.0)
 
 
 def test_an_integer_factor_is_the_mean_of_a_block_and_factor_one_a_copy():
     image = picture(32, 16) / 200
     block = image.reshape(16, 2, 8, 2).mean(axis=(1, 3))
-    np.testing.assert_allclose(fit_image(image, np.ones(2), Frame(16, 8, 2.0)), block, atol=1e-6)
-    padded = fit_image(image[:, :15], np.ones(2), Frame(40, 16, 1.0))
+    np.testing.assert_allclose(
+        framing.fit_image(image, np.ones(2), framing.Frame(16, 8, 2.0)), block, atol=1e-6
+    )
+    padded = framing.fit_image(image[:, :15], np.ones(2), framing.Frame(40, 16, 1.0))
     np.testing.assert_array_equal(padded[4:36, :15], image[:, :15])
     assert padded[:4].max() == padded[36:].max() == padded[:, 15].max() == 0
     np.testing.assert_array_equal(
-        fit_image(image, np.ones(2), Frame(16, 8, 1.0)), image[8:24, 4:12]
+        framing.fit_image(image, np.ones(2), framing.Frame(16, 8, 1.0)), image[8:24, 4:12]
     )
 
 
@@ -241,10 +240,10 @@ def test_labels_follow_the_image_and_win_by_area():
     labels = np.zeros((32, 16), np.uint8)
     labels[4:9, 10:13] = 3
     labels[20, :] = 5
-    for frame in (Frame(16, 8, 2.0), Frame(24, 24, 1.5)):
-        fitted = fit_labels(labels, np.ones(2), frame)
+    for frame in (framing.Frame(16, 8, 2.0), framing.Frame(24, 24, 1.5)):
+        fitted = framing.fit_labels(labels, np.ones(2), frame)
         for label in (3, 5):
-            share = fit_image((labels == label).astype(np.float32), np.ones(2), frame)
+            share = framing.fit_image((labels == label).astype(np.float32), np.ones(2), frame)
             assert set(np.unique(share[fitted == label]) >= 0.4) <= {True}
             assert (fitted[share > 0.5] == label).all()
 
@@ -308,12 +307,12 @@ def test_folders_that_share_patients_are_split_anew_with_a_note(scans):
 @pytest.mark.parametrize("count", [3, 7, 25, 42])
 def test_every_patient_is_on_one_side_and_both_sides_have_some(count):
     patients = [f"{number:03d}" for number in range(count)]
-    split = split_by_patient(patients, seed=0)
+    split = splits.split_by_patient(patients, seed=0)
     sizes = [list(split.values()).count(name) for name in ("train", "validate", "test")]
     assert set(split) == set(patients) and min(sizes) >= 1
     assert sizes[1] == sizes[2] == max(1, round(count / 10))
-    assert split == split_by_patient(reversed(patients), seed=0)
-    assert count < 7 or split != split_by_patient(patients, seed=1)
+    assert split == splits.split_by_patient(reversed(patients), seed=0)
+    assert count < 7 or split != splits.split_by_patient(patients, seed=1)
 
 
 def test_names_tell_patients_and_weeks(scans):
@@ -362,9 +361,9 @@ def test_one_volume_is_split_in_blocks_with_a_plain_warning(scans):
 
 
 def test_blocks_hold_the_same_heights_in_every_week():
-    split = split_in_blocks(np.tile(np.linspace(0, 1, 30), 2))
+    split = splits.split_in_blocks(np.tile(np.linspace(0, 1, 30), 2))
     assert (split[:30] == split[30:]).all()
-    assert set(split_in_blocks(np.array([0.5]))) == {"train"}
+    assert set(splits.split_in_blocks(np.array([0.5]))) == {"train"}
 
 
 def scaled(image: np.ndarray, row) -> np.ndarray:
@@ -509,7 +508,7 @@ def test_packing_that_is_stopped_leaves_nothing_half_made(scans, tmp_path, monke
         raise failure
 
     with monkeypatch.context() as patch:
-        patch.setattr(packing._GrowingArray, "append", fail)
+        patch.setattr("vqgen_utils.data.packing._GrowingArray.append", fail)
         with pytest.raises((InputError, KeyboardInterrupt)) as stopped:
             load_slices(study(scans))
     if stopped.type is InputError:
@@ -520,10 +519,10 @@ def test_packing_that_is_stopped_leaves_nothing_half_made(scans, tmp_path, monke
 
 def test_of_two_processes_that_pack_at_once_the_first_wins(tmp_path):
     target = tmp_path / "packed"
-    with packing.whole_folder(target) as late:
+    with whole_folder(target) as late:
         late.mkdir()
         (late / "who").write_text("late")
-        with packing.whole_folder(target) as early:
+        with whole_folder(target) as early:
             early.mkdir()
             (early / "who").write_text("early")
     assert (target / "who").read_text() == "early"
@@ -535,7 +534,7 @@ def test_leftovers_of_a_killed_process_go_after_a_day(tmp_path):
         (tmp_path / name).mkdir()
         if age is not None:
             os.utime(tmp_path / name, (age, age))
-    with packing.whole_folder(tmp_path / "packed") as making:
+    with whole_folder(tmp_path / "packed") as making:
         making.mkdir()
     assert {path.name for path in tmp_path.iterdir()} >= {".unfinished-new", "packed"}
     assert not (tmp_path / ".unfinished-old").exists()

@@ -18,10 +18,7 @@ from scan_files import save_prostates
 
 from vqgen_utils.cli import main
 from vqgen_utils.config import DataConfig
-from vqgen_utils.data import download
-from vqgen_utils.data.archives import unpack
-from vqgen_utils.data.download import fetch_msd_prostate, msd_prostate_folder
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import download, load_slices
 from vqgen_utils.errors import InputError
 
 SHAPE = (64, 64, 12)  # noise that gzip cannot shrink: an archive of many pieces
@@ -105,7 +102,7 @@ def fetch(server, archive):
 
     def run(*faults: str) -> Path:
         server.faults = list(faults)
-        return fetch_msd_prostate(server.url, hashlib.md5(archive).hexdigest())
+        return download.fetch_msd_prostate(server.url, hashlib.md5(archive).hexdigest())
 
     return run
 
@@ -116,7 +113,7 @@ def parts(home: Path) -> list[Path]:
 
 def test_a_download_is_learned_from_like_any_other_data(fetch, server, home):
     folder = fetch()
-    assert folder == msd_prostate_folder() == home / "data" / "msd-prostate"
+    assert folder == download.msd_prostate_folder() == home / "data" / "msd-prostate"
     assert {path.name for path in folder.iterdir()} == {
         *("imagesTr", "imagesTs", "labelsTr", "dataset.json")
     }
@@ -147,7 +144,7 @@ def test_a_network_that_stays_away_is_a_sentence_and_a_later_call_goes_on(fetch,
     assert "\n" not in str(e.value) and len(server.ranges) == 1 + download.TRIES
     (part,) = parts(home)
     kept = part.stat().st_size
-    assert kept > 0 and not msd_prostate_folder().exists()
+    assert kept > 0 and not download.msd_prostate_folder().exists()
     server.ranges.clear()
     fetch()
     assert server.ranges == [f"bytes={kept}-"]
@@ -162,7 +159,7 @@ def test_a_server_that_always_cuts_at_another_place_is_given_up_on(fetch, server
 def test_other_bytes_are_thrown_away_and_the_next_call_is_good(fetch, home):
     with pytest.raises(InputError, match=r"md5 differs.*thrown away; run the same command again"):
         fetch("other bytes")
-    assert parts(home) == [] and not msd_prostate_folder().exists()
+    assert parts(home) == [] and not download.msd_prostate_folder().exists()
     assert list(home.rglob("*.tar*")) == []
     with pytest.raises(InputError, match="md5 differs"):
         fetch("cut", "other bytes")  # two halves that do not belong together
@@ -195,7 +192,7 @@ def test_a_full_disk_is_a_sentence_and_what_came_is_kept(fetch, server, home, mo
         with pytest.raises(InputError, match=r"cannot be written \(No space left.*make room"):
             fetch("cut")
     (part,) = parts(home)
-    assert part.stat().st_size > 0 and not msd_prostate_folder().exists()
+    assert part.stat().st_size > 0 and not download.msd_prostate_folder().exists()
     server.ranges.clear()
     assert fetch().is_dir() and server.ranges[0].startswith("bytes=")
 
@@ -213,7 +210,7 @@ def full_disk(fetch_rest):
 
 def test_nobody_at_the_address_is_a_sentence(server, fetch):
     with pytest.raises(InputError, match="the connection failed"):
-        fetch_msd_prostate("http://127.0.0.1:9/Task05_Prostate.tar", "0" * 32)
+        download.fetch_msd_prostate("http://127.0.0.1:9/Task05_Prostate.tar", "0" * 32)
 
 
 def test_the_command_fetches_and_says_what_it_is(server, archive, monkeypatch, capsys):
@@ -270,12 +267,12 @@ HARM = {
 
 @pytest.mark.parametrize(("entries", "words"), HARM.values(), ids=HARM)
 def test_an_archive_that_means_harm_is_refused_whole(tmp_path, monkeypatch, entries, words):
-    monkeypatch.setattr("vqgen_utils.data.archives.MAX_FILES", 10)
+    monkeypatch.setattr("vqgen_utils.data.download.MAX_FILES", 10)
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         for info, content in [entry("good"), *entries]:
             tar.addfile(info, io.BytesIO(content))
     with pytest.raises(InputError, match=re.escape(words)) as refusal:
-        unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=1000)
+        download.unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=1000)
     assert "\n" not in str(refusal.value)
     left = {path.name for path in tmp_path.rglob("*")}
     assert left <= {"a.tar", "folder", "good", "a"}
@@ -311,11 +308,11 @@ def gzipped_bomb(path: Path) -> None:
 def test_a_bomb_or_no_archive_at_all_is_refused(tmp_path, write, words):
     write(tmp_path / "a.tar")
     with pytest.raises(InputError, match=words):
-        unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=1000)
+        download.unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=1000)
     assert list((tmp_path / "folder").iterdir()) == []
 
 
 def test_an_archive_cut_short_is_refused(tmp_path, archive):
     (tmp_path / "a.tar").write_bytes(archive[: len(archive) // 2])
     with pytest.raises(InputError, match="is no tar archive, or a damaged one"):
-        unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=2**30)
+        download.unpack(tmp_path / "a.tar", tmp_path / "folder", max_bytes=2**30)

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scan_files import nifti, nifti_bytes, picture, save
 
-from vqgen_utils.data.nifti import read_header, read_volume
-from vqgen_utils.data.slices import check_folder, load_slices
+from vqgen_utils.data import check_folder, load_slices, read_header, read_volume
 from vqgen_utils.errors import InputError
 
 NIGHTLY = int(os.environ.get("VQGEN_FUZZ", 0))

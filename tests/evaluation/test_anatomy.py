@@ -24,7 +24,7 @@ def real():
 
 
 def broken_rules(tissues: np.ndarray, number: int, real) -> set[str]:
-    judged = anatomy.judge(anatomy.measure_all(tissues[None], [number / 59]), real).iloc[0]
+    judged = anatomy.judge_slices(anatomy.measure_all(tissues[None], [number / 59]), real).iloc[0]
     assert judged["all"] == judged[list(anatomy.RULES)].all()
     return {rule for rule in anatomy.RULES if not judged[rule]}
 

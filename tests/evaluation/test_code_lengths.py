@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from vqgen_utils.config import PriorConfig
-from vqgen_utils.evaluation import code_lengths
-from vqgen_utils.evaluation.metrics import bits_by_position
-from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.evaluation import code_lengths, metrics
+from vqgen_utils.models import PixelCNN
 
 
 def random_codes(*shape: int, k: int = 4, seed: int = 0) -> torch.Tensor:
@@ -59,7 +58,7 @@ def test_a_receiver_with_the_prior_reads_the_grids_from_the_bytes(prior):
     codes, condition = random_codes(5, 8, 6, k=16), torch.rand(5, prior.features)
     data = code_lengths.send(prior, codes, condition)
     assert torch.equal(code_lengths.receive(prior, data, condition), codes)
-    promised = bits_by_position(prior, codes, condition).sum().item()
+    promised = metrics.bits_by_position(prior, codes, condition).sum().item()
     assert promised <= 8 * len(data) + 1 and 8 * len(data) <= 1.01 * promised + 64
 
 

@@ -7,14 +7,9 @@ import torch
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.evaluation import codes as codebook
-from vqgen_utils.evaluation.metrics import code_counts, perplexity
-from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.teaching.demos.receptive_field import (
-    allowed_field,
-    blind_share,
-    gated_field,
-    plain_field,
-)
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.models import VQVAE
+from vqgen_utils.teaching.demos import receptive_field
 
 
 def test_each_code_is_decoded_to_its_own_patch():
@@ -40,7 +35,7 @@ def test_a_decoded_code_shows_no_border(stem, stride):
 def test_the_perplexity_of_samples_ends_at_that_of_all_slices():
     codes = torch.randint(8, (6, 4, 4), generator=torch.Generator().manual_seed(0))
     samples = codebook.perplexity_of_samples(codes, 8, [1, 6], draws=20)
-    whole = perplexity(code_counts(codes, 8))
+    whole = metrics.perplexity(metrics.code_counts(codes, 8))
     assert samples.shape == (2, 20)
     assert samples[1].tolist() == pytest.approx([whole] * 20)
     assert samples[0].mean() < whole and samples[0].std() > 0
@@ -65,7 +60,7 @@ def test_a_cell_has_the_tissue_of_most_of_its_pixels():
 def test_the_table_counts_code_and_tissue_together():
     labels = np.zeros((1, 8, 4), int)
     labels[0, :4] = 1
-    table = codebook.code_tissue_table(torch.tensor([[[3], [0]]]), labels, ("a", "b"), 4)
+    table = codebook.code_tissue_table(torch.tensor([[[3], [0]]]), labels, 4, ("a", "b"))
     assert table.loc["b", 3] == 1 and table.loc["a", 0] == 1 and table.to_numpy().sum() == 2
 
 
@@ -123,19 +118,19 @@ def test_swapping_a_code_leaves_the_original_alone():
 @pytest.mark.parametrize("layers", [1, 4, 8])
 def test_the_gated_prior_sees_all_that_its_depth_allows_and_nothing_later(kernel_size, layers):
     grid, position = (20, 41), (19, 20)
-    allowed = allowed_field(layers, kernel_size, grid, position)
-    past = allowed_field(100, kernel_size, grid, position)
-    seen = gated_field(layers, kernel_size, grid, position)
+    allowed = receptive_field.allowed_field(layers, kernel_size, grid, position)
+    past = receptive_field.allowed_field(100, kernel_size, grid, position)
+    seen = receptive_field.gated_field(layers, kernel_size, grid, position)
     assert (seen & allowed).equal(allowed)
     assert not (seen & ~past).any()
 
 
 def test_the_plain_stack_has_a_blind_spot_that_grows_with_depth():
-    shares = [blind_share(layers, 3) for layers in (3, 5, 8)]
+    shares = [receptive_field.blind_share(layers, 3) for layers in (3, 5, 8)]
     assert shares == pytest.approx([0.125, 0.167, 0.194], abs=0.001)
 
 
 def test_an_unmasked_last_layer_sees_its_own_answer():
     position = (4, 4)
-    assert not plain_field(3, 3, (9, 9), position)[position]
-    assert plain_field(3, 3, (9, 9), position, mask_last=False)[position]
+    assert not receptive_field.plain_field(3, 3, (9, 9), position)[position]
+    assert receptive_field.plain_field(3, 3, (9, 9), position, mask_last=False)[position]

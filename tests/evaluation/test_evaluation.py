@@ -8,27 +8,23 @@ import pandas as pd
 import pytest
 import torch
 
-from vqgen_utils.config import PROFILES, Profile, get_profile, home
+from vqgen_utils.config import PROFILES, Profile, get_profile
+from vqgen_utils.data import load_slices
 from vqgen_utils.data.phantom import render_slice
-from vqgen_utils.data.slices import load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import (
     anatomy,
     bootstrap,
+    code_lengths,
     domain,
-    image_codecs,
+    fidelity,
     memorisation,
-    reconstruction,
-    report,
-    rounds,
+    metrics,
     targets,
 )
-from vqgen_utils.evaluation.metrics import ssim
-from vqgen_utils.evaluation.model_card import as_markdown, model_card
-from vqgen_utils.machine import files
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.runs import compare
-from vqgen_utils.training import checkpoint
+from vqgen_utils.machine import save_json
+from vqgen_utils.models import sample
+from vqgen_utils.runs import model_card
 
 PATIENTS = np.repeat(np.arange(12), 10)
 
@@ -109,8 +105,8 @@ def test_scores_by_tissue_know_where_the_error_is():
     image, labels = render_slice(3, 0, 28)
     image, labels = np.float32(image[::2, ::2] / image.max()), labels[::2, ::2]
     other = np.where(labels == 3, image * 0.5, image)
-    found = reconstruction.scores_by_tissue(image[None], other[None], labels[None])
-    assert list(found) == list(anatomy.TISSUE_NAMES)
+    found = metrics.scores_by_tissue(image[None], other[None], labels[None])
+    assert list(found) == ["background", "body", "bone", "bladder", "rectum", "prostate"]
     l1 = {name: table["l1"].item() for name, table in found.items()}
     assert l1["bladder"] == pytest.approx(0.5 * image[labels == 3].mean(), rel=0.01)
     assert l1["bone"] == l1["background"] == 0
@@ -120,27 +116,27 @@ def test_scores_by_tissue_know_where_the_error_is():
 
 def test_groups_without_a_value_are_left_out():
     groups = {"some": np.arange(120.0), "none": np.full(120, np.nan)}
-    table = reconstruction.with_intervals(groups, PATIENTS)
+    table = bootstrap.with_intervals(groups, PATIENTS)
     assert list(table.index) == ["some"]
     assert table.loc["some", "low"] < 59.5 < table.loc["some", "high"]
 
 
 def test_levels_are_tenths_of_the_body():
-    level = reconstruction.level_of(np.array([0.0, 0.099, 0.1, 0.95, 1.0]))
+    level = metrics.level_of(np.array([0.0, 0.099, 0.1, 0.95, 1.0]))
     assert level == pytest.approx([0.05, 0.05, 0.15, 0.95, 0.95])
 
 
 def test_codecs_get_better_with_bits_and_headers_do_not_count():
     images = [np.float32(render_slice(p, 0, 28)[0][::2, ::2]) for p in range(2)]
     images = [image / image.max() for image in images]
-    table = image_codecs.rate_distortion(images)
+    table = code_lengths.image_file_rates(images)
     assert set(table["codec"]) == {"JPEG", "WebP", "JPEG 2000"}
     for _, some in table.groupby("codec"):
         assert some["bits_per_pixel"].is_monotonic_increasing
         assert some["ssim"].is_monotonic_increasing
-    back, size = image_codecs.through_codec(images[0], "JPEG", {"quality": 60})
+    back, size = code_lengths.through_codec(images[0], "JPEG", {"quality": 60})
     assert table.query("codec == 'JPEG'")["bits_per_pixel"].max() < 8 * size / images[0].size
-    assert ssim(images[0][None], back[None])[0][0] > 0.9
+    assert metrics.ssim(images[0][None], back[None])[0][0] > 0.9
 
 
 # ---- The domain network -------------------------------------------------------------------------
@@ -195,15 +191,15 @@ def test_the_network_learns_where_tissues_are_and_how_high_the_slice_is(slices):
         domain.domain_losses(model, batch)["loss"].backward()
         optimizer.step()
     reading = domain.look_at(model, batch[0][:, 0])
-    dice = domain.overlap(reading.tissues, batch[2].numpy())
-    assert dice[0] > 0.9 and dice[1] > 0.8
+    dice = domain.dice(reading.tissues, batch[2].numpy())
+    assert dice["background"] > 0.9 and dice["body"] > 0.8
     assert np.abs(reading.heights - batch[1].numpy()).mean() < 0.15
 
 
 def test_dice_of_known_maps():
     one, other = np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), int)
     one[0, :2], other[0, 1:3] = 1, 1
-    background, body, *absent = domain.overlap(one, other)
+    background, body, *absent = domain.dice(one, other).values()
     assert (background, body) == (0.5, 0.5)
     assert all(math.isnan(value) for value in absent)
 
@@ -216,7 +212,7 @@ def test_rounds_are_judged_at_the_heights_of_their_places(slices):
     heights, n = test["height"].to_numpy(), len(test)
     x = torch.from_numpy(np.float32(slices.images[test.index]))
     torch.manual_seed(0)
-    some = rounds.read(domain.DomainNetwork(4), x, x.flip(1))
+    some = domain.read_rounds(domain.DomainNetwork(4), x, x.flip(1))
     assert some.all_slices.shape == (2 * n, *x.shape[1:])
     assert torch.equal(some.all_slices[n:], x.flip(1))
     off = some.off(heights)
@@ -224,7 +220,7 @@ def test_rounds_are_judged_at_the_heights_of_their_places(slices):
 
     real = anatomy.measure_all(slices.labels[test.index], heights)
     twice = domain.Reading(slices.labels[test.index], heights, some.readings[0].features)
-    judged = rounds.judge({"real": rounds.Rounds([x, x], [twice, twice])}, heights, real)
+    judged = anatomy.judge_rounds({"real": domain.Rounds([x, x], [twice, twice])}, heights, real)
     assert len(judged["real"]) == 2 * n and judged["real"]["all"].all()
 
 
@@ -235,7 +231,7 @@ def test_sets_are_compared_by_distance_coverage_and_diversity():
 
     def a_set(images, features):
         nothing = np.zeros((20, 1, 1), np.uint8), np.zeros(20)
-        return rounds.Rounds([images], [domain.Reading(*nothing, features)])
+        return domain.Rounds([images], [domain.Reading(*nothing, features)])
 
     other = torch.randn(20, 4, generator=generator)
     sets = {
@@ -243,7 +239,7 @@ def test_sets_are_compared_by_distance_coverage_and_diversity():
         "one, repeated": a_set(x[:1].repeat(20, 1, 1), other[:1].repeat(20, 1)),
         "far": a_set(x, other + 50),
     }
-    table = rounds.compare(sets, reference, np.roll(np.arange(20), 1))
+    table = fidelity.compare_rounds(sets, reference, np.roll(np.arange(20), 1))
     assert table["frechet"].is_monotonic_increasing
     assert table.loc["far", "precision"] == 0 and table.loc["like it", "precision"] > 0.5
     assert table.loc["one, repeated", "recall"] < 0.1 < table.loc["like it", "recall"]
@@ -306,10 +302,10 @@ def test_the_original_counts_only_where_it_was_measured_on_the_same_data(tmp_pat
     path = tmp_path / "benchmarks" / "results" / "original.json"
     monkeypatch.setattr(targets, "REPOSITORY", tmp_path)
     assert targets.ssim_of_the_original("abc") is None
-    files.save_json(path, {"headline": {"ssim_original": 0.7}, "data": "abc"})
+    save_json(path, {"headline": {"ssim_original": 0.7}, "data": "abc"})
     assert targets.ssim_of_the_original("abc") == 0.7
     assert targets.ssim_of_the_original("xyz") is None
-    files.save_json(path, {"headline": {"ssim_original_more_time": 0.8}, "data": "abc"})
+    save_json(path, {"headline": {"ssim_original_more_time": 0.8}, "data": "abc"})
     assert targets.ssim_of_the_original("abc", "original_more_time") == 0.8
 
 
@@ -331,7 +327,7 @@ def test_the_stage_that_loses_most_is_named(scores, best, stage):
 
 def test_results_become_plain_values():
     table = pd.DataFrame({"got": [1.0, np.nan], "met": ["yes", "not measured"]}, index=["a", "b"])
-    values = report.plain(
+    values = targets.plain(
         {"t": table, "s": pd.Series({"x": np.float32(2)}), "l": (np.int64(1), None)}
     )
     assert values == {
@@ -368,29 +364,7 @@ def test_the_model_card_of_real_scans_does_not_call_them_computed():
     assert "not measured" in card
 
 
-def test_a_table_in_markdown():
-    table = pd.DataFrame({"a": [0.12345, None], "b": ["yes", "no"]}, index=["x", "y"])
-    assert as_markdown(table).splitlines() == [
-        "|  | a | b |",
-        "| --- | --- | --- |",
-        "| x | 0.123 | yes |",
-        "| y | not measured | no |",
-    ]
-
-
-def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
-    def make(name: str, data: str, model: dict | None = None, **sections) -> None:
-        folder = home() / "runs" / name
-        made_from = {"data": data, "model": model or {"num_embeddings": 32, "stride": 2}}
-        checkpoint.save_weights(folder / "vqvae.safetensors", torch.nn.Linear(1, 1), made_from)
-        files.save_json(folder / "metrics.json", sections)
-
-    vqvae, prior = {"num_embeddings": 32, "ssim": 0.8}, {"bits_per_pixel": 0.1}
-    make("good", "same", vqvae=vqvae, prior=prior)
-    make("half", "same", vqvae=vqvae)
-    make("later", "same", {"num_embeddings": 32, "of_another_version": 1}, vqvae=vqvae, prior=prior)
-    make("else", "other", vqvae=vqvae, prior=prior)
-    files.save_json(home() / "runs" / "bare" / "metrics.json", {"vqvae": vqvae, "prior": prior})
-    table = compare.finished_runs("same")
-    assert table["run"].tolist() == ["good"]
-    assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 4, 0.1, 0.8]
+def test_the_tables_of_the_card_round_and_say_what_is_missing():
+    card = a_card("phantom", HEADLINE | {"anatomy_pass_samples": None})
+    assert "|  | held out | generated |\n| --- | --- | --- |\n| frechet | 0.123 | 0.2 |" in card
+    assert "| samples that keep every rule of anatomy | at least 0.8 | not measured |" in card

@@ -61,12 +61,6 @@ def test_standardising_uses_the_reference_alone():
     assert other.mean() == pytest.approx(2.0, abs=0.5)
 
 
-def test_the_nearest_member_is_found():
-    distance, which = fidelity.nearest(torch.tensor([[0.9, 0.0]]), torch.eye(2))
-    assert which.tolist() == [0]
-    assert distance.item() == pytest.approx(0.1)
-
-
 def test_the_frechet_distance_is_the_formula_with_a_matrix_root():
     """Against scipy's square root of a matrix, on features that are correlated."""
     mix = torch.randn(4, 4, generator=torch.Generator().manual_seed(7))
@@ -102,7 +96,7 @@ def test_sets_too_small_for_the_third_neighbour_take_the_farthest():
 
 def test_all_measures_are_means_over_sets():
     reference, one, two = gaussian(50), gaussian(30, seed=1), gaussian(30, 1.0, seed=2)
-    both = fidelity.compare(reference, [one, two])
+    both = fidelity.compare_sets(reference, [one, two])
     assert tuple(both) == fidelity.MEASURES
     mean = (fidelity.frechet(reference, one) + fidelity.frechet(reference, two)) / 2
     assert both["frechet"] == pytest.approx(mean)

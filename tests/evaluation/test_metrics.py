@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.evaluation import metrics
-from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.models import PixelCNN
 
 
 def slices(number=3, seed=0):

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks import quantizer as benchmark
-from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models import Codebook
 
 
 def three_clusters(number=300, dim=4, seed=0):

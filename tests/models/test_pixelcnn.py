@@ -6,9 +6,7 @@ import torch
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine import speed
-from vqgen_utils.models import sampling
-from vqgen_utils.models.pixelcnn import GatedLayer, PixelCNN, height_features
-from vqgen_utils.models.sampling import full_grid_step, incremental_logits, sample
+from vqgen_utils.models import PixelCNN, height_features, pixelcnn, sample, sampling
 
 K = 20
 
@@ -59,7 +57,7 @@ def test_changing_a_code_moves_only_later_logits(kernel_size, grid, layers):
 @pytest.mark.parametrize("kernel_size", [3, 5])
 def test_each_layer_keeps_both_stacks_causal(kernel_size):
     """Vertical: this row and above. Horizontal: above what the shift allows, and left."""
-    layer = GatedLayer(8, kernel_size, 16)
+    layer = pixelcnn.GatedLayer(8, kernel_size, 16)
     v, h = torch.randn(1, 8, 5, 6), torch.randn(1, 8, 5, 6)
     condition = heights(1)
     with torch.no_grad():
@@ -112,23 +110,23 @@ def test_incremental_logits_equal_the_full_forward_pass(kernel_size, grid, batch
     codes = random_codes(batch, grid)
     with torch.no_grad():
         full = model(codes, heights(batch))
-    assert (incremental_logits(model, codes, heights(batch)) - full).abs().max() <= 1e-4
+    assert (sampling.incremental_logits(model, codes, heights(batch)) - full).abs().max() <= 1e-4
 
 
 def test_incremental_logits_are_the_same_in_pytorch_as_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(sampling, "in_numpy", lambda device: False)
+    monkeypatch.setattr("vqgen_utils.models.incremental.in_numpy", lambda device: False)
     test_incremental_logits_equal_the_full_forward_pass(kernel_size=5, grid=(6, 4), batch=2)
 
 
 @pytest.mark.parametrize("usable", [1, 2])
 def test_large_rows_take_the_threads_that_are_worth_it_and_give_them_back(usable, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(sampling, "ROW_FOR_THREADS", 0)
+    monkeypatch.setattr("vqgen_utils.models.incremental.ROW_FOR_THREADS", 0)
     monkeypatch.setattr(speed, "worthwhile_threads", lambda probe: usable)
-    with sampling.threads(2, torch.device("cpu")):
+    with speed.threads(2, torch.device("cpu")):
         model, codes, seen = prior(), random_codes(2, (6, 4)), []
         model.embedding.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
-        logits = incremental_logits(model, codes, heights(2))
+        logits = sampling.incremental_logits(model, codes, heights(2))
         assert torch.get_num_threads() == 2
     assert set(seen) == {usable}
     assert torch.allclose(logits, model(codes, heights(2)), atol=1e-4)
@@ -140,7 +138,7 @@ def test_incremental_logits_hold_without_conditioning_and_with_other_labels():
         codes = random_codes(2, (6, 4))
         with torch.no_grad():
             full = model(codes, condition)
-        assert (incremental_logits(model, codes, condition) - full).abs().max() <= 1e-4
+        assert (sampling.incremental_logits(model, codes, condition) - full).abs().max() <= 1e-4
 
 
 def test_sampling_equals_the_full_grid_loop_draw_by_draw():
@@ -151,7 +149,7 @@ def test_sampling_equals_the_full_grid_loop_draw_by_draw():
     for i in range(6):
         noise = torch.stack([torch.rand(4, K, generator=g) for g in generators])
         for j in range(4):
-            logits = full_grid_step(model, slow, condition, i, j)
+            logits = sampling.full_grid_step(model, slow, condition, i, j)
             slow[:, i, j] = (logits - torch.log(-torch.log(noise[:, j]))).argmax(1)
     assert torch.equal(fast, slow)
 

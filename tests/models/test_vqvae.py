@@ -5,7 +5,7 @@ import torch
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.vqvae import VQVAE, make_encoder
+from vqgen_utils.models import VQVAE, vqvae
 
 
 def small(**changes):
@@ -68,7 +68,7 @@ class Constant(torch.nn.Module):
 
 
 def test_residual_layers_have_weights_of_their_own():
-    encoder = make_encoder(VQVAEConfig(residual_layers=3))
+    encoder = vqvae.make_encoder(VQVAEConfig(residual_layers=3))
     blocks = [module for module in encoder if type(module).__name__ == "ResidualBlock"]
     assert len({id(block.conv1.weight) for block in blocks}) == 3
 

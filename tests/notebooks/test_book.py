@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from commands import BIN, call
 from notebook_anatomy import code_cells, figures, tags
 
-from vqgen_utils.config import REPOSITORY
+from vqgen_utils.machine import REPOSITORY
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 OPTIONS = "--config notebooks/_config.yml --toc notebooks/_toc.yml"

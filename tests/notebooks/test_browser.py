@@ -24,7 +24,7 @@ from notebook_anatomy import code_cells, tags
 from playwright.sync_api import Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as NothingSeen
 
-from vqgen_utils.config import REPOSITORY
+from vqgen_utils.machine import REPOSITORY
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -11,9 +11,9 @@ import pytest
 from commands import call, vqgen
 
 from benchmarks import readme
-from vqgen_utils.config import REPOSITORY, get_profile
-from vqgen_utils.machine.files import load_json
-from vqgen_utils.series.request import notebook_parameters
+from vqgen_utils.config import get_profile
+from vqgen_utils.machine import REPOSITORY, load_json
+from vqgen_utils.series import notebook_parameters
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]

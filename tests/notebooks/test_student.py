@@ -7,8 +7,8 @@ import pytest
 from commands import BIN, call
 from notebook_anatomy import code_cells, printed, prose, tags
 
-from vqgen_utils.config import REPOSITORY
-from vqgen_utils.series.runner import run_series
+from vqgen_utils.machine import REPOSITORY
+from vqgen_utils.series import run_series
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 

@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from vqgen_utils import plots
+from vqgen_utils.plots import evaluation as drawn
 
 RNG = np.random.default_rng(0)
 SLICES = RNG.random((3, 32, 16)).astype(np.float32)
@@ -40,32 +41,32 @@ def texts(figure: Figure) -> str:
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda: plots.scores_with_intervals({"one": INTERVALS}, "SSIM"), ["one", "SSIM"]),
+        (lambda: drawn.scores_with_intervals({"one": INTERVALS}, "SSIM"), ["one", "SSIM"]),
         (
-            lambda: plots.rate_distortion(CODECS, RUNS, "mine", SWEEP),
+            lambda: drawn.rate_distortion(CODECS, RUNS, "mine", SWEEP),
             [
                 *("stride 4, K = 32, 512", "stride 8, K = 32", "JPEG 2000", "bits a pixel"),
                 *("run mine, plain", "other runs, with the prior"),
             ],
         ),
         (
-            lambda: plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0]),
+            lambda: drawn.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0]),
             ["run mine, with the prior"],
         ),
-        (lambda: plots.bars(pd.Series({"a": 7.0, "b": 1.88}), "bits"), ["7.00", "1.88", "bits"]),
+        (lambda: drawn.bars(pd.Series({"a": 7.0, "b": 1.88}), "bits"), ["7.00", "1.88", "bits"]),
         (
-            lambda: plots.measure_panels(SETS, "real", {"near": "is near", "far": "is far"}),
+            lambda: drawn.measure_panels(SETS, "real", {"near": "is near", "far": "is far"}),
             ["is near", "is far", "drawn"],
         ),
-        (lambda: plots.share_table(SETS.clip(0, 1), "kept (%)"), ["10.0", "100.0", "kept (%)"]),
+        (lambda: drawn.share_table(SETS.clip(0, 1), "kept (%)"), ["10.0", "100.0", "kept (%)"]),
         (
-            lambda: plots.height_scatter({"drawn": HEIGHTS}, 0.05),
+            lambda: drawn.height_scatter({"drawn": HEIGHTS}, 0.05),
             ["drawn: 50.0% within the band"],
         ),
-        (lambda: plots.tissues_of(SLICES, TISSUES, list("abc")), ["a", "b", "c"]),
-        (lambda: plots.nearness_strips({"metres": (DISTANCES, 0.1)}), ["metres", "drawn"]),
+        (lambda: drawn.tissues_of(SLICES, TISSUES, list("abc")), ["a", "b", "c"]),
+        (lambda: drawn.nearness_strips({"metres": (DISTANCES, 0.1)}), ["metres", "drawn"]),
         (
-            lambda: plots.surprise_maps(
+            lambda: drawn.surprise_maps(
                 SLICES, list(RNG.random((3, 8, 4))), [(4, 2)] * 3, list("abc")
             ),
             ["a", "b", "c", "bits a code"],
@@ -81,13 +82,13 @@ def test_a_figure_can_be_drawn_and_says_what_it_shows(draw, words):
 
 
 def test_other_runs_are_named_only_where_there_are_some():
-    alone = plots.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0])
+    alone = drawn.rate_distortion(CODECS, RUNS[RUNS["run"] == "mine"], "mine", SWEEP[:0])
     assert "other runs" not in texts(alone)
 
 
 def test_the_oddest_window_is_marked_where_it_lies():
     """In codes on the map below, in pixels on the slice above."""
-    figure = plots.surprise_maps(SLICES[:1], [np.ones((8, 4))], [(3, 1)], ["one"], side=3)
+    figure = drawn.surprise_maps(SLICES[:1], [np.ones((8, 4))], [(3, 1)], ["one"], side=3)
     slice_, map_ = figure.axes[:2]
     for ax, cell in ((slice_, 4), (map_, 1)):
         square = ax.patches[-1]
@@ -98,7 +99,7 @@ def test_the_oddest_window_is_marked_where_it_lies():
 
 def test_heights_outside_the_band_have_another_marker():
     asked, read = np.array([0.1, 0.5, 0.9]), np.array([0.12, 0.5, 0.5])
-    (ax,) = plots.height_scatter({"x": (asked, read)}, 0.05).axes
+    (ax,) = drawn.height_scatter({"x": (asked, read)}, 0.05).axes
     inside, outside = ax.lines
     assert len(inside.get_xdata()) == 2 and outside.get_xdata().tolist() == [0.9]
     assert inside.get_marker() != outside.get_marker()

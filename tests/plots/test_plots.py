@@ -10,7 +10,6 @@ from PIL import Image
 
 from vqgen_utils import plots
 from vqgen_utils.teaching import widgets
-from vqgen_utils.teaching.widgets import live as live_module
 
 RNG = np.random.default_rng(0)
 SLICES = RNG.random((4, 24, 16)).astype(np.float32)
@@ -19,26 +18,31 @@ HISTORY = pd.DataFrame(
     {"step": range(10, 101, 10), "loss": np.linspace(2, 1, 10), "val_loss": [np.nan, 1.5] * 5}
 )
 TABLE = pd.DataFrame(RNG.random((3, 8)), index=["a", "b", "c"])
+PATCHES, PLACES = RNG.random((9, 4, 4)), [(0, 0), (2, 3)]
 
 
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: plots.slice_rows({"one": SLICES[:3], "two": SLICES[1:]}, ["a", "b", "c"]),
-        lambda: plots.slice_sheet(SLICES, list("abcd"), columns=3),
-        lambda: plots.label_overlay(SLICES[:2], RNG.integers(0, 6, (2, 24, 16))),
-        lambda: plots.intensity_histograms({"x": SLICES.ravel() * 900}, {"x": SLICES.ravel()}),
-        lambda: plots.bar_counts(TABLE.T, "patient", "slices"),
-        lambda: plots.loss_curves(HISTORY, ["loss"], "nats"),
-        lambda: plots.maps(SLICES[:2], ["one", "two"], label="bits"),
-        lambda: plots.code_maps(SLICES[:2], GRIDS[:2], 8),
-        lambda: plots.patch_sheets({"one": RNG.random((9, 4, 4)), "two": RNG.random((9, 4, 4))}, 4),
-        lambda: plots.usage(np.array([5, 0, 3]), 1.9),
-        lambda: plots.heatmap(TABLE, "code", "tissue", "share"),
-        lambda: plots.scatter(RNG.random((5, 2)), np.full(5, 9.0), list("aabbc"), "codes"),
-        lambda: plots.receptive_fields({"one": np.eye(5), "two": np.eye(5) / 2}, (2, 2)),
-        lambda: plots.distributions(SLICES[:2], [(0, 0), (2, 3)], TABLE.to_numpy()[:2], [1, 2], 4),
-        lambda: plots.lines(TABLE.T, "x", "y"),
+        lambda: plots.slices.rows({"one": SLICES[:3], "two": SLICES[1:]}, ["a", "b", "c"]),
+        lambda: plots.slices.sheet(SLICES, list("abcd"), columns=3),
+        lambda: plots.data.label_overlay(SLICES[:2], RNG.integers(0, 6, (2, 24, 16))),
+        lambda: plots.data.intensity_histograms({"x": SLICES.ravel() * 900}, {"x": SLICES.ravel()}),
+        lambda: plots.data.bar_counts(TABLE.T, "patient", "slices"),
+        lambda: plots.training.loss_curves(HISTORY, ["loss"], "nats"),
+        lambda: plots.slices.maps(SLICES[:2], ["one", "two"], label="bits"),
+        lambda: plots.codes.code_maps(SLICES[:2], GRIDS[:2], 8),
+        lambda: plots.codes.patch_sheets(
+            {"one": RNG.random((9, 4, 4)), "two": RNG.random((9, 4, 4))}, 4
+        ),
+        lambda: plots.codes.usage(np.array([5, 0, 3]), 1.9),
+        lambda: plots.codes.heatmap(TABLE, "code", "tissue", "share"),
+        lambda: plots.codes.scatter(RNG.random((5, 2)), np.full(5, 9.0), list("aabbc"), "codes"),
+        lambda: plots.prior.receptive_fields({"one": np.eye(5), "two": np.eye(5) / 2}, (2, 2)),
+        lambda: plots.prior.distributions(
+            SLICES[:2], [(0, 0), (2, 3)], TABLE.to_numpy()[:2], [1, 2], 4
+        ),
+        lambda: plots.training.lines(TABLE.T, "x", "y"),
     ],
 )
 def test_every_plot_returns_a_figure_that_can_be_drawn(draw):
@@ -53,7 +57,7 @@ def test_a_slice_is_drawn_with_the_front_at_the_top_and_the_right_side_left():
     body[0, -1] = 1
     figure = Figure()
     ax = figure.subplots()
-    plots.draw_slice(ax, body)
+    plots.slices.draw_slice(ax, body)
     drawn, extent = ax.images[0].get_array(), ax.get_ylim()
     assert drawn[-1, 0] == 1  # picture row 9, picture column 0
     assert extent[0] < extent[1]  # rows count upwards, so row 9 is at the top
@@ -62,7 +66,7 @@ def test_a_slice_is_drawn_with_the_front_at_the_top_and_the_right_side_left():
 def test_the_animation_has_all_frames_and_the_same_orientation():
     body = np.zeros((10, 6), np.float32)
     body[0, -1] = 1
-    movie = Image.open(io.BytesIO(plots.animation([body, np.zeros_like(body)], zoom=1)))
+    movie = Image.open(io.BytesIO(plots.slices.animation([body, np.zeros_like(body)], zoom=1)))
     assert movie.n_frames == 2 and movie.size == (10, 6)
     assert movie.convert("L").getpixel((0, 0)) > 200
 
@@ -72,13 +76,15 @@ def test_nothing_is_drawn_on_a_figure_shared_by_all():
     from matplotlib import pyplot
 
     before = pyplot.get_fignums()
-    plots.loss_curves(HISTORY, ["loss"], "nats")
+    plots.training.loss_curves(HISTORY, ["loss"], "nats")
     assert pyplot.get_fignums() == before
 
 
 def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeypatch):
     drawn = []
-    monkeypatch.setattr(live_module, "display", lambda *args, **kwargs: FakeHandle(drawn))
+    monkeypatch.setattr(
+        "vqgen_utils.teaching.widgets.live.display", lambda *args, **kwargs: FakeHandle(drawn)
+    )
     live = widgets.LivePlot(["loss"], "nats", "alt", seconds=1000)
     for _ in range(5):
         live(HISTORY)

@@ -22,8 +22,7 @@ from safetensors.torch import load_file
 
 from vqgen_utils import cli
 from vqgen_utils.errors import InputError
-from vqgen_utils.machine import lock
-from vqgen_utils.machine.lock import exclusive
+from vqgen_utils.machine import exclusive
 from vqgen_utils.series import record, runner
 from vqgen_utils.training import checkpoint
 
@@ -177,9 +176,9 @@ PARAMETERS = 'profile: str = "smoke"\nrun_name: str = "r"\n'
 NOTEBOOKS = {
     "01_first": "print(6 * 7)",
     "02_vqvae_training": f"""
-from vqgen_utils import training
-from vqgen_utils.train import train_vqvae
-training.SAVE_EVERY = 10
+from vqgen_utils.runs import train_vqvae
+from vqgen_utils.training import loop
+loop.SAVE_EVERY = 10
 train_vqvae(run_name, profile, {DATA | VQVAE!r} | {{"steps": steps}})
 """,
     "03_last": "print(name)",
@@ -381,7 +380,7 @@ def test_what_a_killed_run_started_keeps_the_lock_until_it_ends(tmp_path, monkey
     holder = f"""
 import subprocess, time
 from pathlib import Path
-from vqgen_utils.lock import exclusive
+from vqgen_utils.machine import exclusive
 with exclusive(Path({str(tmp_path)!r})) as file:
     subprocess.Popen(["sleep", "1"], pass_fds=[file.fileno()])
     print("ready", flush=True)
@@ -390,10 +389,10 @@ with exclusive(Path({str(tmp_path)!r})) as file:
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         process.kill()
-    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    monkeypatch.setattr("vqgen_utils.machine.lock.PATIENCE", 0.0)
     with pytest.raises(InputError, match=f"kernel that process {process.pid} .* left behind"):
         exclusive(tmp_path).__enter__()
-    monkeypatch.setattr(lock, "PATIENCE", 10.0)
+    monkeypatch.setattr("vqgen_utils.machine.lock.PATIENCE", 10.0)
     with exclusive(tmp_path):
         pass
 
@@ -405,4 +404,4 @@ def test_the_lock_is_held_by_a_process_once_for_all(tmp_path):
         assert outer and inner
         with exclusive(tmp_path / "sub") as innermost:
             assert innermost is None
-    assert lock.HELD not in os.environ
+    assert "VQGEN_LOCK" not in os.environ

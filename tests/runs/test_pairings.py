@@ -13,13 +13,11 @@ import torch
 from safetensors.torch import save
 
 from vqgen_utils.config import get_profile
-from vqgen_utils.data.slices import load_slices
+from vqgen_utils.data import load_slices
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.pixelcnn import PixelCNN
-from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
-from vqgen_utils.runs.run import Run
-from vqgen_utils.training import checkpoint
-from vqgen_utils.training.loop import fit
+from vqgen_utils.models import VQVAE, PixelCNN, vqvae_losses
+from vqgen_utils.runs import Run
+from vqgen_utils.training import checkpoint, fit
 
 SMALL = {
     **{"num_embeddings": 8, "embedding_dim": 4, "hidden_dim": 8, "residual_hidden_dim": 4},

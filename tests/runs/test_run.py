@@ -8,9 +8,8 @@ import torch
 
 from vqgen_utils.config import PriorConfig, VQVAEConfig, get_profile
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.pixelcnn import PixelCNN
-from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.runs.run import Run
+from vqgen_utils.models import VQVAE, PixelCNN
+from vqgen_utils.runs import Run
 from vqgen_utils.training import checkpoint
 
 VQVAE_CONFIG = VQVAEConfig(num_embeddings=8, embedding_dim=4, hidden_dim=8)

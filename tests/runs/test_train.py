@@ -17,8 +17,8 @@ from crashing import DATA, PRIOR, VQVAE, train
 from safetensors.torch import load_file
 
 from vqgen_utils import cli
-from vqgen_utils.config import REPOSITORY
-from vqgen_utils.training.checkpoint import load_settings
+from vqgen_utils.machine import REPOSITORY
+from vqgen_utils.training import checkpoint
 
 SMALL = DATA | VQVAE | PRIOR
 FILES = {
@@ -92,7 +92,8 @@ def test_training_leaves_what_the_notebooks_leave(trained):
     assert config["vqvae"]["num_embeddings"] == SMALL["num_embeddings"]
     assert config["prior_training"]["steps"] == SMALL["prior_steps"]
     vqvae, prior = (
-        load_settings(trained / "runs" / "r" / f"{m}.safetensors") for m in ("vqvae", "prior")
+        checkpoint.load_settings(trained / "runs" / "r" / f"{m}.safetensors")
+        for m in ("vqvae", "prior")
     )
     assert vqvae["model"] == config["vqvae"] and prior["model"] == config["prior"]
     assert vqvae["data"] == prior["data"]

@@ -8,7 +8,7 @@ from notebook_cells import assert_complete, exercises_of, walk_through
 
 from vqgen_utils import plots
 from vqgen_utils.config import VQVAEConfig
-from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.models import VQVAE
 from vqgen_utils.teaching.exercises import codebook as exercises
 
 EXERCISES = exercises_of("03")

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from vqgen_utils.teaching.demos import forgotten_mask
-from vqgen_utils.teaching.demos.forgotten_mask import PlainPixelCNN
 
 K = 6
 
@@ -24,7 +23,7 @@ def grids():
 
 def test_every_mask_in_place_the_logits_depend_on_earlier_codes_alone():
     torch.manual_seed(0)
-    model = PlainPixelCNN(K, mask_last=True)
+    model = forgotten_mask.PlainPixelCNN(K, mask_last=True)
     before = torch.randint(K, (1, 5, 6))
     after = before.clone()
     after[0, 2, 3] = (after[0, 2, 3] + 1) % K
@@ -48,7 +47,7 @@ def test_a_forgotten_mask_scores_better_and_copies_what_is_there(grids):
 
 
 def test_bits_are_those_of_the_cross_entropy(grids):
-    model = PlainPixelCNN(K, mask_last=True)
+    model = forgotten_mask.PlainPixelCNN(K, mask_last=True)
     with torch.no_grad():
         nats = F.cross_entropy(model(grids[:40]), grids[:40]).item()
     assert forgotten_mask.bits_per_code(model, grids[:40]) == pytest.approx(nats / math.log(2))
@@ -57,7 +56,7 @@ def test_bits_are_those_of_the_cross_entropy(grids):
 @pytest.mark.parametrize("mask_last", [True, False])
 def test_drawing_from_a_few_rows_equals_drawing_from_the_whole_grid(mask_last):
     torch.manual_seed(0)
-    model = PlainPixelCNN(K, mask_last).eval()
+    model = forgotten_mask.PlainPixelCNN(K, mask_last).eval()
     filled = torch.randint(K, (2, 7, 4))
     fast = forgotten_mask.draw(model, filled, seed=3)
     uniform = torch.rand(7, 4, 1, K, generator=torch.Generator().manual_seed(3))

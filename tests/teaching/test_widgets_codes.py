@@ -8,9 +8,8 @@ import torch
 from vqgen_utils import plots
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.evaluation import codes as codebook
-from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.models import VQVAE
 from vqgen_utils.teaching import widgets
-from vqgen_utils.teaching.widgets import codes as codes_module
 
 K, GRID = 8, torch.zeros(6, 4, dtype=torch.long)  # (h, w)
 
@@ -26,13 +25,13 @@ def model():
 @pytest.fixture
 def drawn(monkeypatch):
     """What the painter asks to be drawn: (grid, i, j, code) a redraw."""
-    calls, figure = [], codes_module.swap_figure
+    calls, figure = [], widgets.swap_figure
 
     def noted(model, grid, i, j, code):
         calls.append((grid.tolist(), i, j, code))
         return figure(model, grid, i, j, code)
 
-    monkeypatch.setattr(codes_module, "swap_figure", noted)
+    monkeypatch.setattr("vqgen_utils.teaching.widgets.codes.swap_figure", noted)
     return calls
 
 
@@ -107,14 +106,14 @@ def test_a_page_outlines_each_place_of_the_code(model):
     codes = torch.zeros(1, 6, 4, dtype=torch.long)
     codes[0, 2, 1] = codes[0, 5, 3] = 4
     atlas = codebook.make_atlas(model, codes, np.zeros((1, 24, 16), np.float32), None)
-    squares = plots.codebook_page(atlas, 4).axes[0].collections[0].get_paths()
+    squares = plots.codes.codebook_page(atlas, 4).axes[0].collections[0].get_paths()
     corners = [square.get_extents() for square in squares]
     assert [(box.x0, box.y0) for box in corners] == [(7.5, 3.5), (19.5, 11.5)]
 
 
 def test_the_curve_of_perplexity_shows_mean_and_whole():
     samples = np.array([[1.0, 3.0], [4.0, 4.0]])
-    ax = plots.perplexity_by_size([1, 5], samples, 4.0).axes[0]
+    ax = plots.codes.perplexity_by_size([1, 5], samples, 4.0).axes[0]
     mean, whole = ax.lines
     assert mean.get_ydata().tolist() == [2, 4]
     assert set(whole.get_ydata()) == {4}
@@ -122,6 +121,8 @@ def test_the_curve_of_perplexity_shows_mean_and_whole():
 
 def test_each_patch_is_drawn_at_its_point():
     points = np.array([[0.0, 0.0], [10.0, 4.0]])
-    ax = plots.patch_plane(points, np.random.default_rng(0).random((2, 4, 4)), "codes").axes[0]
+    ax = plots.codes.patch_plane(points, np.random.default_rng(0).random((2, 4, 4)), "codes").axes[
+        0
+    ]
     middles = [np.reshape(image.get_extent(), (2, 2)).mean(1) for image in ax.images]
     assert np.allclose(middles, points)

@@ -6,9 +6,7 @@ import torch
 
 from vqgen_utils import plots
 from vqgen_utils.config import PriorConfig, VQVAEConfig
-from vqgen_utils.models.pixelcnn import PixelCNN, height_features
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.models import VQVAE, PixelCNN, height_features, sample
 from vqgen_utils.teaching import widgets
 
 GRID = (6, 4)
@@ -31,7 +29,7 @@ def drawing(models):
     vqvae, prior = models
     told = height_features(torch.tensor([0.5]))
     codes = sample(prior, told, [3])[0]
-    return widgets.record(vqvae, prior, codes, told, air=0)
+    return widgets.samples.record_drawing(vqvae, prior, codes, told, air=0)
 
 
 def test_a_recorded_drawing_holds_what_each_code_was_drawn_from(models, drawing):
@@ -48,7 +46,7 @@ def test_a_recorded_drawing_holds_what_each_code_was_drawn_from(models, drawing)
 def test_a_step_shows_the_codes_before_it_and_the_odds_of_the_next(models, drawing):
     vqvae, _ = models
     i, j = 2, 1
-    figure = widgets.step_figure(vqvae, drawing, i, j)
+    figure = widgets.samples.step_figure(vqvae, drawing, i, j)
     left, right, below = figure.axes
     drawn = np.ma.getmaskarray(np.ma.masked_invalid(right.images[0].get_array().T))  # (h, w)
     assert (~drawn).sum() == i * GRID[1] + j  # those before (2, 1) in reading order
@@ -65,13 +63,13 @@ def test_a_step_shows_the_codes_before_it_and_the_odds_of_the_next(models, drawi
 
 def test_what_is_not_drawn_yet_is_decoded_as_air(models, drawing):
     vqvae, _ = models
-    first = widgets.step_figure(vqvae, drawing, 0, 0).axes[0].images[0].get_array().T
+    first = widgets.samples.step_figure(vqvae, drawing, 0, 0).axes[0].images[0].get_array().T
     air = vqvae.decode(torch.full((1, *GRID), drawing.air))[0, 0].numpy()
     assert np.allclose(first, air)
 
 
 def test_the_step_widget_walks(models, drawing):
-    widget = widgets.sampling_steps(models[0], drawing)
+    widget = widgets.samples.sampling_steps(models[0], drawing)
     (column, row), picture = widget.children[0].children, widget.children[1]
     assert column.description == "column from the left" and column.max == GRID[0] - 1
     assert row.description == "row from the bottom" and row.max == GRID[1] - 1
@@ -81,7 +79,7 @@ def test_the_step_widget_walks(models, drawing):
 
 
 def test_every_control_of_the_sampler_changes_the_samples(models):
-    widget = widgets.sampler(*models)
+    widget = widgets.samples.sampler(*models)
     controls, picture = widget.children[0].children, widget.children[1]
     names = [control.description for control in controls]
     assert names == ["height", "temperature", "top-k", "seed"]
@@ -93,7 +91,7 @@ def test_every_control_of_the_sampler_changes_the_samples(models):
 
 
 def test_greedy_samples_are_all_alike(models):
-    figure = widgets.samples_figure(*models, height=0.5, temperature=0.0, top_k=8, seed=0)
+    figure = widgets.samples.samples_figure(*models, height=0.5, temperature=0.0, top_k=8, seed=0)
     images = [ax.images[0].get_array() for ax in figure.axes]
     assert len(images) == 3
     assert all(np.array_equal(image, images[0]) for image in images)
@@ -102,7 +100,7 @@ def test_greedy_samples_are_all_alike(models):
 
 def test_distances_are_drawn_a_row_a_group_with_the_median_marked():
     groups = {"near": np.array([0.1, 0.2, 0.4]), "far": np.array([0.5, 0.9])}
-    figure = plots.distance_strips(groups, "distance")
+    figure = plots.samples.distance_strips(groups, "distance")
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["near", "far"]
     assert [list(line.get_xdata()) for line in ax.lines] == [[0.1, 0.2, 0.4], [0.5, 0.9]]

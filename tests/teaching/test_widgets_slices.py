@@ -9,9 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from vqgen_utils import plots
-from vqgen_utils.data.slices import Slices
+from vqgen_utils.data import Slices
 from vqgen_utils.teaching import widgets
-from vqgen_utils.teaching.widgets import slices as slices_module
 
 # patient -> week -> slice numbers, in another order than the body's
 SCANS = {"001": {0: (25, 1, 13), 2: (1, 13)}, "002": {1: (7,)}, "010": {0: (5, 17), 1: (5, 17)}}
@@ -41,13 +40,13 @@ def without_labels(slices: Slices) -> Slices:
 @pytest.fixture
 def drawn(monkeypatch):
     """The title of each picture that is drawn, and whether it has tissues."""
-    pictures, one_slice = [], plots.one_slice
+    pictures, one_slice = [], plots.data.one_slice
 
     def noted(image, label, title):
         pictures.append((title, label is not None))
         return one_slice(image, label, title)
 
-    monkeypatch.setattr(slices_module.plots, "one_slice", noted)
+    monkeypatch.setattr(plots.data, "one_slice", noted)
     return pictures
 
 
@@ -127,7 +126,7 @@ def test_data_without_labels_have_no_checkbox(slices, drawn):
 def test_each_tissue_is_numbered_inside_itself(slices):
     label = slices.labels[0]
     label[10:13, 5] = 5
-    figure = plots.one_slice(slices.images[0], label, "")
+    figure = plots.data.one_slice(slices.images[0], label, "")
     numbers = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
     assert numbers.keys() == {"3", "5"}
     for value, (i, j) in numbers.items():
@@ -139,7 +138,9 @@ def test_each_tissue_is_numbered_inside_itself(slices):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [0, 1, 5])
 def test_a_slice_of_a_single_tissue_is_drawn(value):
-    figure = plots.one_slice(np.zeros((8, 6)), np.full((8, 6), value, np.uint8), "all the same")
+    figure = plots.data.one_slice(
+        np.zeros((8, 6)), np.full((8, 6), value, np.uint8), "all the same"
+    )
     assert plots.to_png(figure, dpi=40)
 
 
@@ -147,7 +148,7 @@ def test_each_version_of_a_slice_has_its_own_histogram_of_the_body():
     image = np.arange(24.0).reshape(6, 4)
     body = image >= 4
     versions = {"stored": image, "clipped": np.minimum(image, 10)}
-    figure = plots.slices_and_histograms(versions, body)
+    figure = plots.data.slices_and_histograms(versions, body)
     pictures, histograms = figure.axes[:2], figure.axes[2:]
     assert [ax.get_title() for ax in pictures] == ["stored", "clipped"]
     for ax in histograms:
@@ -160,7 +161,9 @@ def test_each_version_of_a_slice_has_its_own_histogram_of_the_body():
 def test_histograms_before_and_after_are_shares_over_common_bins():
     rng = np.random.default_rng(0)
     stored = {"a": rng.random(500) * 900, "b": rng.random(200) * 300}
-    figure = plots.intensity_histograms(stored, {name: v / v.max() for name, v in stored.items()})
+    figure = plots.data.intensity_histograms(
+        stored, {name: v / v.max() for name, v in stored.items()}
+    )
     left, right = figure.axes
     assert left.get_ylabel() == "share of the voxels"
     assert left.get_ylim() == right.get_ylim()

@@ -11,10 +11,8 @@ from torch.utils.data import TensorDataset
 
 from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
-from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
-from vqgen_utils.training import checkpoint, loop, resuming
-from vqgen_utils.training.loop import fit, learning_rate
+from vqgen_utils.models import VQVAE, PixelCNN, prior_losses, vqvae_losses
+from vqgen_utils.training import checkpoint, fit, learning_rate, resuming
 
 CONFIG = TrainingConfig(batch_size=4, epochs=3, seed=1)
 
@@ -66,7 +64,7 @@ def stop_at(step, how=Stop):
 @pytest.mark.parametrize("job", [vqvae_job, prior_job])
 @pytest.mark.parametrize("step", [3, 5, 6, 11, 15])  # 5 steps an epoch, 15 in all
 def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 2)
+    monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 2)
     model, losses, data = job()
     fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {})
 
@@ -85,7 +83,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monke
 @pytest.mark.parametrize("step", [2, 4, 7, 15])  # before anything is saved, and after
 def test_the_stop_button_leaves_what_the_same_model_can_go_on_from(step, tmp_path, monkeypatch):
     """In a notebook the cell is run again with the model in memory, which has learned already."""
-    monkeypatch.setattr(loop, "SAVE_EVERY", 4)
+    monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 4)
     model, losses, data = vqvae_job()
     fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {})
 
@@ -99,7 +97,7 @@ def test_the_stop_button_leaves_what_the_same_model_can_go_on_from(step, tmp_pat
 
 
 def test_a_resumed_history_is_that_of_an_uninterrupted_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 10)
+    monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 10)
     histories = []
     for stop in (None, 23):  # of 5 steps and 5 looks at validation an epoch: in step 13
         model, losses, data = prior_job()
@@ -130,7 +128,7 @@ def scored(*val_losses):
 
 
 def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(loop, "evaluate", scored(3.0, 1.0, 2.0))
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 1.0, 2.0))
     model, losses, data = vqvae_job()
     path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
     fit(model, losses, data, CONFIG, path, {"data": "a"}, data)
@@ -142,7 +140,7 @@ def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeyp
     fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "a"}, data)
     assert "loaded" in capsys.readouterr().out
 
-    monkeypatch.setattr(loop, "evaluate", scored(3.0, 2.0, 2.0))
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 2.0, 2.0))
     fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "b"}, data)
     assert not best.exists()
 
@@ -157,7 +155,7 @@ def test_killed_between_the_last_weights_and_the_tidying_up_it_is_tidied_up_late
     def die(*_):
         raise Stop
 
-    monkeypatch.setattr(loop, "evaluate", scored(3.0, 2.0, 1.0))
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 2.0, 1.0))
     monkeypatch.setattr(resuming, "_tidy_up", die)
     with pytest.raises(Stop):
         fit(model, losses, data, CONFIG, path, {}, data)
@@ -181,7 +179,7 @@ def test_what_differs_from_earlier_weights_is_said(tmp_path, capsys):
 def test_a_state_of_other_settings_is_set_aside_and_can_be_gone_back_to(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 4)
+    monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 4)
     model, losses, data = vqvae_job()
     fit(model, losses, data, CONFIG, tmp_path / "whole.safetensors", {"data": "a"})
     path = tmp_path / "m.safetensors"

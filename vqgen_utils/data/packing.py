@@ -4,20 +4,15 @@ images.npy  (N, H, W) float16        index.csv  one row a slice
 labels.npy  (N, H, W) uint8          meta.json  notes, what was dropped, sha256 of the content
 """
 
-import contextlib
 import hashlib
 import json
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from vqgen_utils.data.names import assign_splits
 from vqgen_utils.data.scans import ranges, read_slices
+from vqgen_utils.data.split import assign_splits
 from vqgen_utils.data.survey import Progress, Survey
 from vqgen_utils.errors import InputError
 
@@ -27,8 +22,6 @@ COLUMNS = {
     **{"low": "float64", "high": "float64", "clipped": "float64"},
     **{"original_min": "float64", "original_max": "float64"},
 }
-_UNFINISHED = ".unfinished-"
-_DAY = 86400  # seconds after which an unfinished folder is of a process that was killed
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
@@ -143,27 +136,3 @@ class _GrowingArray:
         header = {"descr": self.dtype.str, "fortran_order": False}
         header["shape"] = (self.count, *self.shape)
         np.lib.format.write_array_header_1_0(self.stream, header)
-
-
-@contextlib.contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A path to make a folder at, which becomes `target` at the end: all of it, or nothing."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for old in target.parent.glob(_UNFINISHED + "*"):
-            with contextlib.suppress(OSError):  # another process may be tidying up as well
-                if old.stat().st_mtime < time.time() - _DAY:
-                    shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_UNFINISHED) as temporary:
-            making = Path(temporary) / target.name
-            yield making
-            try:
-                making.rename(target)
-            except OSError:
-                if not target.is_dir():  # else another process was first, with the same content
-                    raise
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror or error}); make room, or set "
-            "VQGEN_HOME to a folder with more."
-        ) from error

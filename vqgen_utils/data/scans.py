@@ -12,8 +12,8 @@ import numpy as np
 from vqgen_utils.data.framing import fit_image, fit_labels
 from vqgen_utils.data.names import Scan
 from vqgen_utils.data.nifti import read_volume
-from vqgen_utils.data.phantom import LABELS
 from vqgen_utils.data.survey import Progress, Survey, known
+from vqgen_utils.data.tissues import TISSUES
 from vqgen_utils.errors import InputError
 
 STUDY_SLICES = 60  # in every volume of the study
@@ -173,8 +173,8 @@ def _read_labels(found: Survey, scan: Scan, shape: tuple[int, ...]) -> np.ndarra
         labels, _ = read_volume(found.folder / scan.label_file)
         if labels.shape != shape:
             raise InputError(f"labels of shape {labels.shape}, image {shape}.")
-        if not ((labels == np.rint(labels)) & (labels >= 0) & (labels < len(LABELS))).all():
-            raise InputError(f"labels must be whole numbers from 0 to {len(LABELS) - 1}.")
+        if not ((labels == np.rint(labels)) & (labels >= 0) & (labels < len(TISSUES))).all():
+            raise InputError(f"labels must be whole numbers from 0 to {len(TISSUES) - 1}.")
     except InputError as error:
         found.drop(scan.label_file, error)
         return None

@@ -19,15 +19,16 @@ import pandas as pd
 import torch
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from vqgen_utils.config import DataConfig, home
+from vqgen_utils.config import DataConfig
 from vqgen_utils.data import phantom
 from vqgen_utils.data.download import downloaded
 from vqgen_utils.data.listing import Listing, list_files
-from vqgen_utils.data.names import SPLITS, natural, overlap
-from vqgen_utils.data.packing import COLUMNS, open_packed, pack, split_slices, whole_folder
-from vqgen_utils.data.scans import read_slices
+from vqgen_utils.data.packing import open_packed, pack
+from vqgen_utils.data.split import SPLITS, overlap
 from vqgen_utils.data.survey import Progress, Survey, survey
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import whole_folder
+from vqgen_utils.machine.places import home
 
 FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
@@ -143,13 +144,13 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
         InputError: for a folder that is missing, laid out differently or without one usable
             slice, and for a disk that is full.
     """
-    progress = progress or _silent
-    folder = _source_folder(config, progress)
+    progress = progress or silent
+    folder = source_folder(config, progress)
     listing = list_files(folder)
     key = _key(FORMAT, _fingerprint(listing.files), _values(config, _PACKING_FIELDS))
     packed = home() / "data" / "packed" / key
     if not packed.is_dir():
-        found = _survey(folder, listing, config, progress)
+        found = look_at_headers(folder, listing, config, progress)
         with whole_folder(packed) as making:
             pack(found, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
@@ -157,7 +158,7 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
     return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
 
 
-def _source_folder(config: DataConfig, progress: Progress) -> Path:
+def source_folder(config: DataConfig, progress: Progress) -> Path:
     if config.data_dir:
         folder = home() / os.path.expanduser(config.data_dir)
         if not os.path.isdir(folder):  # also where its parent may not be looked into
@@ -184,7 +185,9 @@ def _source_folder(config: DataConfig, progress: Progress) -> Path:
     return folder
 
 
-def _survey(folder: Path, listing: Listing, config: DataConfig, progress: Progress) -> Survey:
+def look_at_headers(
+    folder: Path, listing: Listing, config: DataConfig, progress: Progress
+) -> Survey:
     if not listing.files:
         more = [f"{entry['file']}: {entry['reason']}." for entry in listing.dropped[:3]]
         if listing.others:
@@ -215,90 +218,5 @@ def _values(config: DataConfig, fields: tuple[str, ...]) -> dict:
     return {name: getattr(config, name) for name in fields}
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     pass
-
-
-# ---- Checking ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `check_folder` found."""
-
-    folder: Path
-    index: pd.DataFrame  # as Slices.index; without rows where nothing can be used
-    notes: list[str]
-    damaged: list[dict]  # {"file", "reason"}: cannot be read or trusted
-    unused: list[dict]  # {"file", "reason"}: nothing is wrong, but nothing to learn either
-    overlap: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
-
-    @property
-    def errors(self) -> int:
-        """Entries of `damaged`, plus patients in more than one split."""
-        return len(self.damaged) + len(set().union(*self.overlap.values()))
-
-    @property
-    def exit_code(self) -> int:
-        """0: nothing is wrong. 1: there are errors. 2: not one slice can be used."""
-        return 2 if self.index.empty else 1 if self.errors else 0
-
-    def problems(self) -> pd.DataFrame:
-        """Every file that is not used: severity ("error" or "left out"), file, reason."""
-        rows = [{"severity": "error", **entry} for entry in self.damaged]
-        rows += [{"severity": "left out", **entry} for entry in self.unused]
-        return pd.DataFrame(rows, columns=["severity", "file", "reason"])
-
-    def lines(self) -> list[str]:
-        """The report as text: a table of the splits, one of the problems, and who is in two."""
-        lines = [f"{self.folder}", f"{'split':<10}{'patients':>9}{'scans':>7}{'slices':>8}"]
-        for split in SPLITS:
-            rows = self.index[self.index["split"] == split]
-            patients = sorted(rows["patient"].unique(), key=natural)
-            scans = len(rows[["patient", "week"]].drop_duplicates())
-            counts = f"{split:<10}{len(patients):>9}{scans:>7}{len(rows):>8}"
-            lines.append(f"{counts}   {shorten(patients)}".rstrip())
-        problems = self.problems()
-        if len(problems) or self.notes:
-            lines.append(f"{'severity':<10}{'files':>9}  what is wrong, and where")
-        for (severity, reason), rows in problems.groupby(["severity", "reason"], sort=False):
-            lines.append(f"{severity:<10}{len(rows):>9}  {reason}")
-            lines.append(f"{'':<21}{shorten(list(rows['file']), 3)}")
-        lines += [f"{'note':<19}  {note}" for note in self.notes]
-        for (first, second), patients in self.overlap.items():
-            names = shorten(sorted(patients, key=natural))
-            lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
-        return [*lines, f"{self.errors} errors"]
-
-
-def shorten(names: list[str], shown: int = 12) -> str:
-    """The first few of a list of names, and how many more there are."""
-    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + rest
-
-
-def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Report:
-    """Read all of a folder as `load_slices` would, packing nothing, and say what is there.
-
-    Raises:
-        InputError: for a folder that is missing, empty or laid out differently. Files that cannot
-            be used are in the report instead.
-    """
-    progress = progress or _silent
-    folder = _source_folder(config, progress)
-    found = _survey(folder, list_files(folder), config, progress)
-    rows = [one.row for one in read_slices(found, progress)]
-    index = pd.DataFrame(rows, columns=list(COLUMNS))
-    laid_out = overlap(index)
-    shared = set().union(*laid_out.values())
-    if rows:
-        index = split_slices(found, index, config.data_seed)
-        index = index[index["split"] != ""]
-    return Report(
-        folder=folder,
-        index=index,
-        notes=found.notes,
-        damaged=found.damaged,
-        unused=found.unused,
-        overlap=laid_out if shared else overlap(index),
-    )

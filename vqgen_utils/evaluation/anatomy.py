@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-TISSUE_NAMES = ("background", "body", "bone", "bladder", "rectum", "prostate")
-ORGANS = ("bone", "bladder", "rectum", "prostate")
+from vqgen_utils.data.tissues import BONE, ORGANS, TISSUES
+from vqgen_utils.evaluation.domain import Rounds
+
 NEAR = 0.04  # slices within this much of a height are what it is compared with
 PRESENT = 0.002  # an organ is there when it takes this share of the body, about ten pixels
 SLACK = 0.3  # a share may leave the range seen by this part of it: other patients are other people
@@ -37,11 +38,11 @@ def measure(tissues: np.ndarray) -> dict[str, float]:
     sizes = np.bincount(regions.ravel())[1:]
     found = {"parts": int((sizes > 0.01 * area).sum()), "body": inside.mean()}
     for organ in ORGANS:
-        where = tissues == TISSUE_NAMES.index(organ)
+        where = tissues == TISSUES.index(organ)
         found[organ] = where.sum() / area
         there = found[organ] >= PRESENT
         found[f"{organ}_y"] = np.nonzero(where)[1].mean() if there else np.nan
-    found |= _bones(tissues == TISSUE_NAMES.index("bone"), inside)
+    found |= _bones(tissues == BONE, inside)
     found["symmetry"] = _symmetry(inside)
     return found
 
@@ -76,7 +77,7 @@ def measure_all(tissues: np.ndarray, heights: np.ndarray) -> pd.DataFrame:
 RULES = ("one body", "organs present", "organs absent", "order", "areas", "hip joints", "symmetry")
 
 
-def judge(measured: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+def judge_slices(measured: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     """Which rules each slice keeps.
 
     Args:
@@ -134,3 +135,21 @@ def _in_range(value: float, seen: pd.Series) -> bool:
     low, high = seen.min(), seen.max()
     slack = SLACK * (high - low) + PRESENT
     return low - slack <= value <= high + slack
+
+
+def judge_rounds(
+    sets: dict[str, Rounds], heights: np.ndarray, real: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """`judge_slices` of every slice of each set, round after round.
+
+    Args:
+        sets: name -> rounds.
+        heights: (n,) that the slices of a round should have.
+        real: `measure_all` of real training slices.
+    """
+    return {
+        name: judge_slices(
+            measure_all(some.reading.tissues, np.tile(heights, len(some.slices))), real
+        )
+        for name, some in sets.items()
+    }

@@ -9,6 +9,7 @@ as if they were, and promise an interval that is too narrow.
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 DRAWS = 2000
 LEVEL = 0.95  # of 95 sets of patients in 100, the interval covers the mean
@@ -46,3 +47,18 @@ def in_words(values: np.ndarray, groups: Sequence) -> str:
     """'0.934 (0.928 to 0.940)': the mean and its interval, see `interval`."""
     low, high = interval(values, groups)
     return f"{np.nanmean(values):.3f} ({low:.3f} to {high:.3f})"
+
+
+def with_intervals(groups: dict[str, np.ndarray], patients: Sequence) -> pd.DataFrame:
+    """Mean of each group of values with its interval over patients.
+
+    Args:
+        groups: name -> (N,), NaN where a slice has no value.
+        patients: (N,).
+
+    Returns:
+        A row a group: mean, low, high; groups without any value are left out.
+    """
+    known = {name: values for name, values in groups.items() if not np.isnan(values).all()}
+    rows = [(np.nanmean(values), *interval(values, patients)) for values in known.values()]
+    return pd.DataFrame(rows, index=list(known), columns=["mean", "low", "high"])

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from vqgen_utils.data.tissues import TISSUES
 from vqgen_utils.evaluation.metrics import code_counts, entropy_bits, perplexity
 from vqgen_utils.models.vqvae import VQVAE
 
@@ -70,7 +71,7 @@ def codes_in_use(codes: Tensor, images: np.ndarray, k: int) -> Tensor:
     return sums / torch.bincount(codes.flatten(), minlength=k)[:, None, None]
 
 
-def tissue_of_cells(labels: np.ndarray, stride: int, tissues: int = 6) -> np.ndarray:
+def tissue_of_cells(labels: np.ndarray, stride: int, tissues: int = len(TISSUES)) -> np.ndarray:
     """The commonest label in each cell of s x s pixels: (N, H, W) integers -> (N, H/s, W/s)."""
     n, height, width = labels.shape
     cells = labels.reshape(n, height // stride, stride, width // stride, stride)
@@ -78,14 +79,16 @@ def tissue_of_cells(labels: np.ndarray, stride: int, tissues: int = 6) -> np.nda
     return counts.argmax(0)
 
 
-def code_tissue_table(codes: Tensor, labels: np.ndarray, names: tuple[str, ...], k: int):
+def code_tissue_table(
+    codes: Tensor, labels: np.ndarray, k: int, names: tuple[str, ...] = TISSUES
+) -> pd.DataFrame:
     """How often each code falls on each tissue.
 
     Args:
         codes: (N, h, w).
         labels: (N, H, W), integers into `names`, H/h pixels a code along each axis.
-        names: of the tissues.
         k: number of codes.
+        names: of the tissues.
 
     Returns:
         DataFrame, a row a tissue and a column a code, counts of grid positions.

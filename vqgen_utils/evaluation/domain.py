@@ -10,6 +10,7 @@ that has seen such slices say more about them than those of one trained on photo
 Without labels it learns the height alone; then its tissues mean nothing, its features still do.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vqgen_utils.data.slices import Slices
+from vqgen_utils.data.tissues import TISSUES
 
-TISSUES = 6  # background, body, bone, bladder, rectum, prostate
+CLASSES = len(TISSUES)
 WEIGHT = torch.tensor([1.0, 1.0, 2.0, 3.0, 6.0, 4.0])  # small organs must not drown in body and air
 FEATURES = 32  # few enough that the covariance of a hundred slices means something
 
@@ -78,9 +80,9 @@ class DomainNetwork(nn.Module):
         self.coarse = convolutions(2 * width, 3 * width, stride=2)
         self.to_middle = convolutions(5 * width, 2 * width)
         self.to_fine = convolutions(3 * width, width)
-        self.tissue = nn.Sequential(nn.Conv2d(width, 16 * TISSUES, 1), nn.PixelShuffle(4))
+        self.tissue = nn.Sequential(nn.Conv2d(width, 16 * CLASSES, 1), nn.PixelShuffle(4))
         self.describe = nn.Linear(3 * width * 8, FEATURES)
-        self.read = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, 1 + TISSUES * 8))
+        self.read = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, 1 + CLASSES * 8))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Slices (B, 1, H, W) in [0, 1], H and W multiples of 4.
@@ -96,8 +98,8 @@ class DomainNetwork(nn.Module):
         up = self.to_fine(torch.cat([F.interpolate(up, fine.shape[2:]), fine], 1))
         pooled = F.adaptive_avg_pool2d(coarse, (4, 2)).flatten(1)  # (B, 3C*8)
         features = self.describe(pooled)  # (B, 32)
-        height, shares = self.read(features).split([1, TISSUES * 8], 1)
-        return self.tissue(up), height[:, 0], shares.unflatten(1, (TISSUES, 4, 2)), features
+        height, shares = self.read(features).split([1, CLASSES * 8], 1)
+        return self.tissue(up), height[:, 0], shares.unflatten(1, (CLASSES, 4, 2)), features
 
 
 def domain_losses(model: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
@@ -106,7 +108,7 @@ def domain_losses(model: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
     logits, read, shares, _ = model(x)
     losses = {"height": 10 * F.mse_loss(read, height)}  # weights: the terms end at like sizes
     if labels:
-        one_hot = F.one_hot(labels[0], TISSUES).movedim(3, 1).float()  # (B, 6, H, W)
+        one_hot = F.one_hot(labels[0], CLASSES).movedim(3, 1).float()  # (B, 6, H, W)
         true_shares = F.adaptive_avg_pool2d(one_hot, (4, 2))  # (B, 6, 4, 2)
         losses["tissue"] = F.cross_entropy(logits, labels[0], weight=WEIGHT.to(x.device))
         losses["shares"] = 30 * F.mse_loss(shares, true_shares)
@@ -135,18 +137,46 @@ def look_at(model: DomainNetwork, slices: Tensor) -> Reading:
     return Reading(torch.cat(tissues).numpy(), torch.cat(heights).numpy(), torch.cat(features))
 
 
-def overlap(tissues: np.ndarray, labels: np.ndarray) -> list[float]:
+def dice(tissues: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """How well each tissue was found, by Dice's coefficient: 0 to 1.
 
     Args:
         tissues, labels: (N, H, W) integers 0-5, as read and as they are.
 
     Returns:
-        One number a tissue, over all slices together; NaN for one that is in neither.
+        Tissue -> one number, over all slices together; NaN for one that is in neither.
     """
-    found = []
-    for tissue in range(TISSUES):
-        read, true = tissues == tissue, labels == tissue
+    overlap = {}
+    for value, name in enumerate(TISSUES):
+        read, true = tissues == value, labels == value
         both = read.sum() + true.sum()
-        found.append(2 * (read & true).sum() / both if both else float("nan"))
-    return found
+        overlap[name] = 2 * (read & true).sum() / both if both else float("nan")
+    return overlap
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Slices at n heights, R times over, and what the domain network says of them."""
+
+    slices: list[Tensor]  # R of (n, H, W) in [0, 1]
+    readings: list[Reading]  # R
+
+    @property
+    def all_slices(self) -> Tensor:
+        """(R*n, H, W), round after round."""
+        return torch.cat(self.slices)
+
+    @property
+    def reading(self) -> Reading:
+        """What was read off all of them, round after round."""
+        tissues, heights, features = zip(*self.readings, strict=True)
+        return Reading(np.concatenate(tissues), np.concatenate(heights), torch.cat(features))
+
+    def off(self, heights: np.ndarray) -> np.ndarray:
+        """How far the height read off each slice is from that of its place: (n,) -> (R*n,)."""
+        return np.abs(self.reading.heights - np.tile(heights, len(self.slices)))
+
+
+def read_rounds(reader: DomainNetwork, *slices: Tensor) -> Rounds:
+    """Rounds of slices, each (n, H, W) in [0, 1], as the domain network reads them."""
+    return Rounds(list(slices), [look_at(reader, some) for some in slices])

@@ -10,8 +10,11 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
+
+from vqgen_utils.evaluation.domain import Rounds
 
 
 class _Given(nn.Module):
@@ -98,16 +101,10 @@ def _reach(features: Tensor, k: int) -> Tensor:
     return torch.cdist(features, features).kthvalue(k + 1, dim=1).values
 
 
-def nearest(features: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance of each row to its nearest in `reference`, and which that is: two of (M,)."""
-    found = torch.cdist(features, reference).min(1)
-    return found.values, found.indices
-
-
 MEASURES = ("frechet", "kid", "precision", "recall")
 
 
-def compare(reference: Tensor, sets: Sequence[Tensor]) -> dict[str, float]:
+def compare_sets(reference: Tensor, sets: Sequence[Tensor]) -> dict[str, float]:
     """All four measures, as the mean over sets of one size.
 
     Args:
@@ -144,3 +141,31 @@ def likeness(images: Tensor, others: Tensor) -> Tensor:
         betas=(0.0448, 0.2856, 0.3001),
         reduction="none",
     )
+
+
+def compare_rounds(
+    sets: dict[str, Rounds], reference: Tensor, partner: Sequence[int]
+) -> pd.DataFrame:
+    """Distances, coverage and diversity of each set.
+
+    Args:
+        sets: name -> rounds.
+        reference: (N, F), features of real training slices.
+        partner: (n,), for each slice another patient's at about its height, by
+            `counterparts`; where there are several rounds, it is taken from the next one.
+
+    Returns:
+        A row a set: frechet, kid, precision, recall, means over rounds; likeness, the mean
+        multi-scale SSIM of two slices at like heights.
+    """
+    rows = {}
+    for name, some in sets.items():
+        features = [reading.features for reading in some.readings]
+        scaled = standardise(reference, *features)
+        rows[name] = compare_sets(scaled[0], scaled[1:])
+        others = [*some.slices[1:], some.slices[0]]
+        alike = [
+            likeness(one, other[partner]) for one, other in zip(some.slices, others, strict=True)
+        ]
+        rows[name]["likeness"] = torch.cat(alike).mean().item()
+    return pd.DataFrame(rows).T

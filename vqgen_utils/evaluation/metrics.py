@@ -8,15 +8,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from vqgen_utils.data.tissues import TISSUES
 from vqgen_utils.models.pixelcnn import PixelCNN
 
 AIR = 0.06  # after scaling to [0, 1], what is darker than this outside the body is air
+EDGE = 5  # pixels, the window's radius: closer to the border it would reach outside the slice
+FEW = 10  # pixels of a tissue; fewer say nothing
 
 
 def body_mask(image: np.ndarray) -> np.ndarray:
@@ -58,8 +62,7 @@ def ssim(
     Returns:
         plain (N,) and body-masked (N,); a slice without a body has NaN in the second.
     """
-    edge = 5  # the window's radius: closer to the border it would reach outside the slice
-    inside = (slice(edge, -edge), slice(edge, -edge))
+    inside = (slice(EDGE, -EDGE), slice(EDGE, -EDGE))
     plain, body = [], []
     for n, (image, other) in enumerate(zip(images, others, strict=True)):
         similarity = ssim_map(image, other)[inside]
@@ -122,3 +125,33 @@ def bits_by_position(
 def mean_and_spread(values: Sequence[float]) -> str:
     """'0.912 ± 0.014' for a caption: mean and standard deviation, NaN left out."""
     return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"
+
+
+def scores_by_tissue(
+    images: np.ndarray, others: np.ndarray, labels: np.ndarray
+) -> dict[str, pd.DataFrame]:
+    """SSIM and mean absolute error of each slice within each tissue.
+
+    Args:
+        images, others: (N, H, W) in [0, 1].
+        labels: (N, H, W) integers 0-5.
+
+    Returns:
+        Tissue -> N rows with the columns ssim, l1; NaN where a slice has hardly any of it.
+    """
+    inside = (slice(EDGE, -EDGE), slice(EDGE, -EDGE))
+    rows = {name: [] for name in TISSUES}
+    for image, other, label in zip(images, others, labels, strict=True):
+        similarity = ssim_map(image, other)[inside]
+        error = np.abs(np.float32(image) - np.float32(other))[inside]
+        for value, name in enumerate(TISSUES):
+            where = label[inside] == value
+            enough = where.sum() >= FEW
+            values = (similarity[where].mean(), error[where].mean()) if enough else (np.nan,) * 2
+            rows[name].append(values)
+    return {name: pd.DataFrame(scores, columns=["ssim", "l1"]) for name, scores in rows.items()}
+
+
+def level_of(heights: np.ndarray, levels: int = 10) -> np.ndarray:
+    """The middle of the tenth of the body that each height lies in: (N,) in [0, 1] -> (N,)."""
+    return (np.minimum(np.floor(np.asarray(heights) * levels), levels - 1) + 0.5) / levels

@@ -10,10 +10,10 @@ from scipy import ndimage
 
 from vqgen_utils.data.framing import Frame, fit_image
 from vqgen_utils.data.nifti import read_volume
+from vqgen_utils.data.tissues import BLADDER, BODY, BONE
 
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray | None]
 
-BONE, BLADDER = 2, 3  # labels
 ENOUGH = 0.004  # share of the picture an organ must have to be worth changing
 
 
@@ -45,7 +45,7 @@ def no_bladder(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator):
     bladder = ndimage.binary_dilation(labels == BLADDER, iterations=2)
     if (labels == BLADDER).mean() < ENOUGH:
         return None
-    muscle = np.percentile(image[labels == 1], 40)
+    muscle = np.percentile(image[labels == BODY], 40)
     filling = muscle + 0.03 * rng.standard_normal(image.shape)
     return np.where(bladder, filling, image).clip(0, 1).astype(np.float32)
 

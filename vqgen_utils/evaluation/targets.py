@@ -1,12 +1,14 @@
 """What was asked of this series on its default data, and what a run got."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from vqgen_utils.config import REPOSITORY
 from vqgen_utils.machine.files import load_json
+from vqgen_utils.machine.places import REPOSITORY
 
 HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
     *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),
@@ -104,3 +106,18 @@ def who_loses(real: float, reconstructed: float, generated: float, best: float) 
     way = [sign * score for score in (best, real, reconstructed, generated)]
     losses = [before - after for before, after in itertools.pairwise(way)]
     return STAGES[losses.index(max(losses))] if max(losses) > 0 else "nobody"
+
+
+def plain(value):
+    """Tables, arrays and numbers, nested at will, as what JSON knows; what is missing is None."""
+    if isinstance(value, pd.DataFrame):
+        return {str(name): plain(row.to_dict()) for name, row in value.astype(object).iterrows()}
+    if isinstance(value, pd.Series):
+        return plain(value.to_dict())
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

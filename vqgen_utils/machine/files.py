@@ -5,10 +5,16 @@ import errno
 import json
 import os
 import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vqgen_utils.errors import InputError
 
+_UNFINISHED = ".unfinished-"
+_DAY = 86400  # seconds after which an unfinished folder is of a process that was killed
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, largest file
 
 
@@ -80,3 +86,27 @@ def load_json(path: Path) -> dict:
     if not isinstance(values, dict):
         raise InputError(f"{path} does not hold what vqgen writes there: delete it and run again.")
     return values
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A path to make a folder at, which becomes `target` at the end: all of it, or nothing."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for old in target.parent.glob(_UNFINISHED + "*"):
+            with contextlib.suppress(OSError):  # another process may be tidying up as well
+                if old.stat().st_mtime < time.time() - _DAY:
+                    shutil.rmtree(old)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_UNFINISHED) as temporary:
+            making = Path(temporary) / target.name
+            yield making
+            try:
+                making.rename(target)
+            except OSError:
+                if not target.is_dir():  # else another process was first, with the same content
+                    raise
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror or error}); make room, or set "
+            "VQGEN_HOME to a folder with more."
+        ) from error

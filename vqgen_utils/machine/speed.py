@@ -146,3 +146,20 @@ def reuse_memory() -> None:
         m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
         mallopt(m_mmap_threshold, KEPT)
         mallopt(m_trim_threshold, KEPT)
+
+
+@contextlib.contextmanager
+def threads(number: int, device: torch.device) -> Iterator[None]:
+    """So many CPU threads, if that is where the work is; as before afterwards."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def one_thread(device: torch.device) -> contextlib.AbstractContextManager:
+    """One CPU thread: for tiny products a second one costs more than it brings."""
+    return threads(1, device)

@@ -1,38 +1,17 @@
-"""Pictures: pure functions from arrays to a matplotlib `Figure`, a file for each topic."""
+"""Pictures: pure functions from arrays to a matplotlib `Figure`, a file for each topic.
 
-from vqgen_utils.plots.codes import (
-    code_maps,
-    codebook_page,
-    edit,
-    heatmap,
-    patch_plane,
-    patch_sheets,
-    perplexity_by_size,
-    scatter,
-    usage,
-)
-from vqgen_utils.plots.data import (
-    LABEL_NAMES,
-    bar_counts,
-    intensity_histograms,
-    label_overlay,
-    one_slice,
-    slices_and_histograms,
-)
-from vqgen_utils.plots.display import DPI, show, show_animation, show_source, to_png
-from vqgen_utils.plots.evaluation import (
-    bars,
-    height_scatter,
-    measure_panels,
-    nearness_strips,
-    rate_distortion,
-    scores_with_intervals,
-    share_table,
-    surprise_maps,
-    tissues_of,
-)
-from vqgen_utils.plots.prior import distributions, receptive_fields
-from vqgen_utils.plots.runs import by_patients, rate_of_runs
-from vqgen_utils.plots.samples import distance_strips, samples_row, sampling_step
-from vqgen_utils.plots.slices import animation, axes_grid, draw_slice, maps, slice_rows, slice_sheet
-from vqgen_utils.plots.training import batch_scores, codebook_stages, lines, loss_curves
+slices      pictures side by side             codes       a codebook, code by code
+data        labels, intensities, patients     prior       what positions see and expect
+training    curves and scores                 samples     drawing, and distances to known slices
+evaluation  scores, shares, odd places        runs        several runs in one figure
+
+`show(figure, alt)` puts one into a notebook, `to_png(figure)` into a file.
+"""
+
+from vqgen_utils.plots import codes, data, evaluation, prior, runs, samples, slices, training
+from vqgen_utils.plots.display import show, to_png
+
+__all__ = [
+    *("codes", "data", "evaluation", "prior", "runs", "samples", "slices", "training"),
+    *("show", "to_png"),
+]

@@ -194,12 +194,12 @@ def codebook_page(atlas: Atlas, code: int) -> Figure:
     outline_cells(left, cells, atlas.images.shape[1] // atlas.codes.shape[1])
     draw_slice(middle, where, "where it stands", cmap="viridis", vmax=max(1.0, where.max()))
     draw_bar(figure, middle, (0.692, 0.4, 0.01, 0.44), "% of slices")
-    draw_tissues(right, atlas.tissues, code)
+    draw_tissue_shares(right, atlas.tissues, code)
     draw_patches(below, atlas, code)
     return figure
 
 
-def draw_tissues(ax: Axes, tissues: pd.DataFrame | None, code: int) -> None:
+def draw_tissue_shares(ax: Axes, tissues: pd.DataFrame | None, code: int) -> None:
     """Bars of a code's tissues, a line where each tissue stands anywhere: counts (tissues, K)."""
     ax.set_title("tissue here (bar), anywhere (line)", fontsize=9)
     if tissues is None:

@@ -11,20 +11,19 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
+from vqgen_utils.data.tissues import BONE, TISSUES
 from vqgen_utils.plots.slices import axes_grid, draw_slice
 
-LABEL_NAMES = ("background", "body", "bone", "bladder", "rectum", "prostate")
-BONE = LABEL_NAMES.index("bone")  # tissues from here on are coloured; body is all the rest
-_COLOURS = {"cmap": "viridis", "vmin": 0, "vmax": len(LABEL_NAMES) - 1, "alpha": 0.6}
+_COLOURS = {"cmap": "viridis", "vmin": 0, "vmax": len(TISSUES) - 1, "alpha": 0.6}
 
 
 def draw_tissues(ax: Axes, label: np.ndarray) -> None:
     """Tissues over a slice drawn before: each coloured and numbered once, the body outlined.
 
     Args:
-        label: (H, W) integers 0-5, see `LABEL_NAMES`.
+        label: (H, W) integers 0-5, see `TISSUES`.
     """
-    coloured = np.ma.masked_less(label, BONE)
+    coloured = np.ma.masked_less(label, BONE)  # body, all the rest, stays grey
     ax.imshow(coloured.T, origin="lower", interpolation="nearest", **_COLOURS)
     body = label > 0
     if body.any() and not body.all():
@@ -38,10 +37,10 @@ def draw_tissues(ax: Axes, label: np.ndarray) -> None:
 
 def _add_key(figure: Figure, where: str) -> None:
     """The colours and numbers of `draw_tissues`, at the place `where` in matplotlib's words."""
-    colour = matplotlib.colormaps[_COLOURS["cmap"]].resampled(len(LABEL_NAMES))
+    colour = matplotlib.colormaps[_COLOURS["cmap"]].resampled(len(TISSUES))
     entries = [
-        Patch(facecolor=colour(value), edgecolor="black", label=f"{value} {LABEL_NAMES[value]}")
-        for value in range(BONE, len(LABEL_NAMES))
+        Patch(facecolor=colour(value), edgecolor="black", label=f"{value} {TISSUES[value]}")
+        for value in range(BONE, len(TISSUES))
     ]
     figure.legend(handles=entries, loc=where, ncols=len(entries), fontsize=9)
 

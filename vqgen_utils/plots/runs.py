@@ -22,7 +22,7 @@ def by_patients(table: pd.DataFrame) -> Figure:
     """Scores against the number of training patients, a panel a stage.
 
     Args:
-        table: `other_runs.published_patients`.
+        table: `runs.compare.published_patients`.
     """
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     for ax, (title, ylabel, columns) in zip(figure.subplots(1, 3), BY_PATIENTS, strict=True):
@@ -41,7 +41,7 @@ def rate_of_runs(table: pd.DataFrame) -> Figure:
     """SSIM against bits a pixel, a numbered point a run, with the key beside it.
 
     Args:
-        table: of `sweep.compare`; runs without a prior have no bits and are left out.
+        table: of `runs.compare.side_by_side`; runs without a prior have no bits and are left out.
     """
     done = table.dropna(subset=["ssim", "bits_per_pixel"])
     figure = Figure(figsize=(9, 4), layout="constrained")

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from vqgen_utils.plots.slices import draw_slice
 
 
-def samples_row(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+def row(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """A few slices (H, W) in [0, 1] side by side, each with its title."""
     width, n = 9.5, len(images)
     height = width / n * images[0].shape[1] / images[0].shape[0] + 0.3
@@ -26,7 +26,7 @@ def samples_row(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     return figure
 
 
-def sampling_step(
+def step(
     image: np.ndarray, ranks: np.ndarray, position: tuple[int, int], p: np.ndarray, drawn: int
 ) -> Figure:
     """The state of a drawing just before one code is written: slice, codes, the next code's odds.

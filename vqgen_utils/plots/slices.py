@@ -29,7 +29,7 @@ def axes_grid(rows: int, columns: int, shape: Sequence[int], width: float = 11.0
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def slice_rows(rows: dict[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+def rows(rows: dict[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
     """Named rows of slices under each other, such as originals over their reconstructions.
 
     Args:
@@ -52,7 +52,7 @@ def slice_rows(rows: dict[str, Sequence[np.ndarray]], titles: Sequence[str] = ()
     return figure
 
 
-def slice_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6) -> Figure:
+def sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6) -> Figure:
     """Slices (H, W) in [0, 1] in reading order, each with its title."""
     rows = -(-len(images) // columns)
     figure, axes = axes_grid(rows, columns, images[0].shape)

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vqgen_utils.teaching.demos.collapse import Stage
-
 
 def loss_curves(
     history: pd.DataFrame, terms: Sequence[str], unit: str, late: float = 0.3
@@ -63,11 +61,12 @@ def lines(
     return figure
 
 
-def codebook_stages(rows: dict[str, Sequence[Stage]]) -> Figure:
+def codebook_stages(rows: dict[str, Sequence]) -> Figure:
     """Codes among the points they serve, step by step; a dead code is a cross.
 
     Args:
-        rows: name -> stages of one training, as many in each; the name stands left of its row.
+        rows: name -> stages of one training, as many in each; the name stands left of its row. A
+            stage has step, points (N, 2), codes (K, 2), counts (K,) and used.
     """
     columns = max(len(stages) for stages in rows.values())
     side = max(2.75, 4 / columns)  # inches

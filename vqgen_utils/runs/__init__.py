@@ -1,0 +1,16 @@
+"""One run: its folder, what is trained and drawn in it, and runs side by side.
+
+run         the folder, and what it holds      compare     finished runs side by side
+train       the training of 02 and 04 alone    model_card  what a run's model is, and is not for
+sample      many slices from a trained run
+"""
+
+from vqgen_utils.runs import compare
+from vqgen_utils.runs.model_card import model_card
+from vqgen_utils.runs.run import Run
+from vqgen_utils.runs.train import codes_of, encode, new_vqvae, train_prior, train_vqvae
+
+__all__ = [
+    *("Run", "codes_of", "compare", "encode", "model_card", "new_vqvae", "train_prior"),
+    "train_vqvae",
+]

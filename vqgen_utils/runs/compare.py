@@ -1,12 +1,15 @@
 """Other runs to draw beside this one: those that lie in `runs/`, and the published sweeps."""
 
 import math
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
-from vqgen_utils.config import REPOSITORY, VQVAEConfig, home
+from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json
+from vqgen_utils.machine.places import REPOSITORY, home
 from vqgen_utils.training.checkpoint import load_settings
 
 COLUMNS = ("run", "stride", "num_embeddings", "plain_bits", "prior_bits", "ssim")
@@ -51,3 +54,51 @@ def published_patients() -> pd.DataFrame:
 
 def _published() -> dict:
     return load_json(PUBLISHED) if PUBLISHED.exists() else {"data": "", "codes": [], "patients": []}
+
+
+# column of the comparison -> where metrics.json has it
+SCORES = {
+    "ssim": ("vqvae", "ssim"),
+    "ssim_body": ("vqvae", "ssim_body"),
+    "codes_used": ("vqvae", "codes_used"),
+    "perplexity": ("vqvae", "perplexity"),
+    "bits_per_code": ("prior", "bits_per_code"),
+    "bits_per_pixel": ("prior", "bits_per_pixel"),
+}
+
+
+def side_by_side(names: Iterable[str] = ()) -> pd.DataFrame:
+    """Finished runs side by side: the settings in which they differ, then their scores.
+
+    Args:
+        names: of the runs, or beginnings of names (a sweep's); none: all runs there are.
+
+    Raises:
+        InputError: when there is no such run with scores.
+    """
+    folder, names = home() / "runs", list(names)
+    rows = {}
+    for path in sorted(folder.glob("*/metrics.json")):
+        run = path.parent.name
+        if not names or any(run == name or run.startswith(f"{name}-") for name in names):
+            rows[run] = _row(path)
+    if not rows:
+        wanted = f" called {' or '.join(names)}" if names else ""
+        raise InputError(f"{folder} holds no run{wanted} with scores: `vqgen run` makes one.")
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
+    settings = [name for name in table if name not in (*SCORES, "seconds")]
+    same = [name for name in settings if table[name].map(repr).nunique() == 1]
+    return table.drop(columns=same)
+
+
+def _row(path: Path) -> dict:
+    """Settings (flat: section.field) and scores of one run; None where it has no score yet."""
+    metrics, config = load_json(path), path.with_name("config.json")
+    row = {}
+    for section, fields in (load_json(config) if config.exists() else {}).items():
+        if isinstance(fields, dict):
+            row |= {f"{section}.{field}": value for field, value in fields.items()}
+        else:
+            row[section] = fields
+    row |= {name: metrics.get(section, {}).get(key) for name, (section, key) in SCORES.items()}
+    return row | {"seconds": metrics.get("series", {}).get("seconds", {}).get("total")}

@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile, run_folder
+from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
 from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json, save_json, write_atomic
+from vqgen_utils.machine.places import run_folder
 from vqgen_utils.machine.speed import best_device
+from vqgen_utils.made_from import MAKER, must_fit
 from vqgen_utils.models.pixelcnn import PixelCNN
 from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.series.record import MAKER
-from vqgen_utils.series.request import differences
 from vqgen_utils.training import checkpoint
 
 
@@ -96,7 +96,7 @@ class Run:
         slices = load_slices(settings.data)
         path = self._made("vqvae.safetensors")
         made_from = checkpoint.load_settings(path)
-        _fits(path, "was trained before the data changed", made_from, {"data": slices.content})
+        must_fit(path, "was trained before the data changed", made_from, {"data": slices.content})
         return slices
 
     def vqvae_made_from(self, settings: Profile, slices: Slices) -> dict:
@@ -160,7 +160,7 @@ class Run:
         checkpoint.check_format(path, found)
         ours = checkpoint.load_settings(self._made("vqvae.safetensors"))
         wanted = {"data": ours["data"], "model": ours["model"], "vqvae": self.vqvae_fingerprint()}
-        _fits(path, "was made by another VQ-VAE", made_from, wanted)
+        must_fit(path, "was made by another VQ-VAE", made_from, wanted)
         if codes.ndim != 3 or int(codes.max()) >= ours["model"]["num_embeddings"]:
             raise InputError(damaged)
         return codes
@@ -182,7 +182,7 @@ class Run:
                 "04_pixelcnn_training again."
             )
         wanted = {"vqvae": self.vqvae_fingerprint()}
-        _fits(path, "was trained on the codes of another VQ-VAE", settings, wanted)
+        must_fit(path, "was trained on the codes of another VQ-VAE", settings, wanted)
         self._fits_config(path, settings, "prior")
         model = PixelCNN(
             _parsed(PriorConfig, settings["model"], path),
@@ -219,18 +219,7 @@ class Run:
         """Make sure that the model at `path` is the one that config.json describes."""
         model = dataclasses.asdict(getattr(self._config(), section))
         what = "was trained with other settings than those in config.json"
-        _fits(path, what, made_from, {"model": model})
-
-
-def _fits(path: Path, what: str, theirs: dict, ours: dict) -> None:
-    """Make sure that the file at `path`, made from `theirs`, belongs to what is here.
-
-    Raises:
-        InputError: with the sentence's middle `what`, naming every field that differs.
-    """
-    differing = differences(theirs, ours)
-    if differing:
-        raise InputError(f"{path} {what} ({differing}): run notebook {MAKER[path.name]} again.")
+        must_fit(path, what, made_from, {"model": model})
 
 
 def _parsed(kind: Callable, values: dict, path: Path):

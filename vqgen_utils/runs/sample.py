@@ -68,6 +68,6 @@ def _save(run: Run, vqvae: VQVAE, codes: Tensor, heights: Tensor, numbers: Tenso
         f"height {height:.2f}, seed {seed}"
         for height, seed in zip(heights.tolist(), numbers.tolist(), strict=True)
     ]
-    figure = plots.slice_sheet(pictures[:SHOWN].numpy(), titles[:SHOWN])
+    figure = plots.slices.sheet(pictures[:SHOWN].numpy(), titles[:SHOWN])
     write_atomic(run.path("generated.png"), plots.to_png(figure))
     print(f"{len(codes)} slices: {run.path('generated.npz')} (pictures: generated.png)")

@@ -11,14 +11,9 @@ from pathlib import Path
 
 from vqgen_utils.config import PARAMETERS
 from vqgen_utils.machine.files import load_json, save_json
-from vqgen_utils.series.request import differences, notebook_parameters
+from vqgen_utils.made_from import MAKER, differences
+from vqgen_utils.series.request import notebook_parameters
 
-MAKER = {  # file -> the notebook that makes it
-    "config.json": "02_vqvae_training",
-    "vqvae.safetensors": "02_vqvae_training",
-    "codes.npz": "02_vqvae_training",
-    "prior.safetensors": "04_pixelcnn_training",
-}
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

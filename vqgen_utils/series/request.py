@@ -5,6 +5,7 @@ Every value is checked here, before anything runs; an error names the text that 
 
 import ast
 import difflib
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -88,30 +89,31 @@ def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
     return {"data_source": source, "data_dir": str(folder)}
 
 
-def differences(theirs: dict, ours: dict, names: tuple[str, str] = ("there", "here")) -> str:
-    """What in `theirs` is not as in `ours`: "steps: 100 there, 200 here; ...", or "" for nothing.
+def parse_sweep(sweeps: Iterable[str]) -> dict[str, list[str]]:
+    """`num_embeddings=32,128` as {"num_embeddings": ["32", "128"]}.
 
-    Fields that only `theirs` has do not count; nested ones are named "model.hidden_dim".
+    Raises:
+        InputError: for text of another form, or a setting given twice.
     """
-    old, new = _flat(theirs), _flat(ours)
-    return "; ".join(
-        f"{name}: {_short(old.get(name, 'absent'))} {names[0]}, {_short(value)} {names[1]}"
-        for name, value in new.items()
-        if name not in old or old[name] != value
-    )
+    values = {}
+    for sweep in sweeps:
+        name, equals, listed = sweep.partition("=")
+        parts = [part.strip() for part in listed.split(",")]
+        if not equals or not name or not all(parts):
+            raise InputError(f"--sweep {sweep}: write it as NAME=VALUE,VALUE,...")
+        if name in values:
+            raise InputError(f"--sweep {name} is given twice: list all its values at once.")
+        if len(set(parts)) < len(parts):
+            raise InputError(f"--sweep {sweep}: a value is listed twice.")
+        values[name] = parts
+    return values
 
 
-def _flat(values: dict, prefix: str = "") -> dict:
-    """Nested dictionaries as one, its names joined by dots."""
-    flat = {}
-    for name, value in values.items():
-        flat |= (
-            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        )
-    return flat
-
-
-def _short(value: object) -> str:
-    """A value for a sentence; of a hash, the beginning."""
-    text = "none" if value in (None, "") else str(value)
-    return f"{text[:12]}..." if re.fullmatch(r"[0-9a-f]{32,}", text) else text
+def combinations(run_name: str, sweep: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Every combination: name of the run -> its settings as `--set` takes them."""
+    runs = {}
+    for combination in itertools.product(*sweep.values()):
+        pairs = list(zip(sweep, combination, strict=True))
+        name = "-".join([run_name, *(f"{setting}-{value}" for setting, value in pairs)])
+        runs[name] = [f"{setting}={value}" for setting, value in pairs]
+    return runs

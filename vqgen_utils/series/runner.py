@@ -11,17 +11,23 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from vqgen_utils.config import PARAMETERS, REPOSITORY, get_profile, home, run_folder
+from vqgen_utils.config import PARAMETERS, get_profile
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json, save_json
 from vqgen_utils.machine.lock import exclusive
+from vqgen_utils.machine.places import REPOSITORY, home, run_folder
 from vqgen_utils.series import record
 from vqgen_utils.series.notebook import ProgressLine, duration, execute
-from vqgen_utils.series.request import notebook_parameters, parse_settings, resolve_data
+from vqgen_utils.series.request import (
+    combinations,
+    notebook_parameters,
+    parse_settings,
+    resolve_data,
+)
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 DEFAULT_PROFILE = "quick"
@@ -213,3 +219,16 @@ def _record(path: Path, name: str, seconds: float, profile: str) -> None:
         "profile": profile,
     }
     save_json(path, metrics)
+
+
+def run_sweep(
+    run_name: str, sweep: dict[str, list[str]], run_one: Callable[[str, list[str]], None]
+) -> None:
+    """Run every combination with `run_one(name, settings)`; what is finished there is not redone.
+
+    Started again after an interruption it goes on where it stopped, since each run does.
+    """
+    runs = combinations(run_name, sweep)
+    for number, (name, settings) in enumerate(runs.items(), 1):
+        print(f"sweep {number} of {len(runs)}: {' '.join(settings)}", flush=True)
+        run_one(name, settings)

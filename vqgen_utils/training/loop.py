@@ -145,7 +145,7 @@ def _train(
         wrapped.train()
         while step < total:
             epoch, done = divmod(step, per_epoch)
-            for batch in _batches(accelerator, train, config, epoch, skip=done):
+            for batch in batches(accelerator, train, config, epoch, skip=done):
                 _seed(device, config, step)
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(step, total, config.learning_rate)
@@ -216,7 +216,7 @@ def evaluate(
     return dict(zip(sums, (totals / len(dataset)).tolist(), strict=True))
 
 
-def _batches(
+def batches(
     accelerator: Accelerator, train: Dataset, config: TrainingConfig, epoch: int, skip: int
 ) -> Iterator[list[Tensor]]:
     """This process's share of each batch of one epoch, from the `skip`-th batch on.

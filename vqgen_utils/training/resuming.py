@@ -18,7 +18,7 @@ from torch import nn
 
 from vqgen_utils.machine import processes
 from vqgen_utils.machine.files import write_atomic
-from vqgen_utils.series.request import differences
+from vqgen_utils.made_from import differences
 from vqgen_utils.training import checkpoint
 
 Rows = list[dict[str, float]]  # of the learning curves

@@ -16,7 +16,11 @@ Lengths are mm in the body of an average man: x to the left, y to the front, z u
 centres of the femoral heads. Paired structures are written down for the left side only.
 """
 
-from vqgen_utils.data.phantom.anatomy import LABELS
 from vqgen_utils.data.phantom.draws import draw_patient, draw_week
 from vqgen_utils.data.phantom.scanner import NUM_SLICES, noise_tiles, render_slice
 from vqgen_utils.data.phantom.study import write_patient, write_phantom
+
+__all__ = [
+    *("NUM_SLICES", "draw_patient", "draw_week", "noise_tiles", "render_slice", "write_patient"),
+    "write_phantom",
+]

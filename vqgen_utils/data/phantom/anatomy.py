@@ -2,9 +2,6 @@
 
 from vqgen_utils.data.phantom.shapes import Blade, Ellipse, ball
 
-LABELS = ("background", "body", "bone", "bladder", "rectum", "prostate")  # index = label value
-BACKGROUND, BODY, BONE, BLADDER, RECTUM, PROSTATE = range(6)
-
 # T2w brightness: urine brightest, then fat and marrow; muscle grey; cortex, gas and flow black.
 URINE, FAT, MARROW, MUSCLE, CORTEX, GAS = 1.0, 0.68, 0.50, 0.23, 0.06, 0.03
 

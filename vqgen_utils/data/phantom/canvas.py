@@ -5,9 +5,10 @@ from math import cos, radians, sin
 
 import numpy as np
 
-from vqgen_utils.data.phantom.anatomy import BODY, BONE, CORTEX, FAT
+from vqgen_utils.data.phantom.anatomy import CORTEX, FAT
 from vqgen_utils.data.phantom.draws import Patient, Week
 from vqgen_utils.data.phantom.shapes import EDGE, Ellipse, Union, along, presence, soft
+from vqgen_utils.data.tissues import BODY, BONE
 
 PIXEL = 1.75  # mm, in the slice
 BACK = 9.0  # mm by which the bodies' origin lies in front of the image's middle

@@ -5,8 +5,6 @@ from math import cos, sin, sqrt
 import numpy as np
 
 from vqgen_utils.data.phantom.anatomy import (
-    BLADDER,
-    BONE,
     BOWEL,
     CORTEX,
     FAT,
@@ -19,8 +17,6 @@ from vqgen_utils.data.phantom.anatomy import (
     MUSCLE,
     MUSCLES,
     OUTLINE,
-    PROSTATE,
-    RECTUM,
     SACRUM,
     URINE,
     VESSELS,
@@ -28,6 +24,7 @@ from vqgen_utils.data.phantom.anatomy import (
 from vqgen_utils.data.phantom.canvas import Canvas
 from vqgen_utils.data.phantom.draws import Patient, Week
 from vqgen_utils.data.phantom.shapes import Blade, Ellipse, along, ball, presence, smooth_max, soft
+from vqgen_utils.data.tissues import BLADDER, BONE, PROSTATE, RECTUM
 
 
 def skin_depth(canvas: Canvas, patient: Patient, z: float) -> np.ndarray:

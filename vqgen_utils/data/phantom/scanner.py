@@ -6,10 +6,10 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from vqgen_utils.data.phantom import regions
-from vqgen_utils.data.phantom.anatomy import BACKGROUND
 from vqgen_utils.data.phantom.canvas import Canvas, body_coordinates
 from vqgen_utils.data.phantom.draws import Patient, Week, draw_patient, draw_week
 from vqgen_utils.data.phantom.shapes import soft
+from vqgen_utils.data.tissues import BACKGROUND
 from vqgen_utils.errors import InputError
 
 NUM_SLICES = 60  # numbered 0 (upper thigh) to 59 (iliac wings and sacrum)
@@ -56,7 +56,7 @@ def render_slice(
 
     `slice` is 0 (low) to 59 (high). Both arrays have `shape`, at most 1024x1024, with pixels of
     1.75 mm: axis 0 runs from the patient's right to his left, axis 1 from back to front. The
-    image is float32 in scanner units, 0 to about 1200; the labels are uint8, indices of LABELS.
+    image is float32 in scanner units, 0 to about 1200; the labels are uint8, indices of TISSUES.
     The same arguments give the same arrays. Raises InputError for a slice out of range.
     """
     if not 0 <= slice < NUM_SLICES:

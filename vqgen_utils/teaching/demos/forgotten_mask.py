@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqgen_utils.models.sampling import one_thread
+from vqgen_utils.machine.speed import one_thread
 from vqgen_utils.teaching.demos.receptive_field import plain_masks
 
 LAYERS, KERNEL_SIZE, CHANNELS = 3, 3, 32

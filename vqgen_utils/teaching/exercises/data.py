@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vqgen_utils.data import phantom
+from vqgen_utils.data.tissues import TISSUES
 from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, same_shape
 
 WANTED = 0.02  # share of the pixels that exercise 1 asks to cut
@@ -43,8 +44,8 @@ def check_percentile(top: float) -> str:
     if not close(cut.mean(), WANTED, 0.001):
         share = f"one pixel in {1 / cut.mean():.0f}" if cut.any() else "nothing"
         raise NotYet(f"that cuts {share}. Which share of the pixels lies above percentile {top}?")
-    shares = np.bincount(labels[cut], minlength=len(phantom.LABELS)) / cut.sum()
-    tissue = phantom.LABELS[shares.argmax()]
+    shares = np.bincount(labels[cut], minlength=len(TISSUES)) / cut.sum()
+    tissue = TISSUES[shares.argmax()]
     return (
         f"in three slices through the hips, {shares.max():.0%} of what is cut there is {tissue}: "
         "the brightest tissue pays, and loses whatever can be seen inside it."

@@ -30,7 +30,7 @@ def swap_figure(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) ->
     before, after = model.decode(torch.stack([codes, swap(codes, i, j, code)]))[:, 0].numpy()
     column, row = in_picture(i, j, codes.shape[1])
     titles = [f"code {int(codes[i, j])} at column {column}, row {row}", f"code {code} instead"]
-    return plots.edit(before, after, i, j, model.config.stride, titles)
+    return plots.codes.edit(before, after, i, j, model.config.stride, titles)
 
 
 def code_painter(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) -> ipywidgets.Widget:
@@ -75,7 +75,7 @@ def code_painter(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) -
 def codebook_pages(atlas: Atlas, code: int) -> ipywidgets.Widget:
     """Leaf through the codebook, a page a code, beginning at `code`."""
     return panel(
-        lambda code: plots.codebook_page(atlas, code),
+        lambda code: plots.codes.codebook_page(atlas, code),
         "Where a code stands, how it looks, its tissues, and the codes most like it.",
         {"code": slider("code", code, len(atlas.counts) - 1)},
     )

@@ -33,7 +33,7 @@ class LivePlot:
 
     def draw(self, history: pd.DataFrame) -> None:
         """Draw the history at once; call it after `fit` for the last state."""
-        picture = Image(plots.to_png(plots.loss_curves(history, self.terms, self.unit)))
+        picture = Image(plots.to_png(plots.training.loss_curves(history, self.terms, self.unit)))
         metadata = {"image/png": {"alt": self.alt}}
         if self.handle is None:
             self.handle = display(picture, metadata=metadata, display_id=True)

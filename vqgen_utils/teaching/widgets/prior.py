@@ -14,7 +14,7 @@ def receptive_field_figure(network: str, layers: int, kernel_size: int) -> Figur
     """What the middle position of one of `receptive_field.NETWORKS` sees at a depth and kernel."""
     seen = receptive_field.NETWORKS[network](layers, kernel_size, GRID, POSITION)
     field = receptive_field.seen_and_missed(seen, layers, kernel_size, POSITION)
-    figure = plots.receptive_fields({f"{network}, depth {layers}": field}, POSITION)
+    figure = plots.prior.receptive_fields({f"{network}, depth {layers}": field}, POSITION)
     figure.set_size_inches(7, 4.7)
     return figure
 

@@ -32,7 +32,7 @@ def samples_figure(
     condition = height_features(torch.full((DRAWN,), float(height)))  # (3, F)
     codes = sample(prior, condition, seeds, temperature=temperature, top_k=top_k)  # (3, h, w)
     images = vqvae.decode(codes)[:, 0].numpy()  # (3, H, W)
-    return plots.samples_row(images, [f"seed {number}" for number in seeds])
+    return plots.samples.row(images, [f"seed {number}" for number in seeds])
 
 
 def sampler(vqvae: VQVAE, prior: PixelCNN) -> ipywidgets.Widget:
@@ -68,7 +68,7 @@ class Drawing:
     air: int  # the code to show where nothing is drawn yet
 
 
-def record(
+def record_drawing(
     vqvae: VQVAE, prior: PixelCNN, codes: torch.Tensor, condition: torch.Tensor, air: int
 ) -> Drawing:
     """The drawing of a grid of codes (h, w) under a condition (1, F), at temperature 1.
@@ -84,7 +84,7 @@ def step_figure(vqvae: VQVAE, drawing: Drawing, i: int, j: int) -> Figure:
     codes, rank = drawing.codes, drawing.by_brightness.argsort()  # (h, w), (K,)
     known = torch.arange(codes.numel()).view(codes.shape) < i * codes.shape[1] + j  # (h, w)
     partial = torch.where(known, codes, drawing.air)  # (h, w)
-    return plots.sampling_step(
+    return plots.samples.step(
         vqvae.decode(partial[None])[0, 0].numpy(),
         torch.where(known, rank[codes].float(), torch.nan).numpy(),
         (i, j),

@@ -31,11 +31,11 @@ def slice_figure(
     if not 0 <= place < len(scan):
         there = f"it has {len(scan)} slices" if len(scan) else "there is no such scan"
         black = np.zeros(slices.images.shape[1:])  # (H, W)
-        return plots.one_slice(black, None, f"{name}: no slice at place {place}, {there}")
+        return plots.data.one_slice(black, None, f"{name}: no slice at place {place}, {there}")
     row = scan.iloc[place]
     drawn = slices.labels[row.name] if labels and slices.labels is not None else None
     title = f"{name}: slice {row['slice']}, height {row['height']:.2f} ({row['split']})"
-    return plots.one_slice(slices.images[row.name], drawn, title)
+    return plots.data.one_slice(slices.images[row.name], drawn, title)
 
 
 def slice_browser(slices: Slices) -> ipywidgets.Widget:

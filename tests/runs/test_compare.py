@@ -1,0 +1,82 @@
+"""Finished runs side by side: where they differ, and what came of them."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+
+from vqgen_utils import cli, plots
+from vqgen_utils.config import get_profile
+from vqgen_utils.errors import InputError
+from vqgen_utils.machine import home, save_json
+from vqgen_utils.runs import compare
+from vqgen_utils.training import checkpoint
+
+
+def finished_run(name: str, ssim: float, **changes) -> None:
+    folder = home() / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(get_profile("smoke", **changes).to_dict()))
+    metrics = {"vqvae": {"ssim": ssim}, "series": {"seconds": {"total": 12.5}}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_a_comparison_shows_the_settings_that_differ_and_the_scores():
+    finished_run("k-32", 0.8, num_embeddings=32)
+    finished_run("k-64", 0.9, num_embeddings=64)
+    finished_run("other", 0.1, num_embeddings=8)
+    table = compare.side_by_side(["k"])
+    assert list(table.index) == ["k-32", "k-64"]
+    assert table["vqvae.num_embeddings"].tolist() == [32, 64]
+    assert table["ssim"].tolist() == [0.8, 0.9]
+    assert table["seconds"].tolist() == [12.5, 12.5]
+    assert not [name for name in table if name.startswith("data.")]
+    assert len(compare.side_by_side()) == 3
+
+
+def test_the_command_prints_the_comparison_and_keeps_table_and_figure(capsys):
+    finished_run("k-32", 0.8, num_embeddings=32)
+    finished_run("k-64", 0.9, num_embeddings=64)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare", "k"])
+    assert end.value.code == 0
+    assert "num_embeddings" in capsys.readouterr().out
+    assert "k-64" in (home() / "runs" / "comparison.csv").read_text()
+    assert (home() / "runs" / "comparison.png").stat().st_size > 1000
+
+
+def test_a_run_without_a_prior_has_no_score_there():
+    finished_run("half", 0.8)
+    assert compare.side_by_side(["half"])["bits_per_code"].isna().all()
+
+
+def test_comparing_nothing_says_so():
+    with pytest.raises(InputError, match="no run called x"):
+        compare.side_by_side(["x"])
+
+
+def test_more_patients_are_drawn_against_every_stage():
+    names = [name for _, _, columns in plots.runs.BY_PATIENTS for name in columns]
+    table = pd.DataFrame({"patients": [15, 30], **{name: [0.5, None] for name in names}})
+    figure = plots.runs.by_patients(table)
+    assert [ax.get_title() for ax in figure.axes] == ["reconstruction", "prior", "samples"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]
+
+
+def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
+    def make(name: str, data: str, model: dict | None = None, **sections) -> None:
+        folder = home() / "runs" / name
+        made_from = {"data": data, "model": model or {"num_embeddings": 32, "stride": 2}}
+        checkpoint.save_weights(folder / "vqvae.safetensors", torch.nn.Linear(1, 1), made_from)
+        save_json(folder / "metrics.json", sections)
+
+    vqvae, prior = {"num_embeddings": 32, "ssim": 0.8}, {"bits_per_pixel": 0.1}
+    make("good", "same", vqvae=vqvae, prior=prior)
+    make("half", "same", vqvae=vqvae)
+    make("later", "same", {"num_embeddings": 32, "of_another_version": 1}, vqvae=vqvae, prior=prior)
+    make("else", "other", vqvae=vqvae, prior=prior)
+    save_json(home() / "runs" / "bare" / "metrics.json", {"vqvae": vqvae, "prior": prior})
+    table = compare.finished_runs("same")
+    assert table["run"].tolist() == ["good"]
+    assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 4, 0.1, 0.8]
