@@ -4,18 +4,17 @@ Heavy modules are imported where they are used, so that `vqgen --help` answers a
 """
 
 import contextlib
-import dataclasses
 import errno
 import os
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from vqgen_utils.config import CHOICES, PARAMETERS, PROFILES, DataConfig, get_profile
+from vqgen_utils.config import PARAMETERS, PROFILES, DataConfig, Source, get_profile
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.places import home
 from vqgen_utils.series import runner
@@ -42,7 +41,7 @@ ProfileOption = Annotated[
 SourceOption = Annotated[
     str | None,
     typer.Option(
-        help=f"Who laid the folder out: {', '.join(CHOICES['data_source'])}. Found out if left out."
+        help=f"Who laid the folder out: {', '.join(get_args(Source))}. Found out if left out."
     ),
 ]
 NameOption = Annotated[
@@ -305,8 +304,7 @@ def _data_config(
     folder: Path, source: str | None, profile: str, settings: list[str] | None
 ) -> DataConfig:
     """The data settings of a profile, for this folder."""
-    kinds = {field.name: field.type for field in dataclasses.fields(DataConfig)}
-    changes = parse_settings(settings or (), kinds, "the data settings")
+    changes = parse_settings(settings or (), _kinds("data"), "the data settings")
     return get_profile(profile, **resolve_data(source, folder), **changes).data
 
 

@@ -11,79 +11,110 @@ or with `vqgen run --set num_embeddings=256`.
 """
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from vqgen_utils.errors import InputError
 
+STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
 
-@dataclass(frozen=True)
+
+def odd(size: int) -> int:
+    """A kernel's size, if it has a centre."""
+    if size % 2 == 0:
+        raise ValueError("an odd number, so that a kernel has a centre")
+    return size
+
+
+# what a number may be: the limits keep out what cannot be meant, and what no machine could hold
+Source = Literal["phantom", "hipmri", "nifti", "msd-prostate"]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
+Pixels = Annotated[int, Field(ge=8, le=4096)]
+Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector, codes
+WidthToHalve = Annotated[int, Field(ge=2, le=2**20)]  # by the first layer of the strided stem
+Layers = Annotated[int, Field(ge=1, le=256)]
+LayersOrNone = Annotated[int, Field(ge=0, le=256)]
+Kernel = Annotated[int, Field(ge=1, le=63), AfterValidator(odd)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Weight = Annotated[float, Field(ge=0, le=1000)]  # of a loss term
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class DataConfig:
     """Which slices, how large, and who is held out."""
 
-    data_source: str = "phantom"  # phantom | hipmri | nifti | msd-prostate: who laid the folder out
+    data_source: Source = "phantom"  # who laid the folder out
     data_dir: str = ""  # where the scans lie; empty: under data/, drawn (phantom) or downloaded
-    image_height: int = 128  # pixels along the array's first axis (the patient's right to left)
-    image_width: int = 64  # pixels along the second axis (back to front); half the study's 128
-    other_shapes: str = "drop"  # drop | crop: slices of another shape than most (study: 256x144)
-    slice_axis: int = 2  # the axis that slices are cut across in 3D volumes (2: axial)
-    patients_train: int = 120  # phantom patients in training: more beat more slices of each
-    patients_validate: int = 6  # phantom patients the learning curves are drawn on
-    patients_test: int = 12  # phantom patients that every reported score is measured on
-    weeks: int = 2  # scans of each phantom patient (the study: up to eight)
-    slice_step: int = 12  # the phantom writes every n-th of a volume's 60 slices
-    data_seed: int = 0  # of the phantom, and of the split by patient where the folder gives none
+    image_height: Pixels = 128  # pixels along the array's first axis (the patient's right to left)
+    image_width: Pixels = 64  # pixels along the second axis (back to front); half the study's 128
+    other_shapes: Literal["drop", "crop"] = "drop"  # slices that are not as most (256x144)
+    slice_axis: Literal[0, 1, 2] = 2  # the axis that slices are cut across in 3D volumes (2: axial)
+    patients_train: Count = 120  # phantom patients in training: more beat more slices of each
+    patients_validate: CountOrNone = 6  # phantom patients the learning curves are drawn on
+    patients_test: Count = 12  # phantom patients that every reported score is measured on
+    weeks: Count = 2  # scans of each phantom patient (the study: up to eight)
+    slice_step: Count = 12  # the phantom writes every n-th of a volume's 60 slices
+    data_seed: Seed = 0  # of the phantom, and of the split by patient where the folder gives none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class VQVAEConfig:
     """The autoencoder and its codebook. Names as in van den Oord et al. 2017."""
 
-    num_embeddings: int = 128  # K, codes in the codebook
-    embedding_dim: int = 32  # D, numbers in a code; few make the nearest-code search meaningful
-    hidden_dim: int = 96  # channels inside encoder and decoder
-    residual_layers: int = 2  # residual blocks on each side
-    residual_hidden_dim: int = 32  # channels inside a residual block
-    commitment_cost: float = 0.25  # beta: how strongly the encoder is pulled to its codes
-    stride: int = 4  # 2 | 4 | 8: pixels that a code covers along each axis
-    stem: str = "unshuffle"  # unshuffle | strided: how a block of pixels becomes one position
-    codebook_update: str = "ema"  # ema | gradient: van den Oord et al. 2017, appendix A.1 or eq. 3
-    decay: float = 0.95  # of the EMA: slower codes lag behind the encoder at first
-    revive_below: float = 0.1  # a code used less than this share of an even share is dead
+    num_embeddings: Width = 128  # K, codes in the codebook
+    embedding_dim: Width = 32  # D, numbers in a code; few make the nearest-code search meaningful
+    hidden_dim: WidthToHalve = 96  # channels inside encoder and decoder
+    residual_layers: LayersOrNone = 2  # residual blocks on each side
+    residual_hidden_dim: Width = 32  # channels inside a residual block
+    commitment_cost: Weight = 0.25  # beta: how strongly the encoder is pulled to its codes
+    stride: Literal[2, 4, 8] = 4  # pixels that a code covers along each axis
+    stem: Literal["unshuffle", "strided"] = "unshuffle"  # how pixels become one position
+    codebook_update: Literal["ema", "gradient"] = "ema"  # appendix A.1 of the paper, or its eq. 3
+    decay: ShareBelowOne = 0.95  # of the EMA: slower codes lag behind the encoder at first
+    revive_below: Share = 0.1  # a code used less than this share of an even share is dead
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PriorConfig:
     """The gated PixelCNN over the grid of codes (van den Oord et al. 2016)."""
 
-    prior_channels: int = 64  # channels of each stack
-    prior_layers: int = 6  # gated layers
-    prior_kernel_size: int = 3  # odd; on the clock, wide channels beat wide kernels
-    prior_hidden_dim: int = 128  # channels of the head before the logits
-    prior_dropout: float = 0.0  # share of head channels dropped in training
+    prior_channels: Width = 64  # channels of each stack
+    prior_layers: Layers = 6  # gated layers
+    prior_kernel_size: Kernel = 3  # on the clock, wide channels beat wide kernels
+    prior_hidden_dim: Width = 128  # channels of the head before the logits
+    prior_dropout: ShareBelowOne = 0.0  # share of head channels dropped in training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
     """One optimisation run."""
 
-    batch_size: int = 4  # slices a step; on a CPU's clock, many small steps beat few large ones
-    epochs: int = 0  # passes over all training slices; 0: stop after `steps`
-    steps: int = 1500  # batches; a time budget that holds for 100 slices as for 10,000
-    learning_rate: float = 2e-3  # peak of the one-cycle schedule, AdamW
-    weight_decay: float = 0.01  # AdamW's
-    seed: int = 0  # of weights, data order and codebook revival
+    batch_size: Count = 4  # slices a step; on a CPU's clock, many small steps beat few large ones
+    epochs: CountOrNone = 0  # passes over all training slices; 0: stop after `steps`
+    steps: Steps = 1500  # batches; a time budget that holds for 100 slices as for 10,000
+    learning_rate: Rate = 2e-3  # peak of the one-cycle schedule, AdamW
+    weight_decay: Weight = 0.01  # AdamW's
+    seed: Seed = 0  # of weights, data order and codebook revival
     compiled: bool = False  # torch.compile, on a GPU only: a minute to start, then faster steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class EvaluationConfig:
-    """What notebook 06 judges, and with which network it looks at slices."""
+    """How many samples are judged, and with which network slices are read."""
 
-    evaluation_samples: int = 600  # slices to draw, at least; whole rounds of the held-out heights
-    domain_width: int = 40  # channels of the domain network at its finest level
+    evaluation_samples: Count = 600  # to draw, at least; whole rounds of the held-out heights
+    domain_width: Width = 40  # channels of the domain network at its finest level
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Profile:
     """Everything the series needs to know, as one value."""
 
@@ -196,68 +227,46 @@ def change(profile: Profile, **changes) -> Profile:
             raise InputError(
                 f"parameter '{parameter}' does not exist: choose one of {', '.join(PARAMETERS)}."
             )
-        section, name_in_section = PARAMETERS[parameter]
-        old = getattr(profile, section)
-        kind = type(getattr(old, name_in_section))
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            raise InputError(
-                f"parameter '{parameter}' must be of type {kind.__name__}, not {value!r}."
-            )
-        profile = dataclasses.replace(
-            profile, **{section: dataclasses.replace(old, **{name_in_section: value})}
-        )
-    validate(profile)
+        section, name = PARAMETERS[parameter]
+        try:
+            changed = dataclasses.replace(getattr(profile, section), **{name: value})
+        except ValidationError as error:
+            raise InputError(f"parameter '{parameter}' {what_is_wrong(error)}.") from error
+        profile = dataclasses.replace(profile, **{section: changed})
+    _must_be_whole_blocks(profile)
     return profile
 
 
-# name -> allowed values, for parameters that choose among a few
-CHOICES = {
-    "data_source": ("phantom", "hipmri", "nifti", "msd-prostate"),
-    "other_shapes": ("drop", "crop"),
-    "stride": (2, 4, 8),
-    "stem": ("unshuffle", "strided"),
-    "codebook_update": ("ema", "gradient"),
+# what pydantic finds wrong -> what to give
+LIMITS = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "{le:,} at most",
+    "finite_number": "a finite number",
+    "value_error": "{error}",
 }
-# these may be zero; every other number must be positive
-_MAY_BE_ZERO = {
-    *("slice_axis", "patients_validate", "data_seed", "seed", "prior_seed", "residual_layers"),
-    *("domain_seed", "epochs", "prior_epochs", "domain_epochs", "weight_decay"),
-    *("prior_weight_decay", "domain_weight_decay"),
-    *("commitment_cost", "revive_below", "prior_dropout"),
-}
+TYPES = {"int_type": "int", "float_type": "float", "string_type": "str", "bool_type": "bool"}
 
 
-def validate(profile: Profile) -> None:
-    """Check ranges and choices of every field.
+def what_is_wrong(error: ValidationError) -> str:
+    """The first value that was refused, and what to give instead."""
+    refused = error.errors()[0]
+    kind, value, limits = refused["type"], refused["input"], refused.get("ctx", {})
+    if kind == "literal_error":
+        choices = limits["expected"].replace("'", "").replace(", ", " or ")
+        return f"is '{value}': choose {choices}"
+    if kind in TYPES:
+        return f"must be of type {TYPES[kind]}, not {value!r}"
+    return f"is {value!r}: give {LIMITS[kind].format(**limits)}"
 
-    Raises:
-        InputError: naming the parameter, its value and what is allowed.
-    """
-    for parameter, (section, name) in PARAMETERS.items():
-        value = getattr(getattr(profile, section), name)
-        if parameter in CHOICES and value not in CHOICES[parameter]:
-            raise InputError(
-                f"parameter '{parameter}' is '{value}': choose "
-                f"{' or '.join(map(str, CHOICES[parameter]))}."
-            )
-        if (
-            isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and not (value > 0 or (value == 0 and parameter in _MAY_BE_ZERO))
-        ):
-            least = "zero or more" if parameter in _MAY_BE_ZERO else "a number above zero"
-            raise InputError(f"parameter '{parameter}' is {value}: give {least}.")
-    if profile.prior.prior_kernel_size % 2 == 0:
-        raise InputError(
-            f"parameter 'prior_kernel_size' is {profile.prior.prior_kernel_size}: give an odd "
-            "number, so that a kernel has a centre."
-        )
-    block = max(4, profile.vqvae.stride)  # the network of notebook 06 looks at blocks of four
+
+def _must_be_whole_blocks(profile: Profile) -> None:
+    block = max(4, profile.vqvae.stride)  # the domain network looks at blocks of four
     for parameter in ("image_height", "image_width"):
-        if getattr(profile.data, parameter) % block:
+        pixels = getattr(profile.data, parameter)
+        if pixels % block:
             raise InputError(
-                f"parameter '{parameter}' is {getattr(profile.data, parameter)}: give a multiple "
-                f"of {block}, so that it is made of whole blocks of pixels."
+                f"parameter '{parameter}' is {pixels}: give a multiple of {block}, so that it is "
+                "made of whole blocks of pixels."
             )

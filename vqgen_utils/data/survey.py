@@ -60,8 +60,6 @@ def survey(folder: Path, files: list[str], config: DataConfig, progress: Progres
     Raises:
         InputError: when the folder is not laid out as `config.data_source` says.
     """
-    if config.slice_axis not in (0, 1, 2):
-        raise InputError(f"parameter 'slice_axis' is {config.slice_axis}: give 0, 1 or 2.")
     found = Survey(folder, slice_axis=config.slice_axis)
     if config.data_source == "nifti":
         volumes, dropped, found.notes = find_scans(files)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
@@ -28,7 +29,7 @@ def finished_runs(content: str) -> pd.DataFrame:
         try:
             scores, made_from = load_json(path), load_settings(path.parent / "vqvae.safetensors")
             model = VQVAEConfig(**made_from["model"])
-        except (InputError, TypeError):
+        except (InputError, ValidationError):
             continue  # unfinished, damaged or of another version: not a result
         if made_from["data"] == content and {"vqvae", "prior"} <= scores.keys():
             stride, k = model.stride, model.num_embeddings

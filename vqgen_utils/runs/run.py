@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
 from vqgen_utils.data.slices import Slices, load_slices
@@ -226,12 +227,13 @@ def _parsed(kind: Callable, values: dict, path: Path):
     """Plain values as settings, `kind(**values)`.
 
     Raises:
-        InputError: when they have other names than this version knows.
+        InputError: when they have other names or values than this version knows.
     """
     try:
         return kind(**values)
-    except (TypeError, KeyError) as error:
+    except (KeyError, TypeError, ValidationError) as error:
+        wrong = error.errors()[0]["loc"][0] if isinstance(error, ValidationError) else error
         raise InputError(
-            f"{path} has settings of another version of vqgen ({error}): move it away and run "
+            f"{path} has settings of another version of vqgen ({wrong}): move it away and run "
             f"notebook {MAKER[path.name]} again."
         ) from error
