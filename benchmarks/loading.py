@@ -20,6 +20,7 @@ taken back; the total is among the details.
 """
 
 import dataclasses
+import math
 import multiprocessing
 import os
 import shutil
@@ -35,7 +36,6 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import Accelerator
 from torch.utils.data import Dataset
 
 from benchmarks import report
@@ -57,7 +57,7 @@ STATUS = Path("/proc/self/status")
 
 
 class OneFileAtATime(Dataset):
-    """The usual way: item i is read from its own file, every time. Same items as SliceDataset's.
+    """The usual way: each slice of a batch is read from its own file, every time.
 
     Args:
         folder: of the scans.
@@ -72,16 +72,20 @@ class OneFileAtATime(Dataset):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
-        voxels = np.asanyarray(nib.load(self.files[item]).dataobj, dtype=np.float32)
-        low, high = self.ranges[item]
-        image = np.clip((voxels - low) / (high - low), 0, 1)  # (H, W), or (H, W, 1) in some files
-        return torch.from_numpy(image.reshape(1, *image.shape[:2])), self.heights[item]
+    def __getitem__(self, items: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        images = []
+        for item in items:
+            voxels = np.asanyarray(nib.load(self.files[item]).dataobj, dtype=np.float32)
+            low, high = self.ranges[item]
+            image = np.clip((voxels - low) / (high - low), 0, 1)  # (H, W), in some files (H, W, 1)
+            images.append(torch.from_numpy(image.reshape(1, *image.shape[:2])))
+        return torch.stack(images), self.heights[items]
 
 
 def epoch(dataset: Dataset):
     """The batches of one epoch, as training gets them."""
-    return batches(Accelerator(), dataset, TrainingConfig(batch_size=BATCH), epoch=0, skip=0)
+    steps = math.ceil(len(dataset) / BATCH)
+    return batches(dataset, TrainingConfig(batch_size=BATCH), torch.device("cpu"), 0, steps)
 
 
 def run_through(dataset: Dataset) -> None:

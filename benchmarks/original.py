@@ -46,6 +46,7 @@ from vqgen_utils.data import Slices, load_slices
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.machine import write_atomic
 from vqgen_utils.models import VQVAE, PixelCNN, height_features, prior_losses, sample, vqvae_losses
+from vqgen_utils.runs import new_prior, new_vqvae
 from vqgen_utils.training import Fit, fit
 
 SHOWN = 8  # slices and samples in the figure
@@ -157,9 +158,9 @@ def ours(profile: Profile, slices: Slices, train: Part, test: Part, shown: Tenso
         shown: (n,) indices of held-out slices.
     """
     with tempfile.TemporaryDirectory() as folder:
-        vqvae, learned = train_vqvae(profile, slices, train, Path(folder))
-        codes, test_codes = encode(vqvae, train.images), encode(vqvae, test.images)
-        prior, learned_prior = train_prior(profile, vqvae, codes, train, Path(folder))
+        vqvae, learned = train_vqvae(profile, slices, Path(folder))
+        codes, test_codes = vqvae.encode(train.images), vqvae.encode(test.images)
+        prior, learned_prior = train_prior(profile, codes, train, Path(folder))
     reconstructions = vqvae.decode(test_codes)
     batch = a_batch(train.images)
     bits = metrics.bits_by_position(prior, test_codes, height_features(test.heights))
@@ -176,30 +177,20 @@ def ours(profile: Profile, slices: Slices, train: Part, test: Part, shown: Tenso
     return Outcome(numbers, reconstructions, {"samples": vqvae.decode(drawn)})
 
 
-def train_vqvae(profile: Profile, slices: Slices, train: Part, folder: Path) -> tuple[VQVAE, Fit]:
+def train_vqvae(profile: Profile, slices: Slices, folder: Path) -> tuple[VQVAE, Fit]:
     """As notebook 02 does."""
-    config = profile.vqvae_training
-    torch.manual_seed(config.seed)
-    model = VQVAE(profile.vqvae, train.images.var().item(), config.seed)
+    train = slices.subset("train")
+    model = new_vqvae(profile, train)
     path = folder / "vqvae.safetensors"
-    return model, fit(model, vqvae_losses, slices.subset("train"), config, path, {})
+    return model, fit(model, vqvae_losses, train, profile.vqvae_training, path, {})
 
 
-def train_prior(
-    profile: Profile, vqvae: VQVAE, codes: Tensor, train: Part, folder: Path
-) -> tuple[PixelCNN, Fit]:
+def train_prior(profile: Profile, codes: Tensor, train: Part, folder: Path) -> tuple[PixelCNN, Fit]:
     """As notebook 04 does, on codes (N, h, w)."""
-    config = profile.prior_training
-    torch.manual_seed(config.seed)
-    model = PixelCNN(profile.prior, vqvae.num_embeddings, tuple(codes.shape[1:]))
+    model = new_prior(profile, tuple(codes.shape[1:]))
     dataset = TensorDataset(codes, train.heights)
     path = folder / "prior.safetensors"
-    return model, fit(model, prior_losses, dataset, config, path, {})
-
-
-def encode(model: VQVAE, images: Tensor) -> Tensor:
-    """Images (N, 1, H, W) -> codes (N, h, w), some at a time."""
-    return torch.cat([model.encode(some) for some in images.split(recipe.BATCH_SIZE)])
+    return model, fit(model, prior_losses, dataset, profile.prior_training, path, {})
 
 
 # ---- The original ------------------------------------------------------------------------------

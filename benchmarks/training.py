@@ -314,7 +314,7 @@ def headline(curves: dict[str, list[pd.DataFrame]], seconds: float) -> dict[str,
 
 def stack(dataset: SliceDataset) -> Tensor:
     """All images of a split: (N, 1, H, W)."""
-    return torch.stack([image for image, _ in (dataset[n] for n in range(len(dataset)))])
+    return dataset[list(range(len(dataset)))][0]
 
 
 def main() -> None:

@@ -24,11 +24,11 @@ DATA = {
 }
 VQVAE = {
     **{"num_embeddings": 16, "embedding_dim": 4, "hidden_dim": 8, "residual_layers": 1},
-    **{"residual_hidden_dim": 4, "epochs": 0, "steps": 24, "batch_size": 3},
+    **{"residual_hidden_dim": 4, "epochs": 0, "steps": 24, "batch_size": 4},
 }
 PRIOR = {
     **{"prior_channels": 8, "prior_layers": 2, "prior_hidden_dim": 8, "prior_dropout": 0.3},
-    **{"prior_epochs": 0, "prior_steps": 24, "prior_batch_size": 3},
+    **{"prior_epochs": 0, "prior_steps": 24, "prior_batch_size": 4},
 }
 
 

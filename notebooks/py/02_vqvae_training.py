@@ -80,7 +80,7 @@ from vqgen_utils.data import load_slices
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run
+from vqgen_utils.runs import Run, new_vqvae
 from vqgen_utils.teaching import show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
@@ -209,15 +209,12 @@ for K, D in ((128, 128), (128, 32)):
 show_source(VQVAE.forward)
 
 # %% tags=[]
-some = torch.stack([train[i][0] for i in range(0, len(train), max(1, len(train) // 200))])
-variance = some.var().item()  # of the pixels of about 200 training slices
-torch.manual_seed(settings.vqvae_training.seed)
-model = VQVAE(settings.vqvae, variance, seed=settings.vqvae_training.seed)
-x = some[:8]  # (8, 1, H, W)
+model = new_vqvae(settings, train)  # knows the variance of the pixels of 200 training slices
+x, _ = train[list(range(0, len(train), max(1, len(train) // 8)))[:8]]  # (8, 1, H, W)
 
 for update in ("gradient", "ema"):
     config = dataclasses.replace(settings.vqvae, codebook_update=update)  # all else alike
-    x_hat, codes, losses = VQVAE(config, variance)(x)
+    x_hat, codes, losses = VQVAE(config, model.data_variance)(x)
     print(f"{update:>9}:", {name: round(value.item(), 4) for name, value in losses.items()})
 print("x", tuple(x.shape), "-> codes", tuple(codes.shape), "-> x_hat", tuple(x_hat.shape))
 print(sum(p.numel() for p in model.parameters()), "weights in the model to be trained")
@@ -351,15 +348,10 @@ print(f"trained in {result.seconds:.0f} s")
 
 
 # %% tags=[]
-def reconstruct(model: VQVAE, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images (N, 1, H, W) -> codes (N, H/4, W/4) and x_hat (N, 1, H, W), 32 slices at a time."""
-    codes = torch.cat([model.encode(part) for part in images.split(32)])
-    return codes, torch.cat([model.decode(part) for part in codes.split(32)])
-
-
 model = run.load_vqvae()
-x = torch.stack([test[i][0] for i in range(len(test))])  # (N, 1, H, W)
-codes, x_hat = reconstruct(model, x)  # (N, H/4, W/4), (N, 1, H, W)
+x, _ = test[list(range(len(test)))]  # (N, 1, H, W)
+codes = model.encode(x)  # (N, H/4, W/4)
+x_hat = model.decode(codes)  # (N, 1, H, W)
 originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) each
 
 # %% [markdown] tags=[]
@@ -447,8 +439,7 @@ show(
 
 # %% tags=[]
 own_slices = np.flatnonzero(train.rows["patient"] == train.rows["patient"].iloc[0])
-torch.manual_seed(settings.vqvae_training.seed)
-narrow = VQVAE(settings.vqvae, variance, seed=settings.vqvae_training.seed)
+narrow = new_vqvae(settings, train)
 steps_taken = int(result.history["step"].iloc[-1])
 short = dataclasses.replace(settings.vqvae_training, epochs=0, steps=1 + steps_taken // 8)
 learned = fit(
@@ -464,7 +455,7 @@ learned = fit(
 # %% tags=[]
 def ssim_of_batches(model: VQVAE, images: Tensor, size: int = 8) -> np.ndarray:
     """Mean SSIM of each shuffled batch of about `size` slices: (N, 1, H, W) -> (batches,)."""
-    x_hat = reconstruct(model, images)[1]
+    x_hat = model.decode(model.encode(images))
     values = metrics.ssim(images[:, 0].numpy(), x_hat[:, 0].numpy())[0]  # (N,)
     order = np.random.default_rng(0).permutation(len(values))
     batches = np.array_split(values[order], max(1, len(values) // size))
@@ -472,8 +463,7 @@ def ssim_of_batches(model: VQVAE, images: Tensor, size: int = 8) -> np.ndarray:
 
 
 spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(int)
-of_many = torch.stack([train[i][0] for i in spread_out])  # (n, 1, H, W)
-of_one = torch.stack([train[i][0] for i in own_slices])  # (n, 1, H, W)
+of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
     f"{number} patients, scored on them": ssim_of_batches(model, of_many),
@@ -544,9 +534,7 @@ show(
 # its formula.
 
 # %% tags=[]
-parts = np.array_split(slices.images, max(1, len(slices.images) // 32))  # a few at a time
-parts = (torch.from_numpy(part.astype(np.float32))[:, None] for part in parts)  # (n, 1, H, W)
-all_codes = torch.cat([model.encode(part) for part in parts])  # (N, H/4, W/4)
+all_codes = model.encode(slices.tensor)  # (N, H/4, W/4)
 run.save_codes(all_codes)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")

@@ -61,13 +61,12 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch.utils.data import TensorDataset
 
 from vqgen_utils import plots
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run
+from vqgen_utils.runs import Run, codes_of, new_prior
 from vqgen_utils.teaching import show_source
 from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
@@ -89,12 +88,18 @@ vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
 K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (H, W)
 stride = vqvae.config.stride  # pixels a code covers along each axis
-part = {}  # split -> (codes (N, H, W), heights (N,))
-for split in ("train", "validate", "test"):
-    rows = slices.subset(split).rows
-    height = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
-    part[split] = (all_codes[rows.index], height)
-print({split: tuple(codes.shape) for split, (codes, _) in part.items()}, "codes, K =", K)
+# each a dataset of codes (N, H, W) and heights (N,)
+train, validate, test = (
+    codes_of(slices, all_codes, split) for split in ("train", "validate", "test")
+)
+print(
+    "grids of",
+    grid,
+    "codes to learn from, validate and test on:",
+    len(train),
+    len(validate),
+    len(test),
+)
 settings.prior
 
 # %% [markdown] tags=[]
@@ -112,11 +117,11 @@ settings.prior
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
 # %% tags=[]
-counts = metrics.code_counts(part["train"][0], K)  # (K,)
+counts = metrics.code_counts(train.tensors[0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
 drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator=generator)
 random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, 4H, 4W)
-some = part["test"][0][:: max(1, len(part["test"][0]) // 4)][:4]  # (4, H, W)
+some = test.tensors[0][:: max(1, len(test) // 4)][:4]  # (4, H, W)
 real = vqvae.decode(some)[:, 0]  # (4, 4H, 4W)
 show(
     plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
@@ -293,20 +298,19 @@ show_source(prior_losses)
 # curve begin?
 
 # %% tags=[]
-print(f"ln K = {np.log(K):.2f} nats; {len(part['train'][0])} grids of {grid} codes to learn from")
-torch.manual_seed(settings.prior_training.seed)
-prior = PixelCNN(settings.prior, K, grid)
+print(f"ln K = {np.log(K):.2f} nats; {len(train)} grids of {grid} codes to learn from")
+prior = new_prior(settings, grid)
 print(sum(p.numel() for p in prior.parameters()), "weights")
 
 live = LivePlot(["loss"], "nats per code", "Learning curve of the prior.")
 result = fit(
     prior,
     prior_losses,
-    TensorDataset(*part["train"]),
+    train,
     settings.prior_training,
     run.path("prior.safetensors"),
     run.prior_made_from(settings, grid, slices),  # kept with the weights: whose codes these are
-    validate=TensorDataset(*part["validate"]) if len(part["validate"][0]) else None,
+    validate=validate if len(validate) else None,
     report=live,
 )
 live.draw(result.history)
@@ -327,7 +331,7 @@ print(f"trained in {result.seconds:.0f} s")
 
 # %% tags=[]
 prior = run.load_prior()
-codes, heights = part["test"]  # (N, H, W), (N,)
+codes, heights = test.tensors  # (N, H, W), (N,)
 bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, H, W)
 order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
@@ -361,7 +365,7 @@ show_source(forgotten_mask.PlainPixelCNN.forward, forgotten_mask.draw)
 # %% tags=[]
 small = {}
 for name, mask_last in {"every layer masked": True, "last layer not masked": False}.items():
-    small[name] = forgotten_mask.train(K, part["train"][0][:800], mask_last)
+    small[name] = forgotten_mask.train(K, train.tensors[0][:800], mask_last)
     paid = forgotten_mask.bits_per_code(small[name], codes)
     print(f"plain, {name:22} {paid:.3f} bits a code, held out")
 print(f"{f'our prior, {prior.config.prior_layers} gated layers':29} {per_code:.3f}")

@@ -597,6 +597,9 @@ def test_a_dataset_gives_tensors_and_travels_to_workers_without_its_images(scans
     assert height == pytest.approx(30 / 59)
     assert dataset.rows["patient"].tolist() == ["003"] * 3
     np.testing.assert_array_equal(image[0], slices.images[dataset.rows.index[1]])
+    images, heights = dataset[[2, 1]]
+    assert images.shape == (2, 1, 32, 16) and heights.shape == (2,)
+    assert torch.equal(images[1], image) and heights[1] == height
     copy = pickle.loads(pickle.dumps(dataset))
     assert torch.equal(copy[1][0], image)
     with pytest.raises(InputError, match="split 'val' does not exist"):

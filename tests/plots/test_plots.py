@@ -87,7 +87,7 @@ def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeyp
     )
     live = widgets.LivePlot(["loss"], "nats", "alt", seconds=1000)
     for _ in range(5):
-        live(HISTORY)
+        live(HISTORY.to_dict("records"))
     live.draw(HISTORY)
     assert drawn == ["shown", "updated"]
 

@@ -62,7 +62,7 @@ def stop_at(step, how=Stop):
 
 
 @pytest.mark.parametrize("job", [vqvae_job, prior_job])
-@pytest.mark.parametrize("step", [3, 5, 6, 11, 15])  # 5 steps an epoch, 15 in all
+@pytest.mark.parametrize("step", [3, 5, 6, 11, 14])  # 4.5 steps an epoch, 14 in all
 def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monkeypatch):
     monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 2)
     model, losses, data = job()
@@ -80,7 +80,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(job, step, tmp_path, monke
         assert torch.equal(whole[name], parts[name]), name
 
 
-@pytest.mark.parametrize("step", [2, 4, 7, 15])  # before anything is saved, and after
+@pytest.mark.parametrize("step", [2, 4, 7, 14])  # before anything is saved, and after
 def test_the_stop_button_leaves_what_the_same_model_can_go_on_from(step, tmp_path, monkeypatch):
     """In a notebook the cell is run again with the model in memory, which has learned already."""
     monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 4)
@@ -132,8 +132,8 @@ def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeyp
     model, losses, data = vqvae_job()
     path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
     fit(model, losses, data, CONFIG, path, {"data": "a"}, data)
-    assert "lowest at step 10 of 15: those weights are kept in m.best" in capsys.readouterr().out
-    assert checkpoint.load_settings(best)["history"][-1]["step"] == 10
+    assert "lowest at step 9 of 14: those weights are kept in m.best" in capsys.readouterr().out
+    assert checkpoint.load_settings(best)["history"][-1]["step"] == 9
     assert not torch.equal(weights(best)["decoder.0.weight"], weights(path)["decoder.0.weight"])
 
     best.replace(path)  # to go on with them
@@ -156,7 +156,7 @@ def test_killed_between_the_last_weights_and_the_tidying_up_it_is_tidied_up_late
         raise Stop
 
     monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 2.0, 1.0))
-    monkeypatch.setattr(resuming, "_tidy_up", die)
+    monkeypatch.setattr(resuming.TrainingFiles, "_tidy_up", die)
     with pytest.raises(Stop):
         fit(model, losses, data, CONFIG, path, {}, data)
     assert path.exists() and best.exists()
@@ -241,7 +241,7 @@ def test_the_history_has_every_loss_term_and_validation_once_an_epoch(tmp_path):
         result.history.columns
     )
     assert result.history["val_loss"].notna().sum() == 3
-    assert result.history["step"].iloc[-1] == 15
+    assert result.history["step"].iloc[-1] == 14
     written = pd.read_csv(tmp_path / "history_m.csv")
     pd.testing.assert_frame_equal(written, result.history, check_dtype=False)
 
@@ -265,7 +265,7 @@ def test_without_epochs_training_takes_the_steps_asked_for(tmp_path):
     model, losses, data = vqvae_job()
     config = TrainingConfig(batch_size=4, epochs=0, steps=7)
     history = fit(model, losses, data, config, tmp_path / "m.safetensors", {}, data).history
-    assert history["step"].iloc[-1] == 7  # in the second epoch of 5 steps
+    assert history["step"].iloc[-1] == 7  # in the second epoch of 4.5 steps
     assert history["val_loss"].notna().tolist() == [True, True]
 
 

@@ -89,9 +89,9 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
     try:
         index = pd.read_csv(folder / "index.csv", dtype=COLUMNS, keep_default_na=False)
         meta = json.loads((folder / "meta.json").read_text())
-        images = np.load(folder / "images.npy", mmap_mode="r")
+        images = np.load(folder / "images.npy", mmap_mode="c")  # what is written stays in memory
         labelled = (folder / "labels.npy").exists()
-        labels = np.load(folder / "labels.npy", mmap_mode="r") if labelled else None
+        labels = np.load(folder / "labels.npy", mmap_mode="c") if labelled else None
         arrays = [images] if labels is None else [images, labels]
         if not all(isinstance(array, np.memmap) and len(array) == len(index) for array in arrays):
             raise ValueError("an array that does not fit the index")

@@ -10,14 +10,12 @@ setting is packed anew and nothing stale is ever opened.
 import hashlib
 import json
 import os
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data import phantom
@@ -37,19 +35,12 @@ _PACKING_FIELDS = (
 )
 
 
-class _Batch(list):
-    """[images (B, 1, H, W), heights (B,)]: slices that need no stacking any more."""
-
-
-# the documented way to tell a DataLoader what to do with a type: hand the batch on as it is
-default_collate_fn_map[_Batch] = lambda batches, **_: list(batches[0])
-
-
 class SliceDataset(torch.utils.data.Dataset):
     """The slices of one split, read from disk when they are asked for.
 
-    Item i is (image (1, H, W) float32 in [0, 1], height () float32 in [0, 1]), and `rows.iloc[i]`
-    its row of the index; `rows.index` holds the positions in `Slices.images`.
+    `dataset[i]` is an image (1, H, W) float32 in [0, 1] and its height () float32 in [0, 1], and
+    `dataset[list]` a batch of them: (B, 1, H, W) and (B,). `rows.iloc[i]` is the slice's row of the
+    index; `rows.index` holds the positions in `Slices.images`.
 
     The file is read, not mapped: a mapped page counts as this process's memory once it was looked
     at, so an epoch would seem to take as much as all slices. And a file that is cut short under a
@@ -60,47 +51,34 @@ class SliceDataset(torch.utils.data.Dataset):
         self.path, self.rows = path, rows
         images = np.load(path, mmap_mode="r")  # (N, H, W) float16
         self._shape, self._start = images.shape[1:], images.offset
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115, closed when we go
-        weakref.finalize(self, self._file.close)
         self._positions = rows.index.to_numpy()
         self._heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)
 
     def __len__(self) -> int:
         return len(self._positions)
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images, heights = self.__getitems__([item])[0]
-        return images[0], heights[0]
-
-    def __getitems__(self, items: list[int]) -> list[_Batch]:
-        """One batch for a DataLoader, each slice converted straight into its place.
-
-        Stacking items copies every pixel once more, which takes as long as all the rest.
+    def __getitem__(self, items: int | list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """One slice, or a batch of those in a list.
 
         Raises:
-            InputError: when the file has been cut short since it was opened.
+            InputError: when the file has been cut short or removed since it was opened.
         """
+        if not isinstance(items, list):
+            images, heights = self[[items]]
+            return images[0], heights[0]
         images = torch.empty(len(items), 1, *self._shape)  # (B, 1, H, W)
         pixels = torch.empty(self._shape, dtype=torch.float16)  # (H, W)
-        for image, position in zip(images, self._positions[items], strict=True):
-            self._read(pixels.numpy(), int(position))
-            image.copy_(pixels)
-        return [_Batch((images, self._heights[items]))]
-
-    def _read(self, pixels: np.ndarray, position: int) -> None:
-        """Fill `pixels` with one slice of the file."""
-        start = self._start + position * pixels.nbytes
-        if hasattr(os, "preadv"):  # without a position that forked workers would share
-            count = os.preadv(self._file.fileno(), [pixels], start)
-        else:  # Windows, where nothing forks
-            self._file.seek(start)
-            count = self._file.readinto(pixels)
-        if count != pixels.nbytes:
-            raise InputError(f"{self.path.parent}: is damaged; delete this folder to pack it anew.")
-
-    def __reduce__(self):
-        # a worker process opens the file itself
-        return SliceDataset, (self.path, self.rows)
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                for image, position in zip(images, self._positions[items], strict=True):
+                    file.seek(self._start + int(position) * pixels.nbytes)
+                    if file.readinto(pixels.numpy()) != pixels.nbytes:
+                        raise EOFError
+                    image.copy_(pixels)  # converted straight into its place
+        except (OSError, EOFError) as error:
+            damaged = f"{self.path.parent}: is damaged; delete this folder to pack it anew."
+            raise InputError(damaged) from error
+        return images, self._heights[items]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,6 +93,11 @@ class Slices:
     content: str  # sha256 of images and index: the same data, the same text
     patients_disjoint: bool  # no patient is in two splits
     folder: Path  # of the scans; `file` and `label_file` in the index start there
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """All images as (N, 1, H, W) float16, on the disk until they are looked at."""
+        return torch.from_numpy(self.images)[:, None]
 
     def subset(self, split: str) -> SliceDataset:
         """The slices of "train", "validate" or "test"; it may have none.

@@ -30,8 +30,8 @@ FEATURES = 32  # few enough that the covariance of a hundred slices means someth
 class LabelledSlices(Dataset):
     """The slices of one split, with what the domain network is to say of them.
 
-    Item i is (image (1, H, W) float32, height () float32, labels (H, W) int64), without the last
-    where the data have no labels.
+    `[list]` is a batch: images (B, 1, H, W) float32, heights (B,) float32, labels (B, H, W) int64;
+    without the last where the data have no labels.
     """
 
     def __init__(self, slices: Slices, split: str):
@@ -41,12 +41,12 @@ class LabelledSlices(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
-        image, height = self.images[item]
+    def __getitem__(self, items: list[int]) -> tuple[Tensor, ...]:
+        images, heights = self.images[items]
         if self.labels is None:
-            return image, height
-        labels = self.labels[self.images.rows.index[item]]  # (H, W)
-        return image, height, torch.from_numpy(labels.astype(np.int64))
+            return images, heights
+        labels = self.labels[self.images.rows.index[items]]  # (B, H, W)
+        return images, heights, torch.from_numpy(labels.astype(np.int64))
 
 
 def labelled(slices: Slices) -> bool:

@@ -3,9 +3,6 @@
 Each holds its share of a batch. Alone, a process holds all of it, and nothing here does anything.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 import torch.distributed as distributed
 from torch import Tensor
@@ -34,28 +31,9 @@ def say(sentence: str) -> None:
         print(sentence)
 
 
-_counts = True
-
-
-@contextlib.contextmanager
-def counting(counts: bool) -> Iterator[None]:
-    """Inside, what this process contributes counts or not.
-
-    A process without a share must compute along all the same, on anything, for others wait for it.
-    """
-    global _counts
-    before, _counts = _counts, counts
-    try:
-        yield
-    finally:
-        _counts = before
-
-
 def add_up(tensor: Tensor) -> Tensor:
-    """`tensor`, in place, as the sum over all processes that count."""
+    """`tensor`, in place, as the sum over all processes."""
     if distributed.is_initialized():
-        if not _counts:
-            tensor.zero_()
         distributed.all_reduce(tensor)
     return tensor
 
@@ -74,8 +52,6 @@ def rows_of_all(share: Tensor) -> Tensor:
     """
     if number() == 1:
         return share
-    if not _counts:
-        share = share[:0]
     lengths = torch.zeros(number(), dtype=torch.long, device=share.device)
     lengths[rank()] = len(share)
     lengths = add_up(lengths).tolist()

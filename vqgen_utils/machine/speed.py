@@ -5,6 +5,7 @@ training_settings(device)    around a training run: threads, memory and precisio
 UsableThreads(every)         how many threads are worth using, asked again now and then
 numpy_on_one_thread()        around small products in NumPy, which has threads of its own
 exact_products()             around what is compared digit by digit
+in_eval_mode(model)          around what must not train it
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from threadpoolctl import ThreadpoolController
+from torch import nn
 
 PROBE_SECONDS = 0.1  # for each number of threads
 CHECK_EVERY = 20.0  # seconds between two probes of a training run
@@ -102,6 +104,17 @@ def _libraries() -> ThreadpoolController:
 def exact_products() -> contextlib.AbstractContextManager:
     """Full single precision in convolutions on a GPU, where PyTorch's default is TensorFloat-32."""
     return torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
+
+
+@contextlib.contextmanager
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode inside, and as it was before afterwards, however that ends."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def worthwhile_threads(probe: float = PROBE_SECONDS) -> int:

@@ -16,7 +16,12 @@ from torch import Tensor
 
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.progress import progress_bar
-from vqgen_utils.machine.speed import exact_products, numpy_on_one_thread, one_thread
+from vqgen_utils.machine.speed import (
+    exact_products,
+    in_eval_mode,
+    numpy_on_one_thread,
+    one_thread,
+)
 from vqgen_utils.models.incremental import Columns, Rows
 from vqgen_utils.models.pixelcnn import PixelCNN
 
@@ -40,14 +45,12 @@ def walk(
         (B, H, W) codes.
     """
     height, width = model.grid
-    was_training = model.training
-    model.eval()
     asked_on, condition = condition.device, condition.to(model.device)
-    rows, columns = Rows(model, condition), Columns(model, condition)
     nothing = torch.full_like(condition[:, 0], model.num_embeddings, dtype=torch.long)  # (B,)
     codes = nothing.new_empty(height, width, len(condition))
     bar = progress_bar(height, "sampling", "row", shown=progress)
-    with one_thread(condition.device), numpy_on_one_thread(), bar:
+    with in_eval_mode(model), one_thread(condition.device), numpy_on_one_thread(), bar:
+        rows, columns = Rows(model, condition), Columns(model, condition)
         for i in range(height):
             columns.start_row(i, rows.next(i, codes[i - 1] if i else None))
             left = [nothing]
@@ -55,7 +58,6 @@ def walk(
                 left.append(choose(i, j, columns.step(j, left[-1])))
             codes[i] = torch.stack(left[1:])  # (W, B)
             bar.update()
-    model.train(was_training)
     return codes.permute(2, 0, 1).to(asked_on)  # (B, H, W)
 
 

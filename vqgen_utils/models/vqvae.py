@@ -17,6 +17,8 @@ from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.models.codebook import Codebook
 
+AT_ONCE = 32  # slices that are encoded or decoded together: larger batches only take more memory
+
 
 class ResidualBlock(nn.Module):
     """relu, 3x3, relu, 1x1, added to its input: (B, C, H, W) -> (B, C, H, W)."""
@@ -129,9 +131,10 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """Images (B, 1, H, W) in [0, 1] -> codes (B, H/s, W/s), integers in [0, K).
+        """Images (N, 1, H, W) in [0, 1] -> codes (N, H/s, W/s), integers in [0, K).
 
-        The images may be on another device than the model; the codes come back to it.
+        However many there are, a few at a time are looked at. They may be on another device than
+        the model, and of any floating-point type; the codes come back to their device.
 
         Raises:
             InputError: when the images have another shape than the model takes.
@@ -139,17 +142,21 @@ class VQVAE(nn.Module):
         stride = self.config.stride
         if x.ndim != 4 or x.shape[1] != 1 or x.shape[2] % stride or x.shape[3] % stride:
             raise InputError(
-                f"images of shape {tuple(x.shape)} cannot be encoded: give (B, 1, H, W) with H and "
+                f"images of shape {tuple(x.shape)} cannot be encoded: give (N, 1, H, W) with H and "
                 f"W multiples of {stride}."
             )
-        z_e = self.encoder(x.to(self.device))  # (B, D, h, w)
+        codes = [self._encode(some.to(self.device)) for some in x.split(AT_ONCE)]
+        return torch.cat(codes).to(x.device)
+
+    def _encode(self, x: Tensor) -> Tensor:
+        z_e = self.encoder(x.float())  # (B, D, h, w)
         batch, dim, height, width = z_e.shape
         vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
-        return self.codebook.nearest(vectors).view(batch, height, width).to(x.device)  # (B, h, w)
+        return self.codebook.nearest(vectors).view(batch, height, width)  # (B, h, w)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, h, w) -> images (B, 1, s*h, s*w), clamped to [0, 1].
+        """Codes (N, h, w) -> images (N, 1, s*h, s*w), clamped to [0, 1], a few at a time.
 
         The codes may be on another device than the model; the images come back to it.
 
@@ -161,8 +168,11 @@ class VQVAE(nn.Module):
                 f"codes lie in [{int(codes.min())}, {int(codes.max())}] but the codebook has "
                 f"{self.num_embeddings}: these codes come from another VQ-VAE."
             )
-        images = self.decoder(self.codebook.lookup(codes.to(self.device)))
-        return images.clamp(0, 1).to(codes.device)
+        images = [
+            self.decoder(self.codebook.lookup(some.to(self.device))).clamp(0, 1).to(codes.device)
+            for some in codes.split(AT_ONCE)
+        ]
+        return torch.cat(images)
 
     @property
     def device(self) -> torch.device:

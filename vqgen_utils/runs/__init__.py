@@ -8,9 +8,9 @@ sample      many slices from a trained run
 from vqgen_utils.runs import compare
 from vqgen_utils.runs.model_card import model_card
 from vqgen_utils.runs.run import Run
-from vqgen_utils.runs.train import codes_of, encode, new_vqvae, train_prior, train_vqvae
+from vqgen_utils.runs.train import codes_of, new_prior, new_vqvae, train_prior, train_vqvae
 
 __all__ = [
-    *("Run", "codes_of", "compare", "encode", "model_card", "new_vqvae", "train_prior"),
+    *("Run", "codes_of", "compare", "model_card", "new_prior", "new_vqvae", "train_prior"),
     "train_vqvae",
 ]

@@ -54,7 +54,7 @@ def draw(prior: PixelCNN, seeds: Tensor, heights: Tensor, temperature: float) ->
 
 
 def _save(run: Run, vqvae: VQVAE, codes: Tensor, heights: Tensor, numbers: Tensor) -> None:
-    pictures = torch.cat([vqvae.decode(part)[:, 0] for part in codes.split(TOGETHER)])  # (N, H, W)
+    pictures = vqvae.decode(codes)[:, 0]  # (N, H, W)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 
-import numpy as np
 import torch
 from accelerate import PartialState
 from torch.utils.data import Dataset, TensorDataset
@@ -58,7 +57,7 @@ def train_vqvae(
         )
         if processes.is_first():
             if not _has_codes(run):
-                run.save_codes(encode(run.load_vqvae(), slices))
+                run.save_codes(run.load_vqvae().encode(slices.tensor))
             _report(run, "vqvae.safetensors", result)
 
 
@@ -77,12 +76,10 @@ def train_prior(run_name: str, profile: str, changes: dict) -> None:
             run.configure(profile, "prior", "prior_training", **changes)
         settings = _as_the_first_left_it(run, profile, state)
         slices, codes = run.load_slices(settings), run.load_codes()
-        torch.manual_seed(settings.prior_training.seed)
         grid = tuple(codes.shape[1:])
-        prior = PixelCNN(settings.prior, settings.vqvae.num_embeddings, grid)
         train, validate = (codes_of(slices, codes, split) for split in ("train", "validate"))
         result = fit(
-            prior,
+            new_prior(settings, grid),
             prior_losses,
             train,
             settings.prior_training,
@@ -96,18 +93,16 @@ def train_prior(run_name: str, profile: str, changes: dict) -> None:
 
 def new_vqvae(settings: Profile, train: Dataset) -> VQVAE:
     """An untrained VQ-VAE; its loss is measured against the variance of some training slices."""
-    some = range(0, len(train), max(1, len(train) // 200))
-    pixels = torch.stack([train[i][0] for i in some])  # (n, 1, H, W)
+    pixels, _ = train[list(range(0, len(train), max(1, len(train) // 200)))]  # (n, 1, H, W)
     seed = settings.vqvae_training.seed
     torch.manual_seed(seed)
     return VQVAE(settings.vqvae, data_variance=pixels.var().item(), seed=seed)
 
 
-def encode(model: VQVAE, slices: Slices) -> torch.Tensor:
-    """The codes (N, h, w) of all slices."""
-    parts = np.array_split(slices.images, max(1, len(slices.images) // 32))  # a few at a time
-    parts = (torch.from_numpy(part.astype(np.float32))[:, None] for part in parts)  # (n, 1, H, W)
-    return torch.cat([model.encode(part) for part in parts])
+def new_prior(settings: Profile, grid: tuple[int, int]) -> PixelCNN:
+    """An untrained prior over the codes of a run's VQ-VAE, on a grid (h, w)."""
+    torch.manual_seed(settings.prior_training.seed)
+    return PixelCNN(settings.prior, settings.vqvae.num_embeddings, grid)
 
 
 def codes_of(slices: Slices, codes: torch.Tensor, split: str) -> TensorDataset:

@@ -1,8 +1,9 @@
-"""One training loop, for the VQ-VAE and for the prior.
+"""One training loop, for the VQ-VAE, the prior and whatever else learns here.
 
 It runs on whatever there is (CPU, a GPU, several processes) through Accelerate, and it can be
 stopped anywhere: started again with the same settings, it goes on from its last saved step and ends
-with the same weights as a run that was never stopped.
+with the same weights as a run that was never stopped (to the last bit with OMP_NUM_THREADS set,
+for sums depend on the number of threads; else up to rounding).
 """
 
 import contextlib
@@ -19,17 +20,18 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from vqgen_utils.config import TrainingConfig
+from vqgen_utils.errors import InputError
 from vqgen_utils.machine import processes
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
-from vqgen_utils.machine.speed import best_device, training_settings
-from vqgen_utils.training import resuming
+from vqgen_utils.machine.speed import best_device, in_eval_mode, training_settings
+from vqgen_utils.training.resuming import Progress, TrainingFiles
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
-Report = Callable[[pd.DataFrame], None]
+Report = Callable[[list[dict[str, float]]], None]
 
 WARM_UP = 0.05  # share of the steps in which the learning rate climbs to its peak
 CLIP_NORM = 1.0  # longest gradient let through; rare bad batches do no harm
@@ -73,21 +75,28 @@ def fit(
         model: trained in place.
         losses: `losses(model, batch)` -> named scalar terms, means over the batch, among them
             `loss`, their sum.
-        train: what to learn from; shuffled anew each epoch.
+        train: what to learn from, `train[list]` a batch; shuffled anew each epoch.
         config: batch size over all processes, epochs or steps, learning rate, seed.
         path: of the weights (.safetensors); `resuming` says what else is left beside it.
         settings: plain values that describe model and data. Weights already at `path` with the
             same settings are taken as they are; with other settings they are replaced.
         validate: what the val_ columns are measured on, once an epoch.
-        report: called with the history so far, at every new row.
+        report: called with the rows of the history so far, at every new row.
 
     Returns:
         The learning curves and the training time.
 
     Raises:
-        InputError: when another process works in the folder of `path`, or cannot write there.
+        InputError: when another process works in the folder of `path`, or cannot write there, or
+            the processes cannot share a batch evenly.
     """
+    if config.batch_size % processes.number():
+        raise InputError(
+            f"batch_size is {config.batch_size} for {processes.number()} processes: give a "
+            "multiple, so that each gets its share of every batch."
+        )
     settings = json.loads(json.dumps({**settings, "training": dataclasses.asdict(config)}))
+    files = TrainingFiles(path, settings)
     accelerator = Accelerator(
         cpu=best_device().type == "cpu",
         mixed_precision="bf16" if torch.cuda.is_available() else "no",
@@ -96,14 +105,14 @@ def fit(
     )
     report = report if report and processes.is_first() else _silent
     with exclusive(path.parent) if processes.is_first() else contextlib.nullcontext():
-        found = resuming.load_weights(path, settings, model)
-        there = int(found is not None)
+        progress = files.load_weights(model)
+        there = int(progress is not None)
         processes.agree(there, f"{path.name} (1: trained, 0: not)", accelerator.device)
-        if found:
-            done = Fit(pd.DataFrame(found[0]), found[1])
-            report(done.history)
-            return done
-        return _train(accelerator, model, losses, train, config, path, settings, validate, report)
+        if progress:
+            report(progress.rows)
+        else:
+            progress = _train(accelerator, model, losses, train, config, files, validate, report)
+    return Fit(pd.DataFrame(progress.rows), progress.seconds)
 
 
 def _train(
@@ -112,83 +121,76 @@ def _train(
     losses: Losses,
     train: Dataset,
     config: TrainingConfig,
-    path: Path,
-    settings: dict,
+    files: TrainingFiles,
     validate: Dataset | None,
     report: Report,
-) -> Fit:
+) -> Progress:
     """The loop. Arguments as for `fit`."""
     device, first = accelerator.device, processes.is_first()
+    model = model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    model = model.to(device, memory_format=torch.channels_last)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     if config.compiled and device.type == "cuda":
         wrapped = torch.compile(wrapped)
-    per_epoch = math.ceil(len(train) / config.batch_size)
-    total = config.epochs * per_epoch or config.steps
 
-    step, rows, seconds_before = resuming.load_state(path, settings, model, optimizer)
-    processes.agree(step, "the step to go on from", device)
-    if first and step == 0:  # the weights to begin with: the model in memory will change
-        resuming.set_aside(path, settings)
-        resuming.save_state(path, settings, model, optimizer, step, rows, 0.0)
-
+    progress = _go_on(files, model, optimizer, device)
+    epochs = Epochs(len(train), config)
+    clock = time.perf_counter() - progress.seconds
+    recent: list[dict[str, Tensor]] = []
+    wrapped.train()
     with (
         training_settings(device) as choose_threads,
         _random_state_of_its_own(device),
-        progress_bar(total, f"training {path.stem}", "step", initial=step, shown=first) as bar,
+        progress_bar(
+            epochs.steps, f"training {files.path.stem}", "step", progress.step, shown=first
+        ) as bar,
     ):
-        started = time.perf_counter()
-        recent = []
-        wrapped.train()
-        while step < total:
-            epoch, done = divmod(step, per_epoch)
-            for batch in batches(accelerator, train, config, epoch, skip=done):
-                _seed(device, config, step)
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(step, total, config.learning_rate)
-                weight = _weight(len(train) - done * config.batch_size, config)
-                with processes.counting(weight > 0):
-                    terms = losses(wrapped, batch)
-                optimizer.zero_grad()
-                accelerator.backward(terms["loss"] * weight)
-                accelerator.clip_grad_norm_(wrapped.parameters(), CLIP_NORM)
-                optimizer.step()
-                step, done = step + 1, done + 1
-                choose_threads()
-                bar.update()
-                recent.append({name: term.detach() * weight for name, term in terms.items()})
-                epoch_ends = step % per_epoch == 0 or step == total
-                seconds = seconds_before + time.perf_counter() - started
-                if step % LOG_EVERY == 0 or epoch_ends:
-                    row = {
-                        "step": step,
-                        "epoch": step / per_epoch,
-                        "seconds": seconds,
-                        "learning_rate": optimizer.param_groups[0]["lr"],
-                        **_means(recent),
-                    }
-                    if validate is not None and epoch_ends:
-                        scores = evaluate(model, losses, validate, config.batch_size)
-                        row |= {f"val_{name}": value for name, value in scores.items()}
-                    rows.append(row)
-                    recent.clear()
-                    bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
-                    report(pd.DataFrame(rows))
-                    if first:
-                        resuming.save_best(path, settings, model, rows, seconds)
-                if step % SAVE_EVERY == 0 and first:
-                    resuming.save_state(path, settings, model, optimizer, step, rows, seconds)
-                if step == total:
-                    break
-        seconds = seconds_before + time.perf_counter() - started
+        for batch in batches(train, config, device, start=progress.step, stop=epochs.steps):
+            rate = learning_rate(progress.step, epochs.steps, config.learning_rate)
+            optimizer.param_groups[0]["lr"] = rate
+            _seed(device, config, progress.step)
+            terms = losses(wrapped, batch)
+            optimizer.zero_grad()
+            accelerator.backward(terms["loss"])
+            accelerator.clip_grad_norm_(wrapped.parameters(), CLIP_NORM)
+            optimizer.step()
+            recent.append({name: term.detach() for name, term in terms.items()})
 
+            progress.step += 1
+            progress.seconds = time.perf_counter() - clock
+            choose_threads()
+            bar.update()
+            if progress.step % LOG_EVERY == 0 or epochs.ends_at(progress.step):
+                row = _row(progress, epochs, rate, recent)
+                recent.clear()
+                if validate is not None and epochs.ends_at(progress.step):
+                    scores = evaluate(model, losses, validate, config.batch_size)
+                    row |= {f"val_{name}": value for name, value in scores.items()}
+                progress.rows.append(row)
+                bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
+                report(progress.rows)
+                if first:
+                    files.save_best(model, progress)
+            if progress.step % SAVE_EVERY == 0 and first:
+                files.save_state(model, optimizer, progress)
     if first:
-        resuming.save_weights(path, settings, model, rows, seconds)
+        files.save_weights(model, progress)
     model.eval()
-    return Fit(pd.DataFrame(rows), seconds)
+    return progress
+
+
+def _go_on(
+    files: TrainingFiles, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> Progress:
+    """From the last saved step, or from the start, whose weights are saved: memory will change."""
+    progress = files.load_state(model, optimizer)
+    processes.agree(progress.step, "the step to go on from", device)
+    if processes.is_first() and progress.step == 0:
+        files.set_aside()
+        files.save_state(model, optimizer, progress)
+    return progress
 
 
 @torch.no_grad()
@@ -199,57 +201,80 @@ def evaluate(
 
     Several processes take turns with the batches, and all get the answer.
     """
-    was_training = model.training
-    model.eval()
     device = next(model.parameters()).device
-    batches = [items.tolist() for items in torch.arange(len(dataset)).split(batch_size)]
-    mine = batches[processes.rank() :: processes.number()]
+    parts = [items.tolist() for items in torch.arange(len(dataset)).split(batch_size)]
+    mine = parts[processes.rank() :: processes.number()]
     sums: dict[str, float] = {}
-    # a process with nothing to do looks at a batch all the same, to know the terms by name
-    loader = DataLoader(dataset, batch_sampler=mine or batches[:1], generator=torch.Generator())
-    for batch in loader:
-        batch = [tensor.to(device) for tensor in batch]
-        for name, term in losses(model, batch).items():
-            sums[name] = sums.get(name, 0.0) + (float(term) * len(batch[0]) if mine else 0.0)
-    model.train(was_training)
+    with in_eval_mode(model):
+        # a process with nothing to do looks at a batch all the same, to know the terms by name
+        for items in mine or parts[:1]:
+            batch = [tensor.to(device) for tensor in dataset[items]]
+            for name, term in losses(model, batch).items():
+                sums[name] = sums.get(name, 0.0) + (float(term) * len(items) if mine else 0.0)
     totals = processes.add_up(torch.tensor(list(sums.values()), dtype=torch.double, device=device))
     return dict(zip(sums, (totals / len(dataset)).tolist(), strict=True))
 
 
+class Epochs:
+    """Passes over the training slices, counted in full batches: one may begin within a batch.
+
+    Args:
+        slices: to learn from.
+        config: its batch size, and epochs or steps.
+    """
+
+    def __init__(self, slices: int, config: TrainingConfig):
+        self.slices, self.batch_size = slices, config.batch_size
+        self.steps = math.ceil(config.epochs * slices / config.batch_size) or config.steps
+
+    def seen_at(self, step: int) -> float:
+        """How many passes the first `step` batches make."""
+        return step * self.batch_size / self.slices
+
+    def ends_at(self, step: int) -> bool:
+        """Whether a pass ends with batch `step`, or training does."""
+        return step == self.steps or int(self.seen_at(step)) > int(self.seen_at(step - 1))
+
+
 def batches(
-    accelerator: Accelerator, train: Dataset, config: TrainingConfig, epoch: int, skip: int
+    train: Dataset, config: TrainingConfig, device: torch.device, start: int, stop: int
 ) -> Iterator[list[Tensor]]:
-    """This process's share of each batch of one epoch, from the `skip`-th batch on.
+    """This process's equal share of the batches `start` to `stop` of an endless shuffled stream.
 
-    Seed and epoch alone decide the order. The shares of all processes, one after the other, are the
-    batch. Where a batch has fewer slices than there are processes, some look at its first, in vain.
+    Each slice comes once an epoch, in an order that seed and epoch alone decide; a batch that an
+    epoch does not fill goes on with the next one.
     """
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-    order = torch.randperm(len(train), generator=generator)
-    shares = []
-    for batch in order.split(config.batch_size)[skip:]:
-        share = processes.share_of(len(batch))
-        shares.append((batch[share.start : share.stop] if share else batch[:1]).tolist())
-    # with a generator of its own it draws nothing from the global one, which dropout uses
-    for batch in DataLoader(train, batch_sampler=shares, generator=generator):
-        yield [tensor.to(accelerator.device) for tensor in batch]
+    count, size = len(train), config.batch_size
+    share = processes.share_of(size)
+    epoch, begun = divmod(start * size, count)
+    order = _order(count, config.seed, epoch)[begun:]
+    for _ in range(start, stop):
+        while len(order) < size:
+            epoch += 1
+            order = torch.cat([order, _order(count, config.seed, epoch)])
+        items, order = order[:size], order[size:]
+        yield [tensor.to(device) for tensor in train[items[share.start : share.stop].tolist()]]
 
 
-def _weight(left: int, config: TrainingConfig) -> float:
-    """What the mean over this process's share of a batch counts in that over all shares.
-
-    Gradients are averaged over processes as if shares were equal. `left` slices are left of the
-    epoch. For one process: 1.
-    """
-    batch = min(config.batch_size, left)
-    return len(processes.share_of(batch)) * processes.number() / batch
+def _order(count: int, seed: int, epoch: int) -> Tensor:
+    """The order (count,) in which an epoch visits the slices."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(count, generator=generator)
 
 
-def _means(recent: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Mean of each term over the last steps and all processes."""
+def _row(
+    progress: Progress, epochs: Epochs, rate: float, recent: list[dict[str, Tensor]]
+) -> dict[str, float]:
+    """A row of the history: the means of the last steps' terms, over all processes."""
     means = torch.stack([torch.stack([t[name] for t in recent]).mean() for name in recent[0]])
     means = processes.add_up(means) / processes.number()
-    return dict(zip(recent[0], means.tolist(), strict=True))
+    return {
+        "step": progress.step,
+        "epoch": epochs.seen_at(progress.step),
+        "seconds": progress.seconds,
+        "learning_rate": rate,
+        **dict(zip(recent[0], means.tolist(), strict=True)),
+    }
 
 
 def _seed(device: torch.device, config: TrainingConfig, step: int) -> None:
@@ -272,5 +297,5 @@ def _random_state_of_its_own(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _silent(history: pd.DataFrame) -> None:
+def _silent(rows: list[dict[str, float]]) -> None:
     pass

@@ -26,10 +26,10 @@ class LivePlot:
         self.drawn = -np.inf
         self.handle = None
 
-    def __call__(self, history: pd.DataFrame) -> None:
-        """Draw the history so far, if the last picture is old enough."""
+    def __call__(self, rows: list[dict[str, float]]) -> None:
+        """Draw the history so far, given row by row, if the last picture is old enough."""
         if time.monotonic() - self.drawn >= self.seconds:
-            self.draw(history)
+            self.draw(pd.DataFrame(rows))
 
     def draw(self, history: pd.DataFrame) -> None:
         """Draw the history at once; call it after `fit` for the last state."""
