@@ -1,8 +1,8 @@
 """One process at a time in a run's folder.
 
-The lock is the operating system's (flock), on the file `.lock` in the folder. When its holder dies,
-however it dies, the system releases it: there are no stale locks to clean up. The file's text only
-says who holds it.
+The lock is the operating system's, on the file `.lock` in the folder. When its holder dies, however
+it dies, the system releases it: there are no stale locks to clean up. The file's text only says who
+holds it.
 
 Programs that the holder starts work under its lock: notebook kernels find it named in the
 environment. They also inherit the open file, so that a kernel which outlives a killed `vqgen run`
@@ -19,13 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from filelock import lock_descriptor
+
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import is_running, remove_leftovers
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: nothing is locked there
-    fcntl = None
 
 HELD = "VQGEN_LOCK"  # environment variable: the lock this process works under
 PATIENCE = 5.0  # seconds for what a killed run started to end
@@ -44,7 +41,7 @@ def exclusive(folder: Path) -> Iterator[TextIO | None]:
     """
     path = folder.resolve() / ".lock"
     before = os.environ.get(HELD)
-    if fcntl is None or before == str(path):
+    if before == str(path):
         yield None
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,18 +64,18 @@ def _take(file: TextIO, name: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno in _UNSUPPORTED:
-                print(
-                    f"note: the file system of run '{name}' has no locks; do not start a second "
-                    "run of that name.",
-                    file=sys.stderr,
-                )
+            # of the open file, and no other: whoever inherits it keeps the lock
+            if lock_descriptor(file.fileno(), blocking=False):
                 return
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
                 raise
+            print(
+                f"note: the file system of run '{name}' has no locks; do not start a second run of "
+                "that name.",
+                file=sys.stderr,
+            )
+            return
         file.seek(0)
         process, host, command = [*file.read().split(maxsplit=2), "", "", ""][:3]
         here = host in ("", socket.gethostname())
