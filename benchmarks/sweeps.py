@@ -27,7 +27,7 @@ from benchmarks import report
 from vqgen_utils.config import get_profile
 from vqgen_utils.data.phantom import write_phantom
 from vqgen_utils.evaluation import anatomy, domain, fidelity, memorisation, metrics
-from vqgen_utils.machine import home, load_json, run_folder
+from vqgen_utils.machine import home, load_json, run_folder, whole_folder
 from vqgen_utils.models import VQVAE, height_features, sample
 from vqgen_utils.runs import Run, compare
 from vqgen_utils.series import combinations, run_series, run_sweep
@@ -68,12 +68,10 @@ def study_of(patients: int) -> Path:
         )
     folder = largest.with_name(f"patients_{patients}")
     if not folder.exists():
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(
-            largest, partial, ignore=lambda where, names: beyond(where, names, patients)
-        )
-        partial.rename(folder)
+        with whole_folder(folder) as making:
+            shutil.copytree(
+                largest, making, ignore=lambda where, names: beyond(where, names, patients)
+            )
     return folder
 
 

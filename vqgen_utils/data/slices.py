@@ -158,13 +158,12 @@ def source_folder(config: DataConfig, progress: Progress) -> Path:
     source = [path.read_text("utf-8") for path in texts]  # another phantom draws other patients
     folder = home() / "data" / "phantom" / _key(source, settings, config.data_seed)
     if not folder.is_dir():
-        with whole_folder(folder) as making:
-            phantom.write_phantom(
-                making,
-                **settings,
-                seed=config.data_seed,
-                progress=lambda done, total: progress("writing the phantom", done, total),
-            )
+        phantom.write_phantom(
+            folder,
+            **settings,
+            seed=config.data_seed,
+            progress=lambda done, total: progress("writing the phantom", done, total),
+        )
     return folder
 
 

@@ -1,8 +1,6 @@
 """The folder: a phantom study as NIfTI files, laid out like the HipMRI release."""
 
 import gzip
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from nibabel import Nifti1Header
 from vqgen_utils.data.phantom.canvas import PIXEL
 from vqgen_utils.data.phantom.scanner import NUM_SLICES, SPACING, render_slice
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import whole_folder
 
 
 def nifti_bytes(pixels: np.ndarray, slope: float = 1.0) -> bytes:
@@ -78,18 +77,13 @@ def write_phantom(
         raise InputError(f"slice_step is {slice_step}: choose 1 to {NUM_SLICES}.")
     wide = (19, 1) if patients_train >= 19 and weeks > 1 else (patients_train, weeks - 1)
     splits = [split for split, count in counts.items() for _ in range(count)]
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    try:
+    with whole_folder(folder) as making:
         for split in counts:
-            (partial / f"keras_slices_{split}").mkdir(parents=True)
-            (partial / f"keras_slices_seg_{split}").mkdir()
+            (making / f"keras_slices_{split}").mkdir(parents=True)
+            (making / f"keras_slices_seg_{split}").mkdir()
         for patient, split in enumerate(splits, start=1):
             write_patient(
-                partial, split, patient, weeks, slice_step, seed, wide if odd_shape else None
+                making, split, patient, weeks, slice_step, seed, wide if odd_shape else None
             )
             if progress:
                 progress(patient, len(splits))
-        partial.rename(folder)
-    except BaseException:  # Ctrl-C too: leave nothing half done
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
