@@ -5,6 +5,7 @@ Heavy modules are imported where they are used, so that `vqgen --help` answers a
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -331,6 +332,9 @@ def _kinds(*sections: str) -> dict[str, type]:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command as installed: an error that the user can mend is one sentence, no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that cannot write a name shows it all
+            stream.reconfigure(errors="backslashreplace")  # the same, letter by letter
     try:
         app(arguments)
     except InputError as error:

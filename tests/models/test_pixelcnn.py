@@ -1,5 +1,7 @@
 """The prior sees only the past, all of it, and the sampler computes exactly the same."""
 
+import math
+
 import pytest
 import torch
 
@@ -193,12 +195,28 @@ def test_samples_follow_the_model_s_probabilities():
         ({"temperature": -1.0}, "temperature"),
         ({"top_k": 0}, "top_k"),
         ({"top_k": 999}, "top_k"),
+        ({"temperature": math.nan}, "temperature is nan"),
+        ({"temperature": math.inf}, "temperature is inf"),
         ({"given": torch.zeros(2, 3, 3)}, "given codes have shape"),
+        ({"given": torch.full((2, 6, 4), K)}, f"given codes reach from {K} to {K}"),
+        ({"given": torch.full((2, 6, 4), -2)}, "given codes reach from -2 to -2"),
+        ({"given": torch.zeros(2, 6, 4)}, "given codes are torch.float32"),
     ],
 )
 def test_bad_sampling_arguments_are_refused_in_a_sentence(arguments, words):
     with pytest.raises(InputError, match=words):
         sample(prior(), heights(2), **{"seeds": [1, 2], **arguments})
+
+
+def test_sampling_that_is_interrupted_leaves_the_model_as_it_was():
+    model = prior().train()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sampling.walk(model, heights(1), stop)
+    assert model.training
 
 
 def test_a_grid_of_another_vqvae_is_refused():

@@ -86,6 +86,12 @@ def test_other_runs_are_named_only_where_there_are_some():
     assert "other runs" not in texts(alone)
 
 
+def test_every_stride_of_a_sweep_has_its_line():
+    strides = pd.concat([SWEEP[:1].assign(stride=stride) for stride in (1, 2, 4, 8, 16)])
+    words = texts(drawn.rate_distortion(CODECS, RUNS, "mine", strides))
+    assert all(f"stride {stride}," in words for stride in (1, 2, 4, 8, 16))
+
+
 def test_the_oddest_window_is_marked_where_it_lies():
     """In codes on the map below, in pixels on the slice above."""
     figure = drawn.surprise_maps(SLICES[:1], [np.ones((8, 4))], [(3, 1)], ["one"], side=3)

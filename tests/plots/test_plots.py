@@ -99,3 +99,30 @@ class FakeHandle:
 
     def update(self, *args, **kwargs):
         self.drawn.append("updated")
+
+
+SEVEN = {f"group {number}": RNG.random(20) for number in range(7)}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.samples.distance_strips(SEVEN, "distance"),
+        lambda: plots.evaluation.nearness_strips({"pixels": (SEVEN, 0.1)}),
+    ],
+)
+def test_every_group_has_its_dots(draw):
+    (ax,) = draw().axes
+    dots = [line for line in ax.get_lines() if len(line.get_xdata()) == 20]
+    assert len(dots) == len(ax.get_yticks()) == 7
+
+
+def test_every_volume_has_its_histogram():
+    figure = plots.data.intensity_histograms(SEVEN, SEVEN)
+    assert len(figure.axes[0].get_legend().get_texts()) == 7
+
+
+def test_every_group_of_codes_has_its_points():
+    names = [f"tissue {number:02d}" for number in range(10)]
+    figure = plots.codes.scatter(RNG.random((10, 2)), np.full(10, 9.0), names, "codes")
+    assert len(figure.axes[0].collections) == 10

@@ -51,6 +51,16 @@ def test_a_run_without_a_prior_has_no_score_there():
     assert compare.side_by_side(["half"])["bits_per_code"].isna().all()
 
 
+@pytest.mark.parametrize("damage", ["{", "[1]", '{"vqvae": 3}'])
+def test_a_damaged_run_is_named_and_the_others_are_compared(damage, capsys):
+    finished_run("good", 0.8)
+    finished_run("broken", 0.9)
+    (home() / "runs" / "broken" / "metrics.json").write_text(damage)
+    table = compare.side_by_side()
+    assert list(table.index) == ["good"]
+    assert "broken" in capsys.readouterr().err
+
+
 def test_comparing_nothing_says_so():
     with pytest.raises(InputError, match="no run called x"):
         compare.side_by_side(["x"])

@@ -139,6 +139,25 @@ def test_each_notebook_adds_its_own_metrics():
     assert metrics == {"data": {"a": 3}, "vqvae": {"b": 2}}
 
 
+def test_a_run_may_be_called_by_a_number(home):
+    """`papermill -p run_name 2024` gives a number."""
+    assert Run(2024).folder == home / "runs" / "2024"
+
+
+def test_a_home_may_begin_with_the_users_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VQGEN_HOME", "~/scans")
+    assert Run("r").folder == tmp_path / "scans" / "runs" / "r"
+
+
+def test_codes_of_a_large_codebook_come_back(run):
+    config = VQVAEConfig(num_embeddings=70_000, embedding_dim=1, hidden_dim=8)
+    save_vqvae(run, config)
+    codes = torch.tensor([[[0, 69_999], [65_536, 1]]])
+    run.save_codes(codes)
+    assert torch.equal(run.load_codes(), codes)
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b"])
 def test_a_run_name_must_be_a_folder_name(name):
     with pytest.raises(InputError, match="run name"):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from scan_files import picture, save
 
 from vqgen_utils.cli import main
 from vqgen_utils.errors import InputError
@@ -265,6 +266,19 @@ def test_a_full_disk_is_a_sentence_and_the_executed_notebook_of_before_is_kept(
 
     monkeypatch.setattr(os, "fsync", sync)
     assert vqgen("run", "--run-name", "a")[0] == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_that_cannot_write_a_name_still_gets_the_rest(encoding, tmp_path):
+    folder = tmp_path / "ασθενής"
+    save(folder / "κεφάλι.nii", picture(16, 16, 16))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for words in (["data", "check", str(folder)], ["--help"], ["data", "check", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "vqgen_utils", *words], env=environment, capture_output=True
+        )
+        said = (done.stdout + done.stderr).decode(encoding)
+        assert "Traceback" not in said and said.strip(), said
 
 
 def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):

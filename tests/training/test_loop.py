@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.models import VQVAE, PixelCNN, prior_losses, vqvae_losses
-from vqgen_utils.training import checkpoint, fit, learning_rate, resuming
+from vqgen_utils.training import checkpoint, evaluate, fit, learning_rate, resuming
 
 CONFIG = TrainingConfig(batch_size=4, epochs=3, seed=1)
 
@@ -259,6 +259,13 @@ def test_an_epoch_shows_every_slice_once(tmp_path):
     for epoch in range(3):
         assert sorted(seen[18 * epoch : 18 * (epoch + 1)]) == heights
     assert seen[:18] != seen[18:36]
+
+
+def test_scoring_that_is_interrupted_leaves_the_model_as_it_was():
+    model, losses, data = vqvae_job()
+    with pytest.raises(Stop):
+        evaluate(model.train(), stop_at(2)(losses), data, batch_size=4)
+    assert model.training
 
 
 def test_without_epochs_training_takes_the_steps_asked_for(tmp_path):

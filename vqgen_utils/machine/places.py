@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def home() -> Path:
     """The folder that holds `data/` and `runs/`: $VQGEN_HOME, or else the repository."""
-    return Path(os.environ.get("VQGEN_HOME", REPOSITORY))
+    return Path(os.environ.get("VQGEN_HOME") or REPOSITORY).expanduser()
 
 
 def run_folder(name: str) -> Path:

@@ -9,6 +9,7 @@ rows into the new one; once a position, the horizontal stack multiplies its last
 logits are those of the full forward pass, up to rounding.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -91,8 +92,8 @@ def sample(
     height, width = model.grid
     if len(seeds) != len(condition):
         raise InputError(f"{len(seeds)} seeds for {len(condition)} images: give one seed an image.")
-    if temperature < 0:
-        raise InputError(f"temperature is {temperature}: give zero or more.")
+    if not 0 <= temperature < math.inf:  # NaN is neither
+        raise InputError(f"temperature is {temperature}: give a finite number, zero or more.")
     if top_k is not None and not 1 <= top_k <= model.num_embeddings:
         raise InputError(f"top_k is {top_k}: give 1 to {model.num_embeddings}.")
     if given is not None and tuple(given.shape) != (len(condition), height, width):
@@ -100,6 +101,7 @@ def sample(
             f"given codes have shape {tuple(given.shape)}: give {(len(condition), height, width)}."
         )
     if given is not None:
+        _must_be_codes(given, model.num_embeddings)
         given = given.to(model.device)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     noise = None
@@ -120,6 +122,18 @@ def sample(
         return torch.where(given[:, i, j] >= 0, given[:, i, j], drawn)
 
     return walk(model, condition, choose, progress)
+
+
+def _must_be_codes(given: Tensor, num_embeddings: int) -> None:
+    """Make sure that what is to be kept are codes of the model, or -1."""
+    if given.is_floating_point() or given.is_complex():
+        raise InputError(f"given codes are {given.dtype}: give whole numbers.")
+    low, high = (int(end) for end in given.aminmax()) if given.numel() else (-1, -1)
+    if not -1 <= low <= high < num_embeddings:
+        raise InputError(
+            f"given codes reach from {low} to {high}: give 0 to {num_embeddings - 1}, and -1 where "
+            "a code is to be drawn."
+        )
 
 
 def incremental_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Figures of notebook 03: how codes are used, what they look like, what they mean."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -110,7 +111,7 @@ def scatter(points: np.ndarray, sizes: np.ndarray, groups: Sequence[str], title:
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(names)))
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     ax = figure.subplots()
-    for marker, colour, name in zip("osD^vPX*", colours, names, strict=False):
+    for marker, colour, name in zip(cycle("osD^vPX*"), colours, names, strict=False):
         chosen = np.array([group == name for group in groups])
         ax.scatter(
             *points[chosen].T, s=sizes[chosen], marker=marker, color=colour, alpha=0.8, label=name

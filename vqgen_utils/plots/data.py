@@ -1,6 +1,7 @@
 """Figures of notebook 01: labels, intensities, patients."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -84,7 +85,9 @@ def intensity_histograms(before: dict[str, np.ndarray], after: dict[str, np.ndar
     for ax, values, title in ((axes[0], before, "as stored"), (axes[1], after, "scaled to [0, 1]")):
         low = min(voxels.min() for voxels in values.values())
         high = max(voxels.max() for voxels in values.values())
-        for style, (name, voxels) in zip(("-", "--", ":", "-."), values.items(), strict=False):
+        for style, (name, voxels) in zip(
+            cycle(("-", "--", ":", "-.")), values.items(), strict=False
+        ):
             share = np.full(voxels.size, 1 / voxels.size)
             look = {"histtype": "step", "linestyle": style, "linewidth": 1.3, "label": name}
             ax.hist(voxels, bins=120, range=(low, high), weights=share, **look)

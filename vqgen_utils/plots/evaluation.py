@@ -1,6 +1,7 @@
 """Figures of notebook 06: scores with their intervals, floors and ceilings, and where they fail."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -38,14 +39,14 @@ def rate_distortion(
     """SSIM against bits a pixel: a line a codec, and the runs with and without their prior.
 
     Args:
-        codecs: `image_codecs.rate_distortion`.
-        runs: `other_runs.finished_runs`.
+        codecs: `code_lengths.image_file_rates`.
+        runs: `runs.compare.finished_runs`.
         own: the run that is drawn large.
-        sweep: `other_runs.published_codes`, a line a stride; it may be empty.
+        sweep: `runs.compare.published_codes`, a line a stride; it may be empty.
     """
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     ax = figure.subplots()
-    for (stride, some), marker in zip(sweep.groupby("stride"), "v<>", strict=False):
+    for (stride, some), marker in zip(sweep.groupby("stride"), cycle("v<>^P"), strict=False):
         some = some.sort_values("num_embeddings")
         look = {"color": "0.35", "linewidth": 1, "markersize": 7}
         codes = ", ".join(map(str, some["num_embeddings"]))
@@ -177,7 +178,7 @@ def nearness_strips(panels: dict[str, tuple[dict[str, np.ndarray], float]]) -> F
     figure = Figure(figsize=(11, 0.6 * rows + 1.0), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (xlabel, (groups, limit)) in zip(axes, panels.items(), strict=True):
-        for row, (values, marker) in enumerate(zip(groups.values(), MARKERS, strict=False)):
+        for row, (values, marker) in enumerate(zip(groups.values(), cycle(MARKERS), strict=False)):
             spread = row + 0.25 * np.sin(2.4 * np.arange(len(values)))  # dots beside dots
             ax.plot(values, spread, marker, color=BLUE, markersize=3.5, alpha=0.5, mew=0)
             ax.vlines(np.median(values), row - 0.38, row + 0.38, color="black", linewidth=2)

@@ -1,5 +1,7 @@
 """Several runs in one figure."""
 
+from itertools import cycle
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -26,7 +28,7 @@ def by_patients(table: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     for ax, (title, ylabel, columns) in zip(figure.subplots(1, 3), BY_PATIENTS, strict=True):
-        for (column, name), style in zip(columns.items(), ("o-", "s--", "^:"), strict=False):
+        for (column, name), style in zip(columns.items(), cycle(("o-", "s--", "^:")), strict=False):
             ax.plot(table["patients"], table[column].astype(float), style, label=name)
         ax.set(title=title, xscale="log", xlabel="training patients", ylabel=ylabel)
         ax.set_xticks(table["patients"], [str(number) for number in table["patients"]])

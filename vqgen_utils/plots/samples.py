@@ -4,6 +4,7 @@ Those that a slider redraws have fixed margins: working out a layout takes as lo
 """
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ def distance_strips(groups: dict[str, np.ndarray], xlabel: str) -> Figure:
     """A row of dots a group, its median as an upright line: name -> distances (n,)."""
     figure = Figure(figsize=(9, 0.6 * len(groups) + 0.9), layout="constrained")
     ax = figure.subplots()
-    for row, (values, marker) in enumerate(zip(groups.values(), "osD^v", strict=False)):
+    for row, (values, marker) in enumerate(zip(groups.values(), cycle("osD^v"), strict=False)):
         spread = row + 0.25 * np.sin(2.4 * np.arange(len(values)))  # so that dots do not hide dots
         ax.plot(values, spread, marker, markersize=4, alpha=0.6, markeredgewidth=0)
         ax.vlines(np.median(values), row - 0.38, row + 0.38, color="black", linewidth=2)

@@ -1,6 +1,7 @@
 """Other runs to draw beside this one: those that lie in `runs/`, and the published sweeps."""
 
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def finished_runs(content: str) -> pd.DataFrame:
     rows = []
     for path in sorted((home() / "runs").glob("*/metrics.json")):
         try:
-            scores, made_from = load_json(path), load_settings(path.parent / "vqvae.safetensors")
+            scores, made_from = _scores(path), load_settings(path.parent / "vqvae.safetensors")
             model = VQVAEConfig(**made_from["model"])
         except (InputError, ValidationError):
             continue  # unfinished, damaged or of another version: not a result
@@ -82,7 +83,10 @@ def side_by_side(names: Iterable[str] = ()) -> pd.DataFrame:
     for path in sorted(folder.glob("*/metrics.json")):
         run = path.parent.name
         if not names or any(run == name or run.startswith(f"{name}-") for name in names):
-            rows[run] = _row(path)
+            try:
+                rows[run] = _row(path)
+            except InputError as error:
+                print(f"note: run '{run}' is left out: {error}", file=sys.stderr)
     if not rows:
         wanted = f" called {' or '.join(names)}" if names else ""
         raise InputError(f"{folder} holds no run{wanted} with scores: `vqgen run` makes one.")
@@ -94,7 +98,7 @@ def side_by_side(names: Iterable[str] = ()) -> pd.DataFrame:
 
 def _row(path: Path) -> dict:
     """Settings (flat: section.field) and scores of one run; None where it has no score yet."""
-    metrics, config = load_json(path), path.with_name("config.json")
+    metrics, config = _scores(path), path.with_name("config.json")
     row = {}
     for section, fields in (load_json(config) if config.exists() else {}).items():
         if isinstance(fields, dict):
@@ -102,4 +106,16 @@ def _row(path: Path) -> dict:
         else:
             row[section] = fields
     row |= {name: metrics.get(section, {}).get(key) for name, (section, key) in SCORES.items()}
-    return row | {"seconds": metrics.get("series", {}).get("seconds", {}).get("total")}
+    return row | {"seconds": (metrics.get("series", {}).get("seconds") or {}).get("total")}
+
+
+def _scores(path: Path) -> dict[str, dict]:
+    """The sections of a metrics.json.
+
+    Raises:
+        InputError: when it is damaged.
+    """
+    metrics = load_json(path)
+    if not all(isinstance(section, dict) for section in metrics.values()):
+        raise InputError(f"{path} does not hold what vqgen writes there: run the notebooks again.")
+    return metrics

@@ -41,8 +41,8 @@ class Run:
     """
 
     def __init__(self, name: str):
-        self.name = name
-        self.folder = run_folder(name)
+        self.name = str(name)  # papermill makes a number of `-p run_name 2024`
+        self.folder = run_folder(self.name)
 
     def path(self, file: str) -> Path:
         """Where `file` is or will be."""
@@ -137,9 +137,7 @@ class Run:
             "data": made_by["data"],
         }
         buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer, codes=codes.numpy().astype(np.uint16), made_from=json.dumps(made_from)
-        )
+        np.savez_compressed(buffer, codes=as_small(codes), made_from=json.dumps(made_from))
         write_atomic(self.path("codes.npz"), buffer.getvalue())
 
     def load_codes(self) -> torch.Tensor:
@@ -221,6 +219,11 @@ class Run:
         model = dataclasses.asdict(getattr(self._config(), section))
         what = "was trained with other settings than those in config.json"
         must_fit(path, what, made_from, {"model": model})
+
+
+def as_small(codes: torch.Tensor) -> np.ndarray:
+    """Codes of any shape in the smallest whole numbers that can hold them, for a file."""
+    return codes.numpy().astype(np.min_scalar_type(int(codes.max()) if codes.numel() else 0))
 
 
 def _parsed(kind: Callable, values: dict, path: Path):

@@ -13,7 +13,7 @@ from vqgen_utils.machine.files import write_atomic
 from vqgen_utils.models.pixelcnn import PixelCNN, height_features
 from vqgen_utils.models.sampling import sample
 from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.runs.run import Run
+from vqgen_utils.runs.run import Run, as_small
 from vqgen_utils.runs.train import together
 
 TOGETHER = 32  # images that are drawn as one batch, however many processes there are
@@ -59,7 +59,7 @@ def _save(run: Run, vqvae: VQVAE, codes: Tensor, heights: Tensor, numbers: Tenso
     np.savez_compressed(
         buffer,
         images=pictures.numpy().astype(np.float16),
-        codes=codes.numpy().astype(np.uint16),
+        codes=as_small(codes),
         heights=heights.numpy(),
         seeds=numbers.numpy(),
     )
