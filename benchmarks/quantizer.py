@@ -215,7 +215,7 @@ def differences(z_e: Tensor, codes: Tensor, ours: np.ndarray, theirs: np.ndarray
     }
 
 
-def compare(shape: Sequence[int], size: int, rounds: int) -> list[dict]:
+def compare_codebooks(shape: Sequence[int], size: int, rounds: int) -> list[dict]:
     """A row for each quantizer: seconds and memory of a step, and how far it lies from ours."""
     names = ("ours", *MODULES)
     first = {name: in_fresh_process(first_step, name, shape, size) for name in names}
@@ -262,7 +262,7 @@ def main() -> None:
             import_peer(peer)
         rows = []
         for size in SIZES:
-            some = compare(SHAPE, size, rounds=1 if size > 1000 else 5)
+            some = compare_codebooks(SHAPE, size, rounds=1 if size > 1000 else 5)
             report.table(some)
             rows += some
     except InputError as error:

@@ -104,7 +104,7 @@ def make_recipes(profile: Profile, data_variance: float) -> dict[str, Recipe]:
     }
 
 
-class Run:
+class Trial:
     """One model in training, with a clock that stands still while it is scored.
 
     Args:
@@ -170,7 +170,7 @@ def shuffled(images: Tensor, batch_size: int, seed: int) -> Iterator[Tensor]:
             yield images[rows].contiguous(memory_format=torch.channels_last)
 
 
-def compare(
+def compare_recipes(
     recipes: dict[str, Recipe],
     train: Tensor,
     test: Tensor,
@@ -195,7 +195,7 @@ def compare(
     alone = np.linspace(seconds, seconds_alone, 3)[1:]
     curves = {name: [] for name in recipes}
     for seed in seeds:
-        runs = {name: Run(recipe, train, seconds, seed) for name, recipe in recipes.items()}
+        runs = {name: Trial(recipe, train, seconds, seed) for name, recipe in recipes.items()}
         for run in runs.values():
             run.score(test)
         turns = [(mark, run) for mark in together for run in runs.values()]
@@ -324,7 +324,7 @@ def main() -> None:
     train, test = stack(slices.subset("train")), stack(slices.subset("test"))
     recipes = make_recipes(profile, train.var().item())
     with speed.training_settings(torch.device("cpu")):
-        curves = compare(recipes, train, test, SECONDS, SECONDS_ALONE, SEEDS)
+        curves = compare_recipes(recipes, train, test, SECONDS, SECONDS_ALONE, SEEDS)
 
     times = {name: [time_to(curve, TARGET) for curve in curves[name]] for name in curves}
     numbers = headline(curves, SECONDS)

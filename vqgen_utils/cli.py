@@ -69,8 +69,8 @@ def vqgen(
         raise typer.Exit
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_notebooks(
     profile: ProfileOption = runner.DEFAULT_PROFILE,
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
@@ -145,7 +145,7 @@ def compare_runs(
 
 
 @train.command("vqvae")
-def train_vqvae(
+def vqvae(
     profile: ProfileOption = runner.DEFAULT_PROFILE,
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
@@ -167,7 +167,7 @@ def train_vqvae(
 
 
 @train.command("prior")
-def train_prior(
+def prior(
     profile: ProfileOption = runner.DEFAULT_PROFILE,
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     settings: SetOption = None,
@@ -182,8 +182,8 @@ def train_prior(
         train_prior(run_name, profile, changes)
 
 
-@app.command()
-def sample(
+@app.command("sample")
+def draw_samples(
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     images: Annotated[int, typer.Option(help="How many slices to draw.")] = 30,
     seed: Annotated[int, typer.Option(help="Slice n is drawn with this seed plus n.")] = 0,
@@ -195,8 +195,8 @@ def sample(
     generate(run_name, images, seed, temperature)
 
 
-@data.command()
-def phantom(
+@data.command("phantom")
+def write_the_phantom(
     folder: Annotated[
         Path | None, typer.Argument(help="Where to write it. Left out: data/phantom_study.")
     ] = None,
@@ -234,8 +234,8 @@ def phantom(
     print(f"phantom of {_patients(config)} patients written to {folder}")
 
 
-@data.command()
-def check(
+@data.command("check")
+def check_scans(
     folder: ScansArgument,
     data_source: SourceOption = None,
     profile: ProfileOption = runner.DEFAULT_PROFILE,
@@ -258,8 +258,8 @@ def check(
     raise typer.Exit(report.exit_code)
 
 
-@data.command()
-def pack(
+@data.command("pack")
+def pack_scans(
     folder: ScansArgument,
     data_source: SourceOption = None,
     profile: ProfileOption = runner.DEFAULT_PROFILE,
@@ -276,8 +276,8 @@ def pack(
     print(f"{len(slices.dropped)} left out; packed in {Path(slices.images.filename).parent}")
 
 
-@data.command()
-def download(
+@data.command("download")
+def fetch(
     name: Annotated[str, typer.Argument(help="What to fetch: msd-prostate.")],
 ) -> None:
     """Fetch open data, checked by its hash; a download that was cut goes on where it stopped."""

@@ -128,7 +128,7 @@ per_split.reindex(splits.SPLITS, fill_value=0)
 # the network has met them before. Nothing in a folder of slices forbids that, so we look:
 
 # %% tags=["nbval-check-output"]
-shared = splits.overlap(index)
+shared = splits.shared_patients(index)
 for (one, other), patients in shared.items():
     print(f"patients in both {one} and {other}: {len(patients)}")
 print("patients disjoint:", slices.patients_disjoint)
@@ -342,7 +342,7 @@ if len(set(patients)) < 2:
     print("these data are of one patient: there is no split by patient")
 else:
     stored = {  # (n, N) bool: what it may remember when asked
-        "by patient": leakage.split_by_patient(index),
+        "by patient": leakage.hold_out_patients(index),
         "dealt out": leakage.deal_slices(index, seed=0),
     }
     for split, allowed in stored.items():

@@ -429,15 +429,15 @@ def test_a_file_that_vanishes_or_changes_while_it_is_read_is_listed(scans, monke
         save(scans / f"{name}.nii", picture(*VOLUME))
 
     module = sys.modules[load_slices.__module__]
-    survey = module.survey
+    survey_headers = module.survey_headers
 
     def read_all_but_then(folder, *rest):
-        found = survey(folder, *rest)
+        found = survey_headers(folder, *rest)
         (scans / "gone.nii").unlink()
         os.truncate(scans / "cut.nii", 1000)
         return found
 
-    monkeypatch.setattr(module, "survey", read_all_but_then)
+    monkeypatch.setattr(module, "survey_headers", read_all_but_then)
     slices = load_slices(nifti(scans))
     assert set(slices.index["file"]) == {"good.nii"}
     reasons = {entry["file"]: entry["reason"] for entry in slices.dropped}

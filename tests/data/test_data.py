@@ -297,7 +297,7 @@ def test_folders_that_share_patients_are_split_anew_with_a_note(scans):
     assert "001, 004" in " ".join(slices.notes)
     assert set(slices.index["split"]) == {"train", "validate", "test"}
     report = check_folder(study(scans))
-    assert report.overlap["train", "test"] == {"001"} and report.errors == 2
+    assert report.shared["train", "test"] == {"001"} and report.errors == 2
     assert "patients in train and validate: 1 004" in report.lines()
 
 
@@ -662,7 +662,7 @@ def test_a_report_counts_what_is_there_and_what_is_wrong(scans):
     path.write_bytes(path.read_bytes()[:-20])
     report = check_folder(study(scans))
     text = "\n".join(report.lines())
-    assert report.errors == 1 and not any(report.overlap.values())
+    assert report.errors == 1 and not any(report.shared.values())
     assert "train             2      2       5   001, 002" in text
     assert "patients in train and test: 0" in text
     assert "cut short or damaged" in text

@@ -13,7 +13,7 @@ POOL = np.flatnonzero(INDEX["split"] != "validate")
 
 
 def test_by_patient_only_training_slices_are_remembered():
-    seen = leakage.split_by_patient(INDEX)
+    seen = leakage.hold_out_patients(INDEX)
     assert seen.shape == (6, 40)
     assert (seen == (INDEX["split"] == "train").to_numpy()).all()
 
@@ -59,7 +59,7 @@ def test_a_patient_who_comes_back_is_found_when_dealt_out_and_never_by_patient()
     same = {
         name: (patients[leakage.recall(images, asked, seen)] == patients[asked]).mean()
         for name, seen in (
-            ("by patient", leakage.split_by_patient(index)),
+            ("by patient", leakage.hold_out_patients(index)),
             ("dealt out", leakage.deal_slices(index, 0)),
         )
     }

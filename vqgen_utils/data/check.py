@@ -11,25 +11,25 @@ from vqgen_utils.data.names import natural
 from vqgen_utils.data.packing import COLUMNS, split_slices
 from vqgen_utils.data.scans import read_slices
 from vqgen_utils.data.slices import look_at_headers, silent, source_folder
-from vqgen_utils.data.split import SPLITS, overlap
+from vqgen_utils.data.split import SPLITS, shared_patients
 from vqgen_utils.data.survey import Progress
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_folder` found."""
+    """What `check_folder` survey."""
 
     folder: Path
     index: pd.DataFrame  # as Slices.index; without rows where nothing can be used
     notes: list[str]
     damaged: list[dict]  # {"file", "reason"}: cannot be read or trusted
     unused: list[dict]  # {"file", "reason"}: nothing is wrong, but nothing to learn either
-    overlap: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
+    shared: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
 
     @property
     def errors(self) -> int:
         """Entries of `damaged`, plus patients in more than one split."""
-        return len(self.damaged) + len(set().union(*self.overlap.values()))
+        return len(self.damaged) + len(set().union(*self.shared.values()))
 
     @property
     def exit_code(self) -> int:
@@ -58,7 +58,7 @@ class Report:
             lines.append(f"{severity:<10}{len(rows):>9}  {reason}")
             lines.append(f"{'':<21}{shorten(list(rows['file']), 3)}")
         lines += [f"{'note':<19}  {note}" for note in self.notes]
-        for (first, second), patients in self.overlap.items():
+        for (first, second), patients in self.shared.items():
             names = shorten(sorted(patients, key=natural))
             lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
         return [*lines, f"{self.errors} errors"]
@@ -79,19 +79,19 @@ def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Rep
     """
     progress = progress or silent
     folder = source_folder(config, progress)
-    found = look_at_headers(folder, list_files(folder), config, progress)
-    rows = [one.row for one in read_slices(found, progress)]
+    survey = look_at_headers(folder, list_files(folder), config, progress)
+    rows = [one.row for one in read_slices(survey, progress)]
     index = pd.DataFrame(rows, columns=list(COLUMNS))
-    laid_out = overlap(index)
+    laid_out = shared_patients(index)
     shared = set().union(*laid_out.values())
     if rows:
-        index = split_slices(found, index, config.data_seed)
+        index = split_slices(survey, index, config.data_seed)
         index = index[index["split"] != ""]
     return Report(
         folder=folder,
         index=index,
-        notes=found.notes,
-        damaged=found.damaged,
-        unused=found.unused,
-        overlap=laid_out if shared else overlap(index),
+        notes=survey.notes,
+        damaged=survey.damaged,
+        unused=survey.unused,
+        shared=laid_out if shared else shared_patients(index),
     )

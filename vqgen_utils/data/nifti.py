@@ -109,7 +109,7 @@ def _voxels(path: Path, header, stream) -> np.ndarray:
     content = stream.read(math.prod(shape) * stored.itemsize)
     if stream.read(1):  # only at the end of the stream does gzip compare its checksum
         raise InputError(
-            f"{path}: holds more voxels than its header claims ({_by(shape)}); export it again."
+            f"{path}: holds more voxels than its header claims ({by(shape)}); export it again."
         )
     with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for inf and NaN
         array = np.frombuffer(content, stored).reshape(shape, order="F").astype(np.float32)
@@ -227,5 +227,6 @@ def _what_is_wrong(error: Exception) -> str:
     return "is cut short or damaged; copy or export it again."
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def by(lengths) -> str:
+    """(256, 128) -> "256 x 128"."""
+    return " x ".join(f"{length:g}" for length in lengths)

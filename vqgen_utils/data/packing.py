@@ -25,33 +25,33 @@ COLUMNS = {
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
-def pack(found: Survey, seed: int, folder: Path, progress: Progress) -> None:
+def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
     """Read every scan of a survey into `folder`, which must not exist.
 
     Raises:
         InputError: when not one slice can be used.
     """
     folder.mkdir()
-    if found.frame is None:
-        raise _nothing_usable(found)
-    shape = (found.frame.height, found.frame.width)
-    labelled = any(scan.label_file for volume in found.volumes for scan in volume)
+    if survey.frame is None:
+        raise _nothing_usable(survey)
+    shape = (survey.frame.height, survey.frame.width)
+    labelled = any(scan.label_file for volume in survey.volumes for scan in volume)
     rows, no_labels = [], np.zeros(shape, np.uint8)
     with (
         _GrowingArray(folder / "images.npy", shape, np.float16) as images,
         _GrowingArray(folder / "labels.npy", shape, np.uint8) as labels,
     ):
-        for one in read_slices(found, progress):
+        for one in read_slices(survey, progress):
             rows.append(one.row)
             images.append(one.image)
             if labelled:
                 labels.append(no_labels if one.labels is None else one.labels)
     if not rows:
-        raise _nothing_usable(found)
+        raise _nothing_usable(survey)
     if not labelled:
         (folder / "labels.npy").unlink()
 
-    index = split_slices(found, pd.DataFrame(rows), seed)
+    index = split_slices(survey, pd.DataFrame(rows), seed)
     used = index["split"] != ""
     if not used.all():  # the gaps in the slices of a single patient, which fit into memory
         for file in folder.glob("*.npy"):
@@ -60,23 +60,23 @@ def pack(found: Survey, seed: int, folder: Path, progress: Progress) -> None:
     index.to_csv(folder / "index.csv", index=False)
     without = int((index["label_file"] == "").sum())
     if labelled and without:
-        found.notes.append(f"Slices without labels: {without} of {len(index)}.")
+        survey.notes.append(f"Slices without labels: {without} of {len(index)}.")
     digest = hashlib.sha256((folder / "index.csv").read_bytes())
     with open(folder / "images.npy", "rb") as stream:
         while block := stream.read(2**20):
             digest.update(block)
-    meta = {"content": digest.hexdigest(), "notes": found.notes, "dropped": found.dropped}
+    meta = {"content": digest.hexdigest(), "notes": survey.notes, "dropped": survey.dropped}
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
-def split_slices(found: Survey, index: pd.DataFrame, seed: int) -> pd.DataFrame:
+def split_slices(survey: Survey, index: pd.DataFrame, seed: int) -> pd.DataFrame:
     """`index` with every slice's split; those in a gap between blocks have none and are dropped."""
     splits, notes = assign_splits(index, seed)
-    found.notes += notes
+    survey.notes += notes
     index = index.assign(split=splits)
     for file, rows in index[index["split"] == ""].groupby("file", sort=False):
         reason = f"slices {ranges(rows['slice'])}: the gaps between the blocks of the split"
-        found.drop(file, reason, broken=False)
+        survey.drop(file, reason, broken=False)
     return index
 
 
@@ -104,9 +104,9 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
     return index, images, labels, meta
 
 
-def _nothing_usable(found: Survey) -> InputError:
-    reasons = "; ".join(f"{entry['file']}: {entry['reason']}" for entry in found.dropped[:3])
-    return InputError(f"{found.folder}: not one slice in it can be used. {reasons}")
+def _nothing_usable(survey: Survey) -> InputError:
+    reasons = "; ".join(f"{entry['file']}: {entry['reason']}" for entry in survey.dropped[:3])
+    return InputError(f"{survey.folder}: not one slice in it can be used. {reasons}")
 
 
 class _GrowingArray:

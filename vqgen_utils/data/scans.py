@@ -45,22 +45,22 @@ class _Picture:
     sizes: np.ndarray  # (2,) mm
 
 
-def read_slices(found: Survey, progress: Progress) -> Iterator[Slice]:
+def read_slices(survey: Survey, progress: Progress) -> Iterator[Slice]:
     """Every usable slice of a survey, scan by scan, scaled and framed.
 
-    Adds to `found.dropped` and, at the end, to `found.notes`.
+    Adds to `survey.dropped` and, at the end, to `survey.notes`.
     """
     bright, flat = {}, []
-    for done, volume in enumerate(found.volumes, start=1):
-        progress("reading scans", done, len(found.volumes))
-        pictures = _usable(found, _read_pictures(found, volume))
+    for done, volume in enumerate(survey.volumes, start=1):
+        progress("reading scans", done, len(survey.volumes))
+        pictures = _usable(survey, _read_pictures(survey, volume))
         if not pictures:
             continue
         values = np.concatenate([picture.voxels.ravel() for picture in pictures])
         low, high = map(float, np.percentile(values, (LOW, HIGH)))
         if not high - low > SMALLEST:
             for file in dict.fromkeys(picture.scan.file for picture in pictures):
-                found.drop(file, CONSTANT, broken=False)
+                survey.drop(file, CONSTANT, broken=False)
             continue
         clipped = float(np.mean(values > high))
         times = (float(values.max()) - low) / (high - low)
@@ -70,8 +70,8 @@ def read_slices(found: Survey, progress: Progress) -> Iterator[Slice]:
             flat.append(volume[0].file)
         del values  # before the next scan is read
         for picture in pictures:
-            yield _finish(found, picture, low, high, clipped)
-    found.notes += _notes(bright, flat)
+            yield _finish(survey, picture, low, high, clipped)
+    survey.notes += _notes(bright, flat)
 
 
 def _notes(bright: dict[str, float], flat: list[str]) -> list[str]:
@@ -92,37 +92,37 @@ def _notes(bright: dict[str, float], flat: list[str]) -> list[str]:
     return notes
 
 
-def _read_pictures(found: Survey, volume: list[Scan]) -> list[_Picture]:
+def _read_pictures(survey: Survey, volume: list[Scan]) -> list[_Picture]:
     """The slices of one scan; a file that cannot be read is dropped."""
     largest = max(scan.slice or 0 for scan in volume)
     top = max(STUDY_SLICES - 1, largest)
     pictures = []
     for scan in volume:
         try:
-            array, sizes = read_volume(found.folder / scan.file, frame=scan.frame)
+            array, sizes = read_volume(survey.folder / scan.file, frame=scan.frame)
         except InputError as error:
-            found.drop(scan.file, error)
+            survey.drop(scan.file, error)
             continue
-        labels = _read_labels(found, scan, array.shape)
-        if found.square_pixels or not known(sizes):
+        labels = _read_labels(survey, scan, array.shape)
+        if survey.square_pixels or not known(sizes):
             sizes = np.ones(array.ndim)
         if array.ndim == 2:
             number = scan.slice or 0
             height = 0.5 if scan.slice is None else number / top
             pictures.append(_Picture(scan, number, height, array, labels, sizes))
             continue
-        slices = np.moveaxis(array, found.slice_axis, 0)
+        slices = np.moveaxis(array, survey.slice_axis, 0)
         their_labels = [None] * len(slices)
         if labels is not None:
-            their_labels = np.moveaxis(labels, found.slice_axis, 0)
-        sizes = np.delete(sizes, found.slice_axis)
+            their_labels = np.moveaxis(labels, survey.slice_axis, 0)
+        sizes = np.delete(sizes, survey.slice_axis)
         for number, (voxels, labels) in enumerate(zip(slices, their_labels, strict=True)):
             height = number / (len(slices) - 1) if len(slices) > 1 else 0.5
             pictures.append(_Picture(scan, number, height, voxels, labels, sizes))
     return pictures
 
 
-def _usable(found: Survey, pictures: list[_Picture]) -> list[_Picture]:
+def _usable(survey: Survey, pictures: list[_Picture]) -> list[_Picture]:
     """The pictures without those that are constant or hold NaN, which are dropped."""
     good, bad = [], {}
     for picture in pictures:
@@ -136,11 +136,11 @@ def _usable(found: Survey, pictures: list[_Picture]) -> list[_Picture]:
     for (scan, reason), numbers in bad.items():
         alone = scan.slice is not None or len(pictures) == 1
         where = "" if alone else f"slices {ranges(numbers)}: "
-        found.drop(scan.file, where + reason, broken=reason == BROKEN)
+        survey.drop(scan.file, where + reason, broken=reason == BROKEN)
     return good
 
 
-def _finish(found: Survey, picture: _Picture, low: float, high: float, clipped: float) -> Slice:
+def _finish(survey: Survey, picture: _Picture, low: float, high: float, clipped: float) -> Slice:
     scan, voxels = picture.scan, picture.voxels
     row = {
         "patient": scan.patient,
@@ -161,22 +161,22 @@ def _finish(found: Survey, picture: _Picture, low: float, high: float, clipped: 
     unit = np.clip((voxels - low) / (high - low), 0, 1)
     labels = picture.labels
     if labels is not None:
-        labels = fit_labels(labels, picture.sizes, found.frame)
-    return Slice(row, fit_image(unit, picture.sizes, found.frame), labels)
+        labels = fit_labels(labels, picture.sizes, survey.frame)
+    return Slice(row, fit_image(unit, picture.sizes, survey.frame), labels)
 
 
-def _read_labels(found: Survey, scan: Scan, shape: tuple[int, ...]) -> np.ndarray | None:
+def _read_labels(survey: Survey, scan: Scan, shape: tuple[int, ...]) -> np.ndarray | None:
     """The tissue labels of a scan, uint8 of its shape, or None where there are none."""
     if not scan.label_file:
         return None
     try:
-        labels, _ = read_volume(found.folder / scan.label_file)
+        labels, _ = read_volume(survey.folder / scan.label_file)
         if labels.shape != shape:
             raise InputError(f"labels of shape {labels.shape}, image {shape}.")
         if not ((labels == np.rint(labels)) & (labels >= 0) & (labels < len(TISSUES))).all():
             raise InputError(f"labels must be whole numbers from 0 to {len(TISSUES) - 1}.")
     except InputError as error:
-        found.drop(scan.label_file, error)
+        survey.drop(scan.label_file, error)
         return None
     return labels.astype(np.uint8)
 

@@ -22,8 +22,8 @@ from vqgen_utils.data import phantom
 from vqgen_utils.data.download import downloaded
 from vqgen_utils.data.listing import Listing, list_files
 from vqgen_utils.data.packing import open_packed, pack
-from vqgen_utils.data.split import SPLITS, overlap
-from vqgen_utils.data.survey import Progress, Survey, survey
+from vqgen_utils.data.split import SPLITS, shared_patients
+from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
 from vqgen_utils.machine.places import home
@@ -133,11 +133,11 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
     key = _key(FORMAT, _fingerprint(listing.files), _values(config, _PACKING_FIELDS))
     packed = home() / "data" / "packed" / key
     if not packed.is_dir():
-        found = look_at_headers(folder, listing, config, progress)
+        survey = look_at_headers(folder, listing, config, progress)
         with whole_folder(packed) as making:
-            pack(found, config.data_seed, making, progress)
+            pack(survey, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
-    disjoint = not any(overlap(index).values())
+    disjoint = not any(shared_patients(index).values())
     return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
 
 
@@ -176,12 +176,12 @@ def look_at_headers(
             more.append(listing.others_in_words())
         check = "holds no .nii or .nii.gz file; check data_dir or export the scans as NIfTI."
         raise InputError(" ".join([f"{folder}: {check}", *more]))
-    found = survey(folder, [name for name, _, _ in listing.files], config, progress)
+    survey = survey_headers(folder, [name for name, _, _ in listing.files], config, progress)
     for entry in listing.dropped:
-        found.drop(entry["file"], entry["reason"])
+        survey.drop(entry["file"], entry["reason"])
     if listing.others:
-        found.notes.append(listing.others_in_words())
-    return found
+        survey.notes.append(listing.others_in_words())
+    return survey
 
 
 def _fingerprint(files: list[tuple[str, int, int]]) -> str:

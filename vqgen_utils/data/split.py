@@ -11,7 +11,7 @@ from vqgen_utils.data.names import natural
 SPLITS = ("train", "validate", "test")
 
 
-def overlap(index: pd.DataFrame) -> dict[tuple[str, str], set[str]]:
+def shared_patients(index: pd.DataFrame) -> dict[tuple[str, str], set[str]]:
     """The patients that each two splits share; all sets are empty in an honest split."""
     patients = {split: set(index["patient"][index["split"] == split].unique()) for split in SPLITS}
     return {(a, b): patients[a] & patients[b] for a, b in itertools.combinations(SPLITS, 2)}
@@ -52,7 +52,7 @@ def assign_splits(index: pd.DataFrame, seed: int) -> tuple[np.ndarray, list[str]
     notes = []
     given = set(index["split"])
     if given <= set(SPLITS):
-        shared = set().union(*overlap(index).values())
+        shared = set().union(*shared_patients(index).values())
         if not shared and {"train", "test"} <= given:
             if "validate" not in given:
                 notes.append("The folder has no slices to validate on.")

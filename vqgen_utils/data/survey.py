@@ -21,7 +21,7 @@ from vqgen_utils.data.names import (
     find_study_volumes,
     is_volume_release,
 )
-from vqgen_utils.data.nifti import read_header
+from vqgen_utils.data.nifti import by, read_header
 from vqgen_utils.errors import InputError
 
 MIN_SIDE = 8  # voxels; a thinner slice is a volume cut along the wrong axis
@@ -54,116 +54,114 @@ class Survey:
         return self.damaged + self.unused
 
 
-def survey(folder: Path, files: list[str], config: DataConfig, progress: Progress) -> Survey:
+def survey_headers(
+    folder: Path, files: list[str], config: DataConfig, progress: Progress
+) -> Survey:
     """Look at every header below `folder`.
 
     Raises:
         InputError: when the folder is not laid out as `config.data_source` says.
     """
-    found = Survey(folder, slice_axis=config.slice_axis)
+    survey = Survey(folder, slice_axis=config.slice_axis)
     if config.data_source == "nifti":
-        volumes, dropped, found.notes = find_scans(files)
+        volumes, dropped, survey.notes = find_scans(files)
     elif config.data_source == "msd-prostate":
-        volumes, dropped, found.notes = find_prostates(folder, files)
+        volumes, dropped, survey.notes = find_prostates(folder, files)
     elif is_volume_release(files):
-        volumes, dropped, found.notes = find_study_volumes(files)
+        volumes, dropped, survey.notes = find_study_volumes(files)
     else:
-        volumes, dropped, found.notes = find_study(folder, files)
-        found.square_pixels = True
+        volumes, dropped, survey.notes = find_study(folder, files)
+        survey.square_pixels = True
     for entry in dropped:
-        found.drop(entry["file"], entry["reason"], broken=False)
-    views = _views(found, [scan for volume in volumes for scan in volume], progress)
+        survey.drop(entry["file"], entry["reason"], broken=False)
+    views = _views(survey, [scan for volume in volumes for scan in volume], progress)
     if views:
-        choose = _frame_study if found.square_pixels else _frame_any
-        choose(found, views, config)
+        choose = _frame_study if survey.square_pixels else _frame_any
+        choose(survey, views, config)
     kept = ([scan for scan in volume if scan.file in views] for volume in volumes)
-    found.volumes = [volume for volume in kept if volume]
-    return found
+    survey.volumes = [volume for volume in kept if volume]
+    return survey
 
 
-def _views(found: Survey, scans: list[Scan], progress: Progress) -> dict[str, tuple]:
+def _views(survey: Survey, scans: list[Scan], progress: Progress) -> dict[str, tuple]:
     """file -> shape (2,) in pixels and extent (2,) in mm of its slices; others are dropped."""
     views, no_size = {}, 0
     for done, scan in enumerate(scans, start=1):
         progress("reading headers", done, len(scans))
         try:
-            shape, sizes = read_header(found.folder / scan.file, frame=scan.frame)
+            shape, sizes = read_header(survey.folder / scan.file, frame=scan.frame)
         except InputError as error:
-            found.drop(scan.file, error)
+            survey.drop(scan.file, error)
             continue
         if len(shape) == 3 and scan.slice is not None:
-            found.drop(scan.file, f"is named as one slice but holds a volume of {_by(shape)}")
+            survey.drop(scan.file, f"is named as one slice but holds a volume of {by(shape)}")
             continue
-        if found.square_pixels or not known(sizes):
-            no_size += not found.square_pixels
+        if survey.square_pixels or not known(sizes):
+            no_size += not survey.square_pixels
             sizes = np.ones(len(shape))
         if len(shape) == 3:
-            shape, sizes = np.delete(shape, found.slice_axis), np.delete(sizes, found.slice_axis)
+            shape, sizes = np.delete(shape, survey.slice_axis), np.delete(sizes, survey.slice_axis)
         if min(shape) < MIN_SIDE:
-            found.drop(scan.file, f"has slices of {_by(shape)} pixels; choose another slice_axis")
+            survey.drop(scan.file, f"has slices of {by(shape)} pixels; choose another slice_axis")
             continue
         extent = np.multiply(shape, sizes)
         if extent.max() > MAX_ASPECT * extent.min():
-            found.drop(scan.file, f"has slices of {_by(extent)} mm; check its voxel sizes")
+            survey.drop(scan.file, f"has slices of {by(extent)} mm; check its voxel sizes")
             continue
         views[scan.file] = np.array(shape), extent
     if no_size:
-        found.notes.append(f"Files that give no voxel size, where 1 mm was assumed: {no_size}.")
+        survey.notes.append(f"Files that give no voxel size, where 1 mm was assumed: {no_size}.")
     return views
 
 
-def _frame_study(found: Survey, views: dict[str, tuple], config: DataConfig) -> None:
+def _frame_study(survey: Survey, views: dict[str, tuple], config: DataConfig) -> None:
     """The study: pixels count, not mm; slices of another shape than most are dropped or cropped."""
     shapes = {file: tuple(shape.tolist()) for file, (shape, _) in views.items()}
     usual, _ = Counter(shapes.values()).most_common(1)[0]
     others = [file for file, shape in shapes.items() if shape != usual]
     if others and config.other_shapes == "crop":
-        found.notes.append(
-            f"Slices of another shape, cropped or padded to {_by(usual)}: {len(others)}."
+        survey.notes.append(
+            f"Slices of another shape, cropped or padded to {by(usual)}: {len(others)}."
         )
     elif others:
         for file in others:
-            reason = f"is {_by(shapes[file])}, most slices are {_by(usual)}"
-            found.drop(file, reason, broken=False)
+            reason = f"is {by(shapes[file])}, most slices are {by(usual)}"
+            survey.drop(file, reason, broken=False)
             del views[file]
-    _set_frame(found, np.array(usual), np.array(usual), config)
+    _set_frame(survey, np.array(usual), np.array(usual), config)
 
 
-def _frame_any(found: Survey, views: dict[str, tuple], config: DataConfig) -> None:
+def _frame_any(survey: Survey, views: dict[str, tuple], config: DataConfig) -> None:
     """Any other folder: the frame shows the median field of view."""
     typical = np.median([extent for _, extent in views.values()], axis=0)
     for file, (_, extent) in list(views.items()):
         if max(*(extent / typical), *(typical / extent)) > MAX_RATIO:
-            reason = f"is {_by(extent)} mm, others about {_by(typical)}; check its voxel sizes"
-            found.drop(file, reason)
+            reason = f"is {by(extent)} mm, others about {by(typical)}; check its voxel sizes"
+            survey.drop(file, reason)
             del views[file]
     if not views:
         return
-    _set_frame(found, typical, np.median([shape for shape, _ in views.values()], axis=0), config)
-    frame = np.array([found.frame.height + 1, found.frame.width + 1]) * found.frame.spacing
+    _set_frame(survey, typical, np.median([shape for shape, _ in views.values()], axis=0), config)
+    frame = np.array([survey.frame.height + 1, survey.frame.width + 1]) * survey.frame.spacing
     cut = sum(bool((extent > frame).any()) for _, extent in views.values())
     if cut:
-        found.notes.append(
+        survey.notes.append(
             f"Files whose slices are larger than the frame and lose their edges: {cut}."
         )
 
 
-def _set_frame(found: Survey, extent: np.ndarray, shape: np.ndarray, config: DataConfig) -> None:
+def _set_frame(survey: Survey, extent: np.ndarray, shape: np.ndarray, config: DataConfig) -> None:
     profile = (config.image_height, config.image_width)
-    found.frame = choose_frame(extent, shape, *profile)
-    frame = (found.frame.height, found.frame.width)
+    survey.frame = choose_frame(extent, shape, *profile)
+    frame = (survey.frame.height, survey.frame.width)
     if frame != profile:
-        found.notes.append(
-            f"Slices are packed as {_by(frame)} pixels, not the profile's {_by(profile)}, to show "
-            f"them whole and in their own proportions; a pixel is {found.frame.spacing:.3g} "
-            f"{'of theirs' if found.square_pixels else 'mm'} wide."
+        survey.notes.append(
+            f"Slices are packed as {by(frame)} pixels, not the profile's {by(profile)}, to show "
+            f"them whole and in their own proportions; a pixel is {survey.frame.spacing:.3g} "
+            f"{'of theirs' if survey.square_pixels else 'mm'} wide."
         )
 
 
 def known(sizes: np.ndarray) -> bool:
     """Whether these can be voxel sizes in mm, a nanometre to a kilometre, and not zeros or NaN."""
     return bool(((sizes >= 1e-6) & (sizes <= 1e6)).all())
-
-
-def _by(lengths) -> str:
-    return " x ".join(f"{length:g}" for length in lengths)

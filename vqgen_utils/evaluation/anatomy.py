@@ -36,15 +36,15 @@ def measure(tissues: np.ndarray) -> dict[str, float]:
     area = max(1, inside.sum())
     regions, _ = ndimage.label(inside)
     sizes = np.bincount(regions.ravel())[1:]
-    found = {"parts": int((sizes > 0.01 * area).sum()), "body": inside.mean()}
+    measures = {"parts": int((sizes > 0.01 * area).sum()), "body": inside.mean()}
     for organ in ORGANS:
         where = tissues == TISSUES.index(organ)
-        found[organ] = where.sum() / area
-        there = found[organ] >= PRESENT
-        found[f"{organ}_y"] = np.nonzero(where)[1].mean() if there else np.nan
-    found |= _bones(tissues == BONE, inside)
-    found["symmetry"] = _symmetry(inside)
-    return found
+        measures[organ] = where.sum() / area
+        there = measures[organ] >= PRESENT
+        measures[f"{organ}_y"] = np.nonzero(where)[1].mean() if there else np.nan
+    measures |= _bones(tissues == BONE, inside)
+    measures["symmetry"] = _symmetry(inside)
+    return measures
 
 
 def _bones(bone: np.ndarray, inside: np.ndarray) -> dict[str, float]:

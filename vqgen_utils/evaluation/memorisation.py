@@ -81,8 +81,8 @@ def distances(some: Tensor, others: Tensor) -> Tensor:
 
 def nearest(some: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Distance to the nearest of `others`, and which it is: (n, H, W), (m, H, W) -> (n,), (n,)."""
-    found = distances(some, others).min(1)
-    return found.values, found.indices
+    shortest = distances(some, others).min(1)
+    return shortest.values, shortest.indices
 
 
 def variety(images: Tensor) -> float:

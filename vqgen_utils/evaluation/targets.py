@@ -71,8 +71,8 @@ def ssim_of_the_original(content: str, version: str = "original") -> float | Non
     `version` is a recipe of `benchmarks/original.py`.
     """
     path = REPOSITORY / "benchmarks" / "results" / "original.json"
-    found = load_json(path) if path.exists() else {}
-    return found["headline"][f"ssim_{version}"] if found.get("data") == content else None
+    published = load_json(path) if path.exists() else {}
+    return published["headline"][f"ssim_{version}"] if published.get("data") == content else None
 
 
 def verdict(headline: dict) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 
-def split_by_patient(index: pd.DataFrame) -> np.ndarray:
+def hold_out_patients(index: pd.DataFrame) -> np.ndarray:
     """Which slices may be remembered for each test slice, if whole patients are held out.
 
     Args:
@@ -27,7 +27,7 @@ def deal_slices(index: pd.DataFrame, seed: int) -> np.ndarray:
 
     The slices of "train" and "test" are dealt into hands of at least the size of "test", and each
     hand is held out in turn (cross-validation by slice). So the questions are those of
-    `split_by_patient`, and about as many slices are remembered, whoever they come from.
+    `hold_out_patients`, and about as many slices are remembered, whoever they come from.
 
     Args:
         index: N rows, one a slice, with the column `split`.
