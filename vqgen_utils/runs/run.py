@@ -6,6 +6,7 @@
     prior.safetensors            notebook 04, or `vqgen train prior`
     history_*.csv, *.png         learning curves and pictures
     metrics.json                 the scores; each notebook adds its own section
+    evaluation.json              what notebooks 06, 07 and 08 measured; each adds its own part
 
 Each artefact names what it was made from, so that a prior is never put on top of another VQ-VAE.
 """
@@ -23,6 +24,7 @@ import torch
 from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
 from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import targets
 from vqgen_utils.machine.files import load_json, save_json, write_atomic
 from vqgen_utils.machine.places import run_folder
 from vqgen_utils.machine.speed import best_device
@@ -86,6 +88,35 @@ class Run:
         path = self.path("metrics.json")
         metrics = load_json(path) if path.exists() else {}
         save_json(path, {**metrics, section: values})
+
+    def add_evaluation(self, sections: dict, headline: dict) -> dict:
+        """Put what one notebook measured into evaluation.json beside what the others did.
+
+        What was measured before the models were last trained goes. The targets are judged anew.
+
+        Args:
+            sections: the notebook's own tables and values, by name.
+            headline: its own of the keys `targets.HEADLINE`; those that nobody has measured yet are
+                None.
+
+        Returns:
+            All that evaluation.json now says.
+        """
+        path = self.path("evaluation.json")
+        models = [self._made(name) for name in ("vqvae.safetensors", "prior.safetensors")]
+        trained = max(model.stat().st_mtime_ns for model in models)
+        fresh = path.exists() and path.stat().st_mtime_ns >= trained
+        before = load_json(path) if fresh else {}
+        known = dict.fromkeys(targets.HEADLINE) | before.get("headline", {}) | headline
+        known = targets.plain(known)
+        results = {
+            "headline": known,
+            "data": checkpoint.load_settings(models[0])["data"],
+            "targets": targets.verdict(known),
+        }
+        results = targets.plain({**before, **sections, **results})
+        save_json(path, results)
+        return results
 
     def load_slices(self, settings: Profile) -> Slices:
         """The data of this run.
