@@ -77,7 +77,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """What notebook 06 judges, and with which network it looks at slices."""
+    """What notebook 07 judges, and with which network it looks at slices."""
 
     evaluation_samples: int = 600  # slices to draw, at least; whole rounds of the held-out heights
     domain_width: int = 40  # channels of the domain network at its finest level
@@ -254,7 +254,7 @@ def validate(profile: Profile) -> None:
             f"parameter 'prior_kernel_size' is {profile.prior.prior_kernel_size}: give an odd "
             "number, so that a kernel has a centre."
         )
-    block = max(4, profile.vqvae.stride)  # the network of notebook 06 looks at blocks of four
+    block = max(4, profile.vqvae.stride)  # the network of notebook 07 looks at blocks of four
     for parameter in ("image_height", "image_width"):
         if getattr(profile.data, parameter) % block:
             raise InputError(
