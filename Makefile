@@ -6,7 +6,7 @@ PIP := -m pip -q --disable-pip-version-check
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial lab test notebooks student book crash fuzz benchmarks lint lock \
+.PHONY: help setup tutorial beyond lab test notebooks student book crash fuzz benchmarks lint lock \
   audit licences
 
 help:  ## list these targets
@@ -23,8 +23,11 @@ $(STAMP): requirements.txt pyproject.toml
 	PYTHONWARNINGS=ignore .venv/bin/python $(PIP) install --no-deps -e .
 	@touch $@
 
-tutorial: setup  ## run all notebooks on the built-in data (profile quick)
-	.venv/bin/vqgen run --profile quick
+tutorial: setup  ## run notebooks 01 to 08 on the built-in data (profile quick)
+	.venv/bin/vqgen run --profile quick --to 08
+
+beyond: setup  ## run the notebooks beyond the course: 09 and later
+	.venv/bin/vqgen run --profile quick --from 09
 
 lab: setup  ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab notebooks/

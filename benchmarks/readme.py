@@ -71,7 +71,7 @@ def tutorial() -> str:
 
 
 def evaluation() -> str:
-    """The scores of notebook 06, and what was asked of them."""
+    """What was asked of the series, and what notebooks 06 to 08 measured."""
     found = load_json(RESULTS / "evaluation.json")["targets"]
     rows = [
         (

@@ -14,7 +14,8 @@ Samples of the second sweep are judged by one domain network and against one set
 those of the run with most patients.
 
 They take about 40 minutes on two cores, and go on where they were stopped. Their runs stay in
-`runs/`, their scores go to `benchmarks/results/sweeps.json`, which notebook 06 draws.
+`runs/`, their scores go to `benchmarks/results/sweeps.json`: notebook 06 draws the first sweep,
+notebook 07 the second.
 """
 
 import re
@@ -158,7 +159,7 @@ def decoded(vqvae: VQVAE, codes: torch.Tensor) -> torch.Tensor:
 
 
 def memorised(run: Run, samples: torch.Tensor) -> float:
-    """Share of samples (N, H, W) that look like copies, pixel by pixel, as notebook 06 asks it."""
+    """Share of samples (N, H, W) that look like copies, pixel by pixel, as notebook 07 asks it."""
     slices, codes = run.load_slices(run.settings("quick")), run.load_codes()
     train, test = (codes[slices.subset(split).rows.index] for split in ("train", "test"))
     vqvae = run.load_vqvae()

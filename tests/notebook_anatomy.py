@@ -124,7 +124,7 @@ def predictions(notebook: NotebookNode) -> Iterator[str]:
 
 
 def exercises(notebook: NotebookNode) -> Iterator[str]:
-    """At least four, each a task, a stub, a check and a solution or more, in this order."""
+    """At least three, each a task, a stub, a check and a solution or more, in this order."""
     titles: list[str] = []
     roles: list[list[str]] = []  # of each exercise's code cells
     tagged = 0
@@ -143,8 +143,8 @@ def exercises(notebook: NotebookNode) -> Iterator[str]:
             yield f"'{title}' is not titled '### Exercise {n} · ...'"
         if found[:3] != list(ROLES) or set(found[3:]) - {"solution"}:
             yield f"'{title}': its cells are {found} instead of {list(ROLES)}"
-    if len(titles) < 4:
-        yield f"{len(titles)} exercises, at least 4 are wanted"
+    if len(titles) < 3:
+        yield f"{len(titles)} exercises, at least 3 are wanted"
     if tagged != sum(any(role in tags(cell) for role in ROLES) for cell in notebook.cells):
         yield f"cells tagged {ROLES} stand outside the exercises"
 

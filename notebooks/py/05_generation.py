@@ -678,7 +678,8 @@ exercises.check_step(step)
 #   planted copies show that the check can see a memory.
 # - The past never changes, so a new code costs one new position a layer: the same numbers, much sooner.
 #
-# **What's next:** the pictures look right; `06_evaluation` asks whether they are.
+# **What's next:** the pictures look right. Whether they are is asked in three steps: `06_reconstructions_and_bits`
+# begins with what the codes keep, and what they cost.
 
 # %% tags=[]
 run.add_metrics(

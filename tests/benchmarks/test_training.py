@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from benchmarks.original_recipe import OriginalVQVAE
-from benchmarks.training import compare, figure, headline, make_recipes, stack, time_ratios, time_to
+from benchmarks.training import (
+    compare_recipes,
+    figure,
+    headline,
+    make_recipes,
+    stack,
+    time_ratios,
+    time_to,
+)
 from vqgen_utils.config import get_profile
 from vqgen_utils.data import load_slices
 
@@ -21,7 +29,7 @@ def test_the_recipes_are_trained_and_scored():
     train = stack(slices.subset("train"))[:8, :, 32:64, :32]  # a corner: (8, 1, 32, 32)
     test = stack(slices.subset("test"))[:2, :, 32:64, :32]
     recipes = make_recipes(profile, train.var().item())
-    curves = compare(recipes, train, test, seconds=0.4, seconds_alone=0.6, seeds=[0])
+    curves = compare_recipes(recipes, train, test, seconds=0.4, seconds_alone=0.6, seeds=[0])
 
     assert list(curves) == [
         "original",

@@ -63,7 +63,7 @@ def good() -> nbformat.NotebookNode:
             new_markdown_cell("*A caption.* And what it shows."),
             code("browser(slices)", "nbval-ignore-output", "widget"),
             new_markdown_cell("## Exercises"),
-            *(cell for n in range(1, 5) for cell in exercise(n)),
+            *(cell for n in range(1, 4) for cell in exercise(n)),
             new_markdown_cell("## Summary\n\n- Done.\n\n**What's next:** `02`"),
             code("run.add_metrics()"),
         ]
@@ -115,8 +115,8 @@ def without_alt(notebook):
             output.get("metadata", {}).clear()
 
 
-def without_exercise_4(notebook):
-    place = [cell.source[:14] for cell in notebook.cells].index("### Exercise 4")
+def without_exercise_3(notebook):
+    place = [cell.source[:14] for cell in notebook.cells].index("### Exercise 3")
     del notebook.cells[place : place + 5]
 
 
@@ -149,7 +149,7 @@ DOCTORED = [
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),
     (anatomy.predictions, replace("**Predict:** c?", ""), "2 **Predict:**"),
-    (anatomy.exercises, without_exercise_4, "3 exercises"),
+    (anatomy.exercises, without_exercise_3, "2 exercises"),
     (anatomy.exercises, replace("### Exercise 2", "### Exercise 5"), "is not titled"),
     (anatomy.exercises, drop("exercise"), "instead of"),
     (anatomy.exercises, drop("check"), "instead of"),

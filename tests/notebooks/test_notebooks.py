@@ -1,6 +1,7 @@
 """The series itself: run by papermill on `smoke`, checked by nbval, in step with its text."""
 
 import json
+import shutil
 import sys
 
 import jupytext
@@ -12,6 +13,7 @@ from commands import call, vqgen
 
 from benchmarks import readme
 from vqgen_utils.config import get_profile
+from vqgen_utils.evaluation import targets
 from vqgen_utils.machine import REPOSITORY, load_json
 from vqgen_utils.series import notebook_parameters
 
@@ -22,6 +24,7 @@ NAMES = [path.stem for path in NOTEBOOKS]
 def test_the_series_leaves_what_it_promises(finished):
     folder = finished / "runs" / "smoke"
     for name in (
+        *("evaluation.json", "model_card.md"),
         *("config.json", "metrics.json", "vqvae.safetensors", "codes.npz", "prior.safetensors"),
         *("history_vqvae.csv", "history_prior.csv", "samples.png", "reconstructions.png"),
         *(f"notebooks/{name}.ipynb" for name in NAMES),
@@ -61,6 +64,24 @@ def test_the_metrics_hold_to_the_contract(finished):
     assert series["profile"] == "smoke" and series["torch"] and series["device"]
 
 
+def test_three_notebooks_leave_one_evaluation(finished):
+    folder = finished / "runs" / "smoke"
+    evaluation = load_json(folder / "evaluation.json")
+    for part in (
+        {"headline", "data", "targets"},
+        {"reconstruction", "reconstruction_intervals", "bits_per_code", "bits_per_code_train"},
+        {"samples", "sets", "anatomy", "memorised", "memorised_control", "most_is_lost_by"},
+        {"outliers"},
+    ):
+        assert part <= evaluation.keys()
+    headline = evaluation["headline"]
+    assert headline.keys() == set(targets.HEADLINE)
+    unmeasured = {key for key, value in headline.items() if value is None}
+    assert unmeasured == {"ssim_original", "ssim_original_more_time"}  # of other data
+    card = (folder / "model_card.md").read_text("utf-8")
+    assert f"{headline['ssim']:.3g}" in card and f"{evaluation['samples']} samples break" in card
+
+
 def test_no_executed_notebook_holds_an_error(finished):
     for name in NAMES:
         path = finished / "runs" / "smoke" / "notebooks" / f"{name}.ipynb"
@@ -90,6 +111,10 @@ def test_nbval_passes_on_the_committed_notebooks(finished, tmp_path):
     for section, values in again.items():
         for key, value in values.items():
             assert "seconds" in key or first[section][key] == value, (section, key)
+    first, again = (
+        load_json(finished / "runs" / name / "evaluation.json") for name in ("smoke", "nbval")
+    )
+    assert first == again
 
 
 def test_plain_papermill_works_from_any_folder(finished, tmp_path):
@@ -110,6 +135,20 @@ def test_a_notebook_without_its_predecessor_says_which_to_run(number, finished):
     assert done.returncode != 0
     assert "02_vqvae_training" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_without_the_evaluation_of_samples_there_is_no_card(finished):
+    """The rest of notebook 08 runs all the same, and says which notebook the card needs."""
+    run = finished / "runs" / "no_card"
+    shutil.copytree(finished / "runs" / "smoke", run)
+    for name in ("evaluation.json", "model_card.md"):
+        (run / name).unlink()
+    done = vqgen(finished, "run", "--profile", "smoke", "--run-name", "no_card", "--only", "08")
+    assert done.returncode == 0, done.stdout + done.stderr
+    executed = nbformat.read(run / "notebooks" / "08_outliers.ipynb", as_version=4)
+    printed = "".join(anatomy.printed(cell) for cell in anatomy.code_cells(executed))
+    assert "no new card: run notebook 06 and 07 first" in printed
+    assert not (run / "model_card.md").exists()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

@@ -48,7 +48,7 @@ def test_prompts_exercises_and_checks_stay(path, handed_out):
     assert sum(text.count("**Predict:**") for text in prose(student)) >= 3
     found = [[tag for tag in tags(cell) if tag in ("exercise", "check")] for cell in student.cells]
     pairs = [tag for each in found for tag in each]
-    assert pairs == ["exercise", "check"] * (len(pairs) // 2) and len(pairs) >= 8
+    assert pairs == ["exercise", "check"] * (len(pairs) // 2) and len(pairs) >= 6
 
 
 def test_the_hand_out_runs_from_top_to_bottom(handed_out, finished, home):

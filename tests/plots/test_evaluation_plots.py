@@ -1,4 +1,4 @@
-"""Figures of notebook 06: they can be drawn, and show what they were given."""
+"""Figures of notebooks 06 to 08: they can be drawn, and show what they were given."""
 
 import io
 

@@ -8,6 +8,8 @@ import torch
 
 from vqgen_utils.config import PriorConfig, VQVAEConfig, get_profile
 from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import targets
+from vqgen_utils.machine import load_json
 from vqgen_utils.models import VQVAE, PixelCNN
 from vqgen_utils.runs import Run
 from vqgen_utils.training import checkpoint
@@ -42,7 +44,7 @@ def save_prior(run, num_embeddings=8, grid=(4, 3), fingerprint=None):
         "model": plain(PRIOR_CONFIG),
         "num_embeddings": num_embeddings,
         "grid": list(grid),
-        "vqvae": fingerprint or run.vqvae_fingerprint(),
+        "vqvae": fingerprint or run.fingerprint("vqvae.safetensors"),
     }
     model = PixelCNN(PRIOR_CONFIG, num_embeddings, grid)
     checkpoint.save_weights(run.path("prior.safetensors"), model, settings)
@@ -183,3 +185,36 @@ def test_a_run_name_must_be_a_folder_name(name):
 def test_bad_settings_are_one_sentence(profile, changes, words):
     with pytest.raises(InputError, match=words):
         get_profile(profile, **changes)
+
+
+def test_each_notebook_adds_its_part_to_the_evaluation(run):
+    first = run.add_evaluation({"bits": {"ours": np.float32(2)}}, {"ssim": 0.9})
+    assert first == load_json(run.path("evaluation.json"))
+    assert first["data"] == "content" and first["bits"] == {"ours": 2.0}
+    assert first["headline"] == dict.fromkeys(targets.HEADLINE) | {"ssim": 0.9}
+    assert all(row["met"] == "not measured" for row in first["targets"].values())
+    run.add_evaluation({"sets": {"generated": 1}}, {"precision": 0.8, "recall": np.float64("nan")})
+    both = run.add_evaluation({"bits": {"ours": 3.0}}, {"ssim": 0.8})  # once more
+    assert both["bits"] == {"ours": 3.0} and both["sets"] == {"generated": 1}
+    measured = {key: value for key, value in both["headline"].items() if value is not None}
+    assert measured == {"ssim": 0.8, "precision": 0.8}
+    assert both["targets"]["precision"]["met"] == "yes"
+    assert both["targets"]["recall"] == {
+        "asked": "at least 0.5",
+        "got": None,
+        "met": "not measured",
+    }
+
+
+@pytest.mark.parametrize("train_again", [save_vqvae, save_prior])
+def test_what_was_measured_on_models_that_are_gone_is_forgotten(run, train_again):
+    run.add_evaluation({"bits": {"ours": 2.0}}, {"ssim": 0.9})
+    train_again(run)  # from other random weights
+    now = run.add_evaluation({"sets": {"generated": 1}}, {"precision": 0.8})
+    assert "bits" not in now and now["headline"]["ssim"] is None
+    assert now["headline"]["precision"] == 0.8
+
+
+def test_there_is_no_evaluation_without_a_prior():
+    with pytest.raises(InputError, match="02_vqvae_training"):
+        Run("empty").add_evaluation({}, {})

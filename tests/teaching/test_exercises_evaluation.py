@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: solutions pass, open stubs and typical mistakes are told in words."""
+"""Exercises of notebook 07: solutions pass, open stubs and typical mistakes are told in words."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from notebook_cells import assert_complete, exercises_of, walk_through
 
 from vqgen_utils.teaching.exercises import evaluation as exercises
 
-EXERCISES = exercises_of("06")
+EXERCISES = exercises_of("07")
 
 
 def names() -> dict:
@@ -22,41 +22,6 @@ def test_there_are_exercises_enough_each_with_its_own_check():
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.title)
 def test_a_stub_is_told_so_and_its_solution_passes(exercise):
     walk_through(exercise, names())
-
-
-def pairs(odd, normal):
-    return odd[:, None] - normal
-
-
-def of_patients(values, patients, drawn):
-    return np.concatenate([values[patients == patient] for patient in drawn]).mean()
-
-
-def resample(choose):
-    """A bootstrap in which `choose(rng, patients)` says whose slices are taken."""
-
-    def answer(values, patients, draws, rng):
-        everyone = np.unique(patients)
-        return np.array(
-            [of_patients(values, patients, choose(rng, everyone)) for _ in range(draws)]
-        )
-
-    return answer
-
-
-def draw_slices(values, patients, draws, rng):
-    return rng.choice(values, (draws, len(values))).mean(1)
-
-
-def each_once(values, patients, draws, rng):
-    """Draws patients with repetition, but then asks only who is among them."""
-    everyone = np.unique(patients)
-    return np.array(
-        [
-            values[np.isin(patients, rng.choice(everyone, len(everyone)))].mean()
-            for _ in range(draws)
-        ]
-    )
 
 
 def reach(real, place):
@@ -99,25 +64,6 @@ def by_the_edges(tissues):
         (exercises.check_by_chance, 0.01, "is a share"),
         (exercises.check_by_chance, 594, "farther away"),
         (exercises.check_by_chance, 60, "Which share"),
-        (exercises.check_auroc, lambda a, b: (pairs(a, b) < 0).mean(), "turn the comparison"),
-        (exercises.check_auroc, lambda a, b: (pairs(a, b) > 0).sum(), "counts pairs"),
-        (exercises.check_auroc, lambda a, b: (pairs(a, b) > 0).mean(), "count them as lost"),
-        (exercises.check_auroc, lambda a, b: (pairs(a, b) >= 0).mean(), "count them as won"),
-        (exercises.check_auroc, lambda a, b: a.mean() - b.mean(), "should be 1"),
-        (exercises.check_auroc, lambda a, b: (a > b.max()).mean(), "12 pairs"),
-        (exercises.check_auroc, lambda a, b: pairs(a, b) > 0, "one number"),
-        (exercises.check_auroc, lambda a: 1.0, "TypeError"),
-        (exercises.check_resample, draw_slices, "draws slices"),
-        (
-            exercises.check_resample,
-            resample(lambda rng, p: rng.choice(p, len(p), replace=False)),
-            "same mean",
-        ),
-        (exercises.check_resample, resample(lambda rng, p: [rng.choice(p)]), "single patient"),
-        (exercises.check_resample, each_once, "count twice"),
-        (exercises.check_resample, lambda v, p, d, r: v.mean(), "return an array"),
-        (exercises.check_resample, lambda v, p, d, r: np.zeros(3), "has shape (3,)"),
-        (exercises.check_resample, lambda v, p, d, r: np.full(d, np.nan), "NaN"),
         (exercises.check_precision, recall, "that is recall"),
         (
             exercises.check_precision,
@@ -143,10 +89,6 @@ def by_the_edges(tissues):
         (exercises.check_bladder_in_front, compared(lambda b, r: b >= r), "NaN"),
         (exercises.check_bladder_in_front, by_the_edges, "compare centres"),
         (exercises.check_bladder_in_front, lambda tissues: 1.0, "True or False"),
-        (exercises.check_why_not_odd, "A", "perfect prior"),
-        (exercises.check_why_not_odd, "C", "codes like any other"),
-        (exercises.check_why_not_odd, "D", "at every height"),
-        (exercises.check_why_not_odd, 2, "one letter"),
     ],
 )
 def test_a_typical_mistake_is_told_in_words(check, answer, words, capsys):

@@ -113,8 +113,8 @@ def change_all(
 def surprise(bits: np.ndarray, side: int = 5) -> np.ndarray:
     """How odd the oddest place of each slice is: bits a code (N, h, w) -> (N,).
 
-    The largest mean over a window of `side` x `side` codes: an implant is a small part of a slice,
-    and drowns in the mean over all of it.
+    The largest mean over a window of `side` x `side` codes: what is wrong may be a small part of a
+    slice, such as the place of a bladder, and drown in the mean over all of it.
     """
     return _around(bits, side).max((1, 2))
 

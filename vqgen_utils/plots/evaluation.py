@@ -1,4 +1,4 @@
-"""Figures of notebook 06: scores with their intervals, floors and ceilings, and where they fail."""
+"""Figures of notebooks 06 to 08: scores with intervals, floors and ceilings, and failures."""
 
 from collections.abc import Sequence
 from itertools import cycle

@@ -6,6 +6,7 @@
     prior.safetensors            notebook 04, or `vqgen train prior`
     history_*.csv, *.png         learning curves and pictures
     metrics.json                 the scores; each notebook adds its own section
+    evaluation.json              what notebooks 06, 07 and 08 measured; each adds its own part
 
 Each artefact names what it was made from, so that a prior is never put on top of another VQ-VAE.
 """
@@ -24,6 +25,7 @@ from pydantic import ValidationError
 from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
 from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import targets
 from vqgen_utils.machine.files import load_json, save_json, write_atomic
 from vqgen_utils.machine.places import run_folder
 from vqgen_utils.machine.speed import best_device
@@ -88,6 +90,36 @@ class Run:
         metrics = load_json(path) if path.exists() else {}
         save_json(path, {**metrics, section: values})
 
+    def add_evaluation(self, sections: dict, headline: dict) -> dict:
+        """Put what one notebook measured into evaluation.json beside what the others did.
+
+        What was measured before the models were last trained goes. The targets are judged anew.
+
+        Args:
+            sections: the notebook's own tables and values, by name.
+            headline: its own of the keys `targets.HEADLINE`; those that nobody has measured yet are
+                None.
+
+        Returns:
+            All that evaluation.json now says.
+        """
+        path = self.path("evaluation.json")
+        made_from = {name: self.fingerprint(f"{name}.safetensors") for name in ("vqvae", "prior")}
+        before = load_json(path) if path.exists() else {}
+        if before.get("made_from") != made_from:  # scores of other models are none of this one's
+            before = {}
+        known = dict.fromkeys(targets.HEADLINE) | before.get("headline", {}) | headline
+        known = targets.plain(known)
+        results = {
+            "headline": known,
+            "data": checkpoint.load_settings(self.path("vqvae.safetensors"))["data"],
+            "made_from": made_from,
+            "targets": targets.verdict(known),
+        }
+        results = targets.plain({**before, **sections, **results})
+        save_json(path, results)
+        return results
+
     def load_slices(self, settings: Profile) -> Slices:
         """The data of this run.
 
@@ -110,7 +142,7 @@ class Run:
             "model": dataclasses.asdict(settings.prior),
             "num_embeddings": settings.vqvae.num_embeddings,
             "grid": list(grid),
-            "vqvae": self.vqvae_fingerprint(),
+            "vqvae": self.fingerprint("vqvae.safetensors"),
             "data": slices.content,
         }
 
@@ -132,7 +164,7 @@ class Run:
         made_by = checkpoint.load_settings(self._made("vqvae.safetensors"))
         made_from = {
             "format": checkpoint.FORMAT,
-            "vqvae": self.vqvae_fingerprint(),
+            "vqvae": self.fingerprint("vqvae.safetensors"),
             "model": made_by["model"],
             "data": made_by["data"],
         }
@@ -158,7 +190,11 @@ class Run:
             raise InputError(damaged) from error
         checkpoint.check_format(path, found)
         ours = checkpoint.load_settings(self._made("vqvae.safetensors"))
-        wanted = {"data": ours["data"], "model": ours["model"], "vqvae": self.vqvae_fingerprint()}
+        wanted = {
+            "data": ours["data"],
+            "model": ours["model"],
+            "vqvae": self.fingerprint("vqvae.safetensors"),
+        }
         must_fit(path, "was made by another VQ-VAE", made_from, wanted)
         if codes.ndim != 3 or int(codes.max()) >= ours["model"]["num_embeddings"]:
             raise InputError(damaged)
@@ -180,7 +216,7 @@ class Run:
                 f"'{self.name}' has {codebook['num_embeddings']}: run notebook "
                 "04_pixelcnn_training again."
             )
-        wanted = {"vqvae": self.vqvae_fingerprint()}
+        wanted = {"vqvae": self.fingerprint("vqvae.safetensors")}
         must_fit(path, "was trained on the codes of another VQ-VAE", settings, wanted)
         self._fits_config(path, settings, "prior")
         model = PixelCNN(
@@ -191,12 +227,12 @@ class Run:
         checkpoint.load_weights(path, model)
         return model.eval().to(best_device())
 
-    def vqvae_fingerprint(self) -> str:
-        """Identifies the trained VQ-VAE: the hash of its weights.
+    def fingerprint(self, file: str) -> str:
+        """Identifies a trained model: the hash of the weights in its file.
 
         The header of the file does not count, since it also says how long training took.
         """
-        content = self._made("vqvae.safetensors").read_bytes()
+        content = self._made(file).read_bytes()
         header = 8 + int.from_bytes(content[:8], "little")  # safetensors: length, header, weights
         return hashlib.sha256(content[header:]).hexdigest()
 

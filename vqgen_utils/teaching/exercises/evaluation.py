@@ -1,4 +1,4 @@
-"""Checks of notebook 06: chance, ranking, drawing patients again, precision, a rule, likelihood."""
+"""Checks of notebook 07: what chance gives, precision, a rule of anatomy."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,7 @@ from torch import Tensor
 
 from vqgen_utils.data.tissues import BLADDER, RECTUM
 from vqgen_utils.evaluation import fidelity
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, same_shape
-
-
-def number(name: str, answer) -> float:
-    """The answer as a number; `NotYet` when it is none."""
-    value = np.asarray(answer)
-    if value.dtype.kind in "iuf" and value.size == 1:
-        return value.item()
-    raise NotYet(f"{name} is {answer!r}: give one number.")
+from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, number
 
 
 @check
@@ -38,79 +30,6 @@ def check_by_chance(answer) -> str:
     if got == 600 - wanted:
         raise NotYet("these are the samples that are farther away than the limit. And the nearer?")
     raise NotYet("for a perfect model samples are as new patients. Which share of these is nearer?")
-
-
-@check
-def check_auroc(auroc: Callable) -> str:
-    """auroc(odd (n,), normal (m,)) -> chance that an odd one scores higher, ties counting half."""
-
-    def got(odd: list, normal: list) -> float:
-        return number("auroc", call(auroc, np.array(odd, float), np.array(normal, float)))
-
-    apart = got([5, 6, 7], [1, 2])
-    if close(apart, 0):
-        raise NotYet("odd ones that all score higher should give 1, not 0: turn the comparison.")
-    if close(apart, 6):
-        raise NotYet("that counts pairs. Divide by how many pairs there are, n times m.")
-    if not close(apart, 1):
-        raise NotYet(f"when every odd one scores higher it should be 1; you have {apart:.3f}.")
-    value = got([3, 5, 5], [1, 5, 2, 4])  # 12 pairs, 8 won, 2 tied
-    for wrong, problem in (
-        (8 / 12, "two pairs are tied here, and you count them as lost. A tie counts half."),
-        (10 / 12, "two pairs are tied here, and you count them as won. A tie counts half."),
-    ):
-        if close(value, wrong):
-            raise NotYet(problem)
-    if not close(value, 9 / 12):
-        raise NotYet(
-            f"for odd 3, 5, 5 and normal 1, 5, 2, 4 you have {value:.3f}. Of the 12 pairs 8 are "
-            "won and 2 tied, which makes 0.750."
-        )
-    return (
-        "no threshold was needed. That is its charm, and its trap: it does not say which threshold "
-        "to take, nor how many false alarms a day that means when odd slices are rare."
-    )
-
-
-@check
-def check_resample(resample: Callable) -> str:
-    """resample(values (N,), patients (N,), draws, rng) -> the mean of each draw (draws,)."""
-    size, each, draws = 8, 10, 2000
-    rng = np.random.default_rng(0)
-    patients = np.repeat([f"{n:03d}" for n in range(size)], each)
-    person = rng.standard_normal(size)  # what sets patients apart
-    values = np.repeat(person, each) + 0.1 * rng.standard_normal(size * each)  # (N,)
-    shuffled = rng.permutation(size * each)
-    values, patients = values[shuffled], patients[shuffled]
-    means = call(resample, values, patients, draws, np.random.default_rng(1))
-    same_shape("the result", means, (draws,))
-    spread = float(np.std(means))
-    by_patient = float(np.std([values[patients == p].mean() for p in set(patients)]) / size**0.5)
-    by_slice = float(values.std() / (size * each) ** 0.5)
-    if np.isnan(spread):
-        raise NotYet("some means are NaN: is there a draw without a single slice?")
-    if spread < 0.1 * by_slice:
-        raise NotYet(
-            "all draws have the same mean. Patients are drawn with repetition: some twice, some "
-            "not at all (rng.choice does so unless told otherwise)."
-        )
-    if abs(spread - by_slice) < 0.25 * by_slice:
-        raise NotYet(
-            "this draws slices. The interval would be about "
-            f"{by_patient / by_slice:.1f} times too narrow here, where slices of a patient are "
-            "alike: draw patients, each with all of their slices."
-        )
-    if abs(spread - by_patient * size**0.5) < 0.25 * by_patient * size**0.5:
-        raise NotYet(f"each draw holds a single patient: draw as many as there are, {size}.")
-    if abs(spread - by_patient) > 0.15 * by_patient:
-        raise NotYet(
-            f"the means spread by {spread:.3f}, where drawing {size} patients with repetition "
-            f"gives {by_patient:.3f}. Does a patient drawn twice count twice?"
-        )
-    return (
-        f"the interval is {by_patient / by_slice:.1f} times as wide as one over slices would be "
-        "here, and honest: eighty slices of eight people are eight witnesses."
-    )
 
 
 @check
@@ -200,19 +119,3 @@ def check_bladder_in_front(bladder_in_front: Callable) -> str:
         "a rule must know when it does not apply, or it punishes slices that merely lie elsewhere. "
         "Whether an absent organ should be there is another rule's business."
     )
-
-
-@check
-def check_why_not_odd(answer) -> str:
-    """Why the cheapest slice need not be a normal one: "A", "B", "C" or "D"."""
-    if answer == "B":
-        return (
-            "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
-            "nothing, and one that costs far less is as odd as one that costs far more."
-        )
-    problems = {
-        "A": "a perfect prior would charge even less for air after air: it is a likely pattern.",
-        "C": "the empty slice has codes like any other, and the prior was asked about these.",
-        "D": "it is cheap at every height. What does a real slice pay for that this one does not?",
-    }
-    raise NotYet(problems.get(answer, 'answer with one letter, such as "A".'))

@@ -58,6 +58,18 @@ def call(answer: Callable, *arguments):
     return result
 
 
+def number(name: str, answer) -> float:
+    """The answer as a number.
+
+    Raises:
+        NotYet: when it is none.
+    """
+    value = np.asarray(answer)
+    if value.dtype.kind in "iuf" and value.size == 1:
+        return value.item()
+    raise NotYet(f"{name} is {answer!r}: give one number.")
+
+
 def same_shape(name: str, got, wanted: tuple[int, ...]) -> None:
     """Raises `NotYet` when an array or tensor has another shape than it should."""
     if not isinstance(got, (np.ndarray, torch.Tensor)):

@@ -1,0 +1,403 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=[]
+# # 06 · What is kept, and what it costs
+#
+# A slice that has passed through the codes is not quite what it was. Its codes, in turn, take room. Here we
+# measure both on patients the model has never seen: how much of a slice is kept, and how many bits that takes.
+# Beside each number stands one to compare it with: an interval, JPEG, a simpler model, a file that was really
+# written.
+#
+# **You will learn**
+#
+# - to say how far a score can be trusted, when slices come from few patients;
+# - to see a grid of codes as a compressed slice, and what more bits would buy;
+# - to place a prior among simpler ones, and to check its bits to the byte.
+#
+# **You need** notebooks 02 and 04 to have run. **Time to learn:** 30 minutes.
+# **Time to run:** about 15 seconds on 2 CPU cores (profile quick).
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $x$, $\hat x$ | (n, H, W) | the held-out slices, and what is left of them after the codes: reconstructions |
+# | $c$ | (n, H/s, W/s) | grids of codes, integers in $[0, K)$; in comments (n, h, w) |
+# | $K$, $s$ | | how many codes there are; pixels that a code covers along each axis: the stride |
+# | $p(k)$, $n_k$, $N$ | | how likely code $k$ is; how often it was counted, among how many codes |
+
+# %% tags=["parameters"]
+profile: str = "quick"  # as in notebook 02
+run_name: str = "tutorial"  # the run to judge
+
+# %% tags=[]
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vqgen_utils import plots
+from vqgen_utils.evaluation import bootstrap, code_lengths, domain, metrics, targets
+from vqgen_utils.models import height_features
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run, compare
+from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching.demos import forgotten_mask
+from vqgen_utils.teaching.exercises import reconstructions as exercises
+
+run = Run(run_name)
+settings = run.settings(profile)  # complains if notebook 02 used another profile
+vqvae, prior, all_codes = run.load_vqvae(), run.load_prior(), run.load_codes()
+slices = run.load_slices(settings)
+
+# %% tags=[]
+train, test = slices.subset("train").rows, slices.subset("test").rows
+K, stride = vqvae.num_embeddings, vqvae.config.stride
+heights, patients = test["height"].to_numpy(), test["patient"].to_numpy()
+has_tissues = domain.labelled(slices)
+
+
+def condition(heights: np.ndarray) -> torch.Tensor:
+    """What the prior is told: n heights in [0, 1] -> (n, 16)."""
+    return height_features(torch.tensor(np.asarray(heights), dtype=torch.float32))
+
+
+x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
+c = all_codes[test.index]  # (n, h, w)
+x_hat = vqvae.decode(c)[:, 0]  # (n, H, W)
+labels = slices.labels[test.index] if has_tissues else None  # (n, H, W)
+print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+
+# %% [markdown] tags=[]
+# ## Reconstructions, and how sure we are
+#
+# Notebook 02 reported a mean over held-out slices. With other patients it would have come out otherwise;
+# by how much? The **bootstrap** asks the data: draw as many slices as there are, with repetition, take the
+# mean, do it two thousand times, and see where 95 in 100 of the means lie.
+#
+# But slices of one patient are alike. Draw *slices*, and one patient counts as many witnesses. Draw
+# *patients*, each with all his slices, and he counts as one.
+
+# %% tags=[]
+show_source(bootstrap.interval)
+
+# %% [markdown] tags=[]
+# **Predict:** which of the two intervals will be wider, and by how much?
+
+# %% tags=[]
+mask = labels > 0 if has_tissues else None  # (n, H, W); without labels brightness finds the body
+ssim, ssim_body = metrics.ssim(x.numpy(), x_hat.numpy(), mask)  # (n,), (n,)
+scores = {
+    "SSIM": ssim,
+    "SSIM, body only": ssim_body,
+    "PSNR (dB)": metrics.psnr(x.numpy(), x_hat.numpy()),
+    "mean absolute error": (x - x_hat).abs().mean((1, 2)).numpy(),
+}
+print(f"{'':20} {'drawing patients':26} drawing slices")
+for name, values in scores.items():
+    by_patient = bootstrap.in_words(values, patients)
+    print(f"{name:20} {by_patient:26} {bootstrap.in_words(values, range(len(values)))}")
+low, high = bootstrap.interval(ssim_body, patients)
+low_slices, high_slices = bootstrap.interval(ssim_body, range(len(ssim_body)))
+print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide by patients")
+
+# %% [markdown] tags=[]
+# Where slices of a patient resemble each other, the left interval is wider, and it is the honest one. With few
+# patients even that is a little too hopeful. (With one patient there is nothing to draw, and it says nan.) To
+# compare two models on the *same* patients, take the interval of the difference, patient by patient: a patient
+# who is hard for both does not count against either, so it is often much narrower.
+#
+# **Predict:** which tissue suffers most from passing through the codes, and at which height?
+
+# %% tags=[]
+groups = {"whole slice": ssim, "all of the body": ssim_body}
+if has_tissues:
+    by_tissue = metrics.scores_by_tissue(x.numpy(), x_hat.numpy(), labels)
+    groups |= {f"label {name}": found["ssim"].to_numpy() for name, found in by_tissue.items()}
+level = metrics.level_of(heights)  # (n,), the middle of each tenth of the body
+levels = {f"height {one:.2f}": np.where(level == one, ssim, np.nan) for one in np.unique(level)}
+panels = {
+    "by tissue": bootstrap.with_intervals(groups, patients),
+    "by height, whole slice": bootstrap.with_intervals(levels, patients),
+}
+show(
+    plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
+    "SSIM with intervals, by tissue on the left and by height in the body on the right.",
+)
+
+# %% [markdown] tags=[]
+# *SSIM of reconstructions by tissue (left) and by height in the body (right), with 95 % intervals over patients.*
+#
+# Air is easy and lifts the mean of the whole slice. A tissue that few slices show has a wide interval. The label
+# "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge around it, for the
+# window reaches eleven pixels across.
+
+# %% tags=[]
+if has_tissues:
+    errors = {f"label {name}": found["l1"].to_numpy() for name, found in by_tissue.items()}
+    print("mean absolute error by tissue, where intensities lie in [0, 1]")
+    print(bootstrap.with_intervals(errors, patients).round(4).to_string())
+
+# %% [markdown] tags=[]
+# Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error
+# weighs bright tissue more. They need not agree, and one alone tells half.
+
+# %% [markdown] tags=[]
+# ## What do the bits buy?
+#
+# A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it
+# covers, $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG, JPEG 2000 and WebP
+# make the same bargain, and every reader knows them: we let them write some of the held-out slices, rounded
+# to 256 gray levels first, and read them back.
+#
+# **Predict:** at the bits that our codes take, will WebP look better or worse than our reconstruction? Answer
+# twice: for codes written plainly, and with the prior.
+
+# %% tags=[]
+some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
+codecs = code_lengths.image_file_rates(list(some))
+runs = compare.finished_runs(slices.content)
+show(
+    plots.evaluation.rate_distortion(
+        codecs, runs, run_name, compare.published_codes(slices.content)
+    ),
+    "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
+)
+
+# %% [markdown] tags=[]
+# *SSIM on held-out slices against bits a pixel. Star: our codes with the prior's bits; ring: written plainly. Thin
+# gray lines: a published sweep over strides and codebooks (`python -m benchmarks.sweeps`), with the prior's bits;
+# it is drawn for the default data alone. Gray stars and rings: other runs of yours on these data.*
+#
+# Further left is cheaper, higher is better. Where the gray lines are drawn, follow them: more codes move a point to
+# the right and up, and a smaller stride moves it much further. The grid sets the price, the codebook trims it.
+# Three things the figure leaves out: the formats' headers are not counted, but neither are our networks, which the
+# receiver must have; our codec knows pelvises only, JPEG takes any picture; and the formats were given fewer slices
+# than we were.
+
+# %% [markdown] tags=[]
+# ## The prior against simpler ones
+#
+# Held-out bits per code, as in notebook 04, beside what simpler models pay on the same codes. All of them
+# learn from the training patients alone:
+#
+# - **order-0**: how often each code occurs;
+# - **order-1**: a table of what follows which left and upper neighbour;
+# - **plain**: a small stack of masked convolutions, as in notebook 04, trained for a few seconds.
+#
+# **Predict:** the table looks at two neighbours only. How much of the way from order-0 to the prior does it
+# go? (The share is printed below the figure.)
+
+# %% tags=[]
+bits = metrics.bits_by_position(prior, c, condition(heights))  # (n, h, w)
+train_codes = all_codes[train.index]  # (N, h, w)
+plain = forgotten_mask.train(K, train_codes[:800], mask_last=True)
+per_code = pd.Series(
+    {
+        "no model: log2 K": math.log2(K),
+        "order-0: frequencies": code_lengths.frequency_bits(train_codes, c, K),
+        "order-1: neighbours": code_lengths.neighbour_bits(train_codes, c, K),
+        "plain masked stack": forgotten_mask.bits_per_code(plain, c),
+        f"our prior, {prior.config.prior_layers} gated layers": bits.mean().item(),
+    }
+)
+show(
+    plots.evaluation.bars(per_code, "bits a code on held-out patients"),
+    "Bars of bits a code: no model, order-0, order-1, a plain masked stack, and our prior.",
+)
+
+# %% [markdown] tags=[]
+# *Bits a code on held-out patients; less is better.* The small stack is no fair rival, it has learned for
+# seconds. It is there to show how far one gets with little.
+
+# %% tags=[]
+ours = per_code.iloc[-1]
+print(
+    f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
+)
+order0, order1 = per_code.iloc[1:3]
+way = (order0 - order1) / (order0 - ours)
+print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned
+as_many = known.iloc[:: max(1, len(known) // len(test))]
+own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
+own_mean = own.mean((1, 2)).numpy()  # (m,)
+print(f"on patients it has learned from: {own_mean.mean():.3f} bits a code")
+per_slice = bits.mean((1, 2)).numpy()  # (n,)
+print("on held-out patients, with interval:", bootstrap.in_words(per_slice, patients))
+
+# %% tags=[]
+of = pd.Series(per_slice).groupby(patients)
+by_patient = pd.DataFrame({"mean": of.mean(), "low": of.min(), "high": of.max()})
+by_level = {name: np.where(np.isnan(there), np.nan, per_slice) for name, there in levels.items()}
+panels = {
+    "by patient, with the range of slices": by_patient,
+    "by height, with intervals": bootstrap.with_intervals(by_level, patients),
+}
+show(
+    plots.evaluation.scores_with_intervals(panels, "bits a code"),
+    "Bits a code by patient with the range of the slices, and by height with intervals.",
+)
+
+# %% [markdown] tags=[]
+# *Bits a code of each held-out patient, with the range of his slices (left), and at each height, with intervals
+# over patients (right).*
+#
+# The gap between the patients it has learned from and the others, printed above, is how much better it knows
+# those: overfitting, which is not yet copying. A patient far to the right is one that the prior finds hard to
+# guess: unlike the training patients, or simply large, with less of the air that costs nothing. Compare the
+# two panels: does it depend more on who it is, or on where he was cut?
+
+# %% [markdown] tags=[]
+# ## Are these bits real?
+#
+# "So many bits a code" is a sum of logarithms. Can one really write the codes down with so few? An entropy coder
+# takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
+# receiver has the bytes, the prior and the heights. He computes the first probability, reads the first code,
+# computes the next, and so on: sampling, with the bytes in place of dice.
+
+# %% tags=[]
+show_source(code_lengths.send, code_lengths.receive)
+
+# %% tags=[]
+few = slice(0, len(c), max(1, len(c) // 40))  # every few slices
+data = code_lengths.send(prior, c[few], condition(heights[few]))
+back = code_lengths.receive(prior, data, condition(heights[few]))  # (m, h, w)
+promised = bits[few].sum().item() / 8
+print(f"promised by the prior {promised:9.1f} bytes")
+print(f"really written        {len(data):9} bytes, {len(data) / promised - 1:+.2%}")
+print(f"plain codes           {c[few].numel() * math.log2(K) / 8:9.1f} bytes")
+print("all codes came back:", torch.equal(back, c[few]))
+
+# %% [markdown] tags=[]
+# The promise is kept but for a few bytes. A likelihood is not a matter of taste: whoever claims fewer bits
+# must be able to send them. A prior that sees its own answer (notebook 04) would claim next to nothing, and
+# no receiver could ever read its first code.
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Replace the three dots, run the cell and then its check. The solutions are folded away.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · One number: what guesses cost
+#
+# A prior walks over a grid of four codes. To the codes that really come it gives the probabilities 1/2, 1/4,
+# 1/8 and 1/8. How many bits does it pay for the four together?
+
+# %% tags=["exercise"]
+cost = ...  # bits
+
+# %% tags=["check"]
+exercises.check_cost(cost)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+cost = 9  # 1 + 2 + 3 + 3
+exercises.check_cost(cost)
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · A price list of frequencies
+#
+# The order-0 model of above. It has counted the codes of the training patients: code $k$ came $n_k$ times among
+# $N$. What does it pay, on average, for a code of new patients? With $p(k) = n_k / N$ a code that it has never met
+# would cost infinitely much. So it takes every code to have come $1/K$ times more than it did:
+#
+# $$p(k) = \frac{n_k + 1/K}{N + 1}$$
+#
+# `torch.bincount(codes, minlength=K)` counts.
+
+
+# %% tags=["exercise"]
+def my_frequency_bits(train: torch.Tensor, test: torch.Tensor, K: int) -> float:
+    """Codes (n,) to count and codes (m,) to pay for -> mean bits a code of test."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_frequency_bits(my_frequency_bits)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_frequency_bits(train: torch.Tensor, test: torch.Tensor, K: int) -> float:
+    """Codes (n,) to count and codes (m,) to pay for -> mean bits a code of test."""
+    counts = torch.bincount(train, minlength=K).double() + 1 / K  # (K,)
+    p = counts / counts.sum()  # (K,)
+    return -p[test].log2().mean().item()
+
+
+exercises.check_frequency_bits(my_frequency_bits)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Draw patients, not slices
+#
+# Write the heart of the bootstrap: in each draw take as many patients as there are, with repetition, put all
+# of their slices together, and return the mean. A patient drawn twice counts twice.
+
+
+# %% tags=["exercise"]
+def resample(
+    values: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Values (N,) and whose they are (N,) -> the mean of each draw (draws,)."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_resample(resample)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def resample(
+    values: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Values (N,) and whose they are (N,) -> the mean of each draw (draws,)."""
+    of = {patient: values[patients == patient] for patient in np.unique(patients)}
+    everyone = list(of)
+    means = [
+        np.concatenate([of[patient] for patient in rng.choice(everyone, len(everyone))]).mean()
+        for _ in range(draws)
+    ]
+    return np.array(means)
+
+
+exercises.check_resample(resample)
+
+# %% [markdown] tags=[]
+# ## Summary
+#
+# - A mean over slices of few patients is only as sure as the patients are many: draw patients, not slices.
+# - A grid of codes is a compressed slice. The grid sets its price, the prior lowers it, and SSIM says what it buys.
+# - A prior is worth what it saves against frequencies and neighbours, on patients it has not learned from.
+# - A likelihood can be checked to the byte.
+#
+# **What's next:** these slices had an original to compare with. A generated slice has none;
+# `07_evaluating_samples` judges it all the same.
+
+# %% tags=[]
+headline = {
+    "ssim": float(ssim.mean()),
+    "ssim_original": targets.ssim_of_the_original(slices.content),
+    "ssim_original_more_time": targets.ssim_of_the_original(slices.content, "original_more_time"),
+}
+sections = {
+    "reconstruction": {name: float(np.nanmean(values)) for name, values in scores.items()},
+    "reconstruction_intervals": {
+        name: bootstrap.interval(values, patients) for name, values in scores.items()
+    },
+    "bits_per_code": per_code,
+    "bits_per_code_train": own_mean.mean(),
+}
+evaluation = run.add_evaluation(sections, headline)  # beside what 07 and 08 measure

@@ -1,0 +1,320 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=[]
+# # 08 · What should surprise it
+#
+# A prior that has learned what pelvises look like should find other things odd, and say where. We show it slices with
+# something wrong in them, and ask how well its bits tell them from others, and when they do not. At the end stands
+# the model card: what the model is, how good it is, and what its slices must not be used for.
+#
+# **You will learn**
+#
+# - to find odd slices, and the odd place in them, by what they cost in bits;
+# - to say how well a score tells two groups apart, and what that leaves open;
+# - why a likely slice need not be a normal one.
+#
+# **You need** notebooks 02 and 04 to have run; for the model card 06 and 07 too. **Time to learn:** 25 minutes.
+# **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $x$ | (n, H, W) | the held-out slices |
+# | $c$ | (n, H/4, W/4) | their codes; in comments (n, h, w) |
+# | $T$ | | temperature: 0 takes the likeliest code at each position |
+
+# %% tags=["parameters"]
+profile: str = "quick"  # as in notebook 02
+run_name: str = "tutorial"  # the run to judge
+
+# %% tags=[]
+import numpy as np
+import pandas as pd
+import torch
+
+from vqgen_utils import plots
+from vqgen_utils.evaluation import anatomy, domain, metrics, outliers, targets
+from vqgen_utils.machine import write_atomic
+from vqgen_utils.models import height_features, sample
+from vqgen_utils.plots import show
+from vqgen_utils.runs import Run, model_card
+from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching.exercises import outliers as exercises
+
+run = Run(run_name)
+settings = run.settings(profile)  # complains if notebook 02 used another profile
+vqvae, prior, all_codes = run.load_vqvae(), run.load_prior(), run.load_codes()
+slices = run.load_slices(settings)
+
+# %% tags=[]
+train, test = slices.subset("train").rows, slices.subset("test").rows
+heights, patients = test["height"].to_numpy(), test["patient"].to_numpy()
+has_tissues = domain.labelled(slices)
+
+
+def condition(heights: np.ndarray) -> torch.Tensor:
+    """What the prior is told: n heights in [0, 1] -> (n, 16)."""
+    return height_features(torch.tensor(np.asarray(heights), dtype=torch.float32))
+
+
+x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
+c = all_codes[test.index]  # (n, h, w)
+labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
+print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+
+# %% [markdown] tags=[]
+# ## Odd slices
+#
+# We change held-out slices (a metal implant in a hip, no bladder, front and back exchanged, right and left exchanged,
+# heavy noise), add a real head from notebook 01, encode them all and look at the bits.
+#
+# One number a slice may not be enough: a bladder is a small part of a slice, and a missing one can drown in the mean
+# over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC** is the
+# chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never wrong.
+#
+# **Predict:** which of the changes will it hardly notice?
+
+# %% tags=[]
+show_source(outliers.surprise)
+
+
+# %% tags=[]
+def surprise_of(images: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """What each code of some slices costs: (n, H, W) and heights (n,) -> bits (n, h, w)."""
+    codes = vqvae.encode(torch.from_numpy(images)[:, None])  # (n, h, w)
+    return metrics.bits_by_position(prior, codes, condition(at)).numpy()
+
+
+odd, costs = {}, {}  # name -> slices (n, H, W), bits (n, h, w)
+for name, change in outliers.CHANGES.items():
+    odd[name], positions = outliers.change_all(x.numpy(), labels, change)
+    if len(positions):
+        costs[name] = surprise_of(odd[name], heights[positions])
+odd["a head"] = outliers.head_slices(tuple(x.shape[1:]))
+costs["a head"] = surprise_of(odd["a head"], np.linspace(0, 1, len(odd["a head"])))
+usual = metrics.bits_by_position(prior, c, condition(heights)).numpy()  # (n, h, w), unchanged
+found_odd = outliers.rank(costs, usual)
+print(f"unchanged: {usual.mean():.2f} bits a code")
+found_odd.round(3)
+
+# %% tags=[]
+gain = found_odd["auroc_place"] - found_odd["auroc_mean"]
+for name, what in ((gain.idxmax(), "most"), (gain.idxmin(), "least")):
+    by_mean, by_place = found_odd.loc[name, ["auroc_mean", "auroc_place"]]
+    print(f"the oddest place helps {what} with: {name}, AUROC {by_mean:.2f} -> {by_place:.2f}")
+
+# %% [markdown] tags=[]
+# Compare the last two columns row by row. Where the oddest place does much better, the fault was too small for the
+# mean. Where both are near 0.5, the prior does not notice; where both are 1, any score would do. A column of such
+# numbers says how well a *group* is told apart; for a single slice one would have to choose a threshold, and live with
+# its false alarms (exercise 1).
+#
+# **Predict:** where in each slice will the oddest place be? Think of the implant and of the missing bladder; and where is
+# it when front and back are exchanged?
+
+# %% tags=[]
+middle = {name: len(cost) // 2 for name, cost in costs.items()}  # one slice of each
+maps = [costs[name][n] for name, n in middle.items()]
+show(
+    plots.evaluation.surprise_maps(
+        [odd[name][n] for name, n in middle.items()],
+        maps,
+        outliers.oddest_place(np.stack(maps)),
+        list(costs),
+    ),
+    "Changed slices above maps of the bits their codes cost, with a red square at the oddest place.",
+)
+
+# %% [markdown] tags=[]
+# *One slice of each kind (top), and what each of its codes costs (bottom), with the oddest place in red.*
+#
+# Does the red square find the implant, and the place where the bladder was? Where the whole slice is wrong, there is no
+# one place to find. And is the mirrored slice dear anywhere? A body is nearly its own mirror image, and a phantom's more
+# so than a patient's. What is grave for a surgeon can be little for a likelihood.
+
+# %% [markdown] tags=[]
+# ## Where likelihood misleads
+#
+# So: many bits, odd slice. And few bits, normal slice?
+#
+# **Predict:** order these from cheap to dear: a held-out slice, an empty one, and the greedy slice of
+# notebook 05, drawn at $T=0$.
+
+# %% tags=[]
+empty = np.zeros((20, *x.shape[1:]), np.float32)  # (20, H, W)
+levels_asked = np.linspace(0, 1, len(empty))
+greedy = sample(prior, condition(levels_asked), range(len(empty)), temperature=0)  # (20, h, w)
+cheap = {
+    "held out": usual,
+    "empty slice": surprise_of(empty, levels_asked),
+    "greedy, T = 0": metrics.bits_by_position(prior, greedy, condition(levels_asked)).numpy(),
+}
+others = slices.subset("validate").rows  # neither known to the prior nor judged here
+others = others if len(others) else train.iloc[:: max(1, len(train) // len(test))]
+there = metrics.bits_by_position(prior, all_codes[others.index], condition(others["height"]))
+typical = float(there.mean((1, 2)).median())  # (v, h, w) -> (v,) -> one number
+print(f"{'':14} bits a code   AUROC: odd if dear   odd if not typical")
+for name, cost in cheap.items():
+    dear = outliers.auroc(outliers.surprise(cost), outliers.surprise(usual))
+    away = outliers.auroc_two_sided(cost, usual, typical)
+    print(f"{name:14} {cost.mean():11.2f} {dear:21.2f} {away:20.2f}")
+
+# %% [markdown] tags=[]
+# Look at the empty slice. Where it costs next to nothing, no real slice is as likely, and no alarm would ever ring for
+# it. A high likelihood means "easy to guess", not "normal". Real slices are full of small surprises; one that costs far
+# less than they do is as odd as one that costs far more. So the last column asks how far a slice is from the *typical*
+# cost, that of the validation patients, in either direction (Nalisnick et al. 2019, arXiv:1906.02994). Compare the
+# columns. It is no cure: something odd that happens to cost the usual amount would still pass.
+
+# %% [markdown] tags=[]
+# ## The model card
+#
+# Whoever gets a model, or slices drawn from it, should get a page with it: what it was made from, what it may be used
+# for and what not, how good it is and by which measure, and where these numbers end (Mitchell et al. 2019,
+# arXiv:1810.03993). Every number on ours comes from this run: from above, and from what notebooks 06 and 07 left in the
+# run's `evaluation.json`.
+
+# %% tags=[]
+evaluation = run.add_evaluation(
+    {"outliers": found_odd}, {"ood_auroc_implant": found_odd["auroc_place"].get("hip implant")}
+)
+needed = {"reconstruction": "06", "sets": "07"}  # for the card, and the notebook that measures it
+missing = [number for section, number in needed.items() if section not in evaluation]
+if missing:
+    print(f"no new card: run notebook {' and '.join(missing)} first, with run_name = '{run_name}'")
+
+# %% tags=[]
+if not missing:
+    ssim = evaluation["reconstruction"]["SSIM"]
+    low, high = np.array(evaluation["reconstruction_intervals"]["SSIM"], float)  # (2,)
+    score = f"SSIM {ssim:.3f} ({low:.3f} to {high:.3f})"
+    limits = [
+        f"Scores rest on {len(set(patients))} held-out patients: {score}.",
+        "What the domain network cannot see, no distance and no rule here measures.",
+        "The check for copies finds whole slices, not parts of them and not shifted ones.",
+        "A high likelihood under the prior does not make a slice normal: it may just be empty.",
+    ]
+    if evaluation["anatomy"]:
+        kept, drawn = pd.Series(evaluation["anatomy"]["generated"]), evaluation["samples"]
+        broken, worst = round((1 - kept["all"]) * drawn), kept[list(anatomy.RULES)].idxmin()
+        limits.append(f"{broken} of {drawn} samples break a rule, most often '{worst}'.")
+    print("its limits:", *limits, sep="\n- ")
+
+# %% tags=[]
+if not missing:
+    counts = {
+        f"patients_{name}": rows["patient"].nunique()
+        for name, rows in (("train", train), ("test", test))
+    }
+    counts |= {"slices_train": len(train), "slices_test": len(test)}
+    counts |= {"samples": evaluation["samples"]}
+    scores = pd.DataFrame(evaluation["sets"])[["held out", "reconstructed", "generated"]]
+    headline = evaluation["headline"]
+    verdict = targets.verdict(headline)
+    card = model_card(run_name, settings, counts, scores, headline, verdict, limits)
+    write_atomic(run.path("model_card.md"), card.encode())
+
+# %% [markdown] tags=[]
+# The card is `model_card.md` in the run's folder. Its sentences on use are the same for every run; the scores and the
+# limits are this run's own, and a target that was missed is named there as well.
+
+# %% [markdown] tags=[]
+# ## Exercises
+#
+# Replace the three dots, run the cell and then its check. The solutions are folded away.
+
+# %% [markdown] tags=[]
+# ### Exercise 1 · One number: false alarms
+#
+# Of a thousand slices ten are odd. An alarm rings for nine of these ten, and for one in twenty of the others. Of all
+# slices for which it rings, which share is odd?
+
+# %% tags=["exercise"]
+share_odd = ...  # between 0 and 1
+
+# %% tags=["check"]
+exercises.check_alarms(share_odd)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+share_odd = 9 / (9 + 990 / 20)  # odd ones, by all for which it rings
+exercises.check_alarms(share_odd)
+
+# %% [markdown] tags=[]
+# ### Exercise 2 · AUROC by hand
+#
+# Of all pairs of an odd and a normal slice, in which share does the odd one score higher? A tie counts half.
+
+
+# %% tags=["exercise"]
+def my_auroc(odd: np.ndarray, normal: np.ndarray) -> float:
+    """Scores (n,) and (m,) -> 0 to 1."""
+    return ...
+
+
+# %% tags=["check"]
+exercises.check_auroc(my_auroc)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_auroc(odd: np.ndarray, normal: np.ndarray) -> float:
+    """Scores (n,) and (m,) -> 0 to 1."""
+    difference = odd[:, None] - normal  # (n, m)
+    return ((difference > 0) + 0.5 * (difference == 0)).mean()
+
+
+exercises.check_auroc(my_auroc)
+
+# %% [markdown] tags=[]
+# ### Exercise 3 · Cheap, and yet odd
+#
+# The empty slice is likelier than any real one. Why is it odd all the same?
+#
+# - **A** The prior was trained too briefly: a better one would charge more for an empty slice.
+# - **B** The likeliest grid is not a typical one. Real slices pay for detail at many positions, and their
+#   sums all end up near each other, far from the cheapest.
+# - **C** An empty slice has no codes, so its bits mean nothing.
+# - **D** It was asked about at the wrong height.
+
+# %% tags=["exercise"]
+why_odd = ...  # "A", "B", "C" or "D"
+
+# %% tags=["check"]
+exercises.check_why_not_odd(why_odd)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+why_odd = "B"
+exercises.check_why_not_odd(why_odd)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Why</summary>
+#
+# Throw a coin a thousand times that shows heads six times in ten. All heads is the likeliest single outcome, and
+# you will never see it: there is one such outcome, and there are vastly many with about six hundred heads. Each of
+# these is less likely, together they are all but certain. Real slices are such outcomes. The empty slice, and
+# greedy drawing, are all heads.
+#
+# </details>
+
+# %% [markdown] tags=[]
+# ## Summary
+#
+# - Bits say how odd a slice is, and where. What is small can drown in a mean: look for the oddest place.
+# - An AUROC compares two groups. How many alarms are false depends on the threshold, and on how rare odd slices are.
+# - Likely is not the same as normal: what costs far too little is odd as well.
+# - A model goes out with a card that says what it is for, how good it is, and where the numbers end.
+#
+# **What's next:** scans of your own, `vqgen run --data-source nifti --data-dir ...`, and the same questions again.
+# Read `model_card.md` in the run's folder before you show anyone its slices.

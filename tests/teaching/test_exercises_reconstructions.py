@@ -1,0 +1,135 @@
+"""Exercises of notebook 06: solutions pass, open stubs and typical mistakes are told in words."""
+
+import numpy as np
+import pytest
+import torch
+from notebook_cells import assert_complete, exercises_of, walk_through
+
+from vqgen_utils.teaching.exercises import reconstructions as exercises
+
+EXERCISES = exercises_of("06")
+
+
+def names() -> dict:
+    """What the notebook's first cells bring in."""
+    return {"np": np, "torch": torch, "exercises": exercises}
+
+
+def test_there_are_exercises_enough_each_with_its_own_check():
+    assert_complete(EXERCISES, exercises)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.title)
+def test_a_stub_is_told_so_and_its_solution_passes(exercise):
+    walk_through(exercise, names())
+
+
+def counted(codes, k):
+    return torch.bincount(codes, minlength=k).double()  # (K,)
+
+
+def topped(codes, k):
+    return (counted(codes, k) + 1 / k) / (len(codes) + 1)
+
+
+def priced(probabilities):
+    """An answer in which `probabilities(counts (K,), K)` makes the prices."""
+    return lambda train, test, k: -probabilities(counted(train, k), k)[test].log2().mean().item()
+
+
+right = priced(lambda counts, k: (counts + 1 / k) / (counts.sum() + 1))
+
+
+def only_where_unseen(counts, k):
+    return counts.clamp(min=1 / k) / counts.sum()
+
+
+def seen_alone(counts, k):
+    """Right for codes that were seen; the others are given a tiny probability."""
+    return torch.where(counts > 0, (counts + 1 / k) / (counts.sum() + 1), 1e-9)
+
+
+def of_patients(values, patients, drawn):
+    return np.concatenate([values[patients == patient] for patient in drawn]).mean()
+
+
+def resample(choose):
+    """A bootstrap in which `choose(rng, patients)` says whose slices are taken."""
+
+    def answer(values, patients, draws, rng):
+        everyone = np.unique(patients)
+        return np.array(
+            [of_patients(values, patients, choose(rng, everyone)) for _ in range(draws)]
+        )
+
+    return answer
+
+
+def draw_slices(values, patients, draws, rng):
+    return rng.choice(values, (draws, len(values))).mean(1)
+
+
+def each_once(values, patients, draws, rng):
+    """Draws patients with repetition, but then asks only who is among them."""
+    everyone = np.unique(patients)
+    return np.array(
+        [
+            values[np.isin(patients, rng.choice(everyone, len(everyone)))].mean()
+            for _ in range(draws)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "words"),
+    [
+        (exercises.check_cost, "nine", "one number"),
+        (exercises.check_cost, -9, "positive"),
+        (exercises.check_cost, 2.25, "mean of the four"),
+        (exercises.check_cost, 1.75, "paid in full"),
+        (exercises.check_cost, 6.238, "in nats"),
+        (exercises.check_cost, 1 / 512, "probability of all four"),
+        (exercises.check_cost, 512, "Its logarithm"),
+        (exercises.check_cost, 1.0, "adds up probabilities"),
+        (exercises.check_cost, 0, "before the sum"),
+        (exercises.check_cost, 28, "nothing is known"),
+        (exercises.check_cost, 8, "every further halving"),
+        (exercises.check_frequency_bits, priced(lambda n, k: n / n.sum()), "infinitely much"),
+        (
+            exercises.check_frequency_bits,
+            priced(lambda n, k: (n + 1) / (n.sum() + k)),
+            "add 1 to each",
+        ),
+        (exercises.check_frequency_bits, priced(lambda n, k: (n + 1 / k) / n.sum()), "more than 1"),
+        (exercises.check_frequency_bits, priced(only_where_unseen), "also those that it did show"),
+        (exercises.check_frequency_bits, priced(seen_alone), "never showed"),
+        (exercises.check_frequency_bits, lambda *a: -right(*a), "minus before"),
+        (exercises.check_frequency_bits, lambda *a: right(*a) * np.log(2), "nats"),
+        (exercises.check_frequency_bits, lambda a, b, k: right(a, b, k) * len(b), "sum over all"),
+        (exercises.check_frequency_bits, lambda a, b, k: right(a, a, k), "look up p[test]"),
+        (
+            exercises.check_frequency_bits,
+            lambda a, b, k: right(b, b, k),
+            "from the test codes",
+        ),
+        (exercises.check_frequency_bits, lambda a, b, k: right(b, a, k), "changed places"),
+        (exercises.check_frequency_bits, lambda a, b, k: topped(a, k)[b].log2(), "return the mean"),
+        (exercises.check_frequency_bits, lambda a, b, k: 3.0, "you have 3.000"),
+        (exercises.check_frequency_bits, lambda a, b: 3.0, "TypeError"),
+        (exercises.check_resample, draw_slices, "draws slices"),
+        (
+            exercises.check_resample,
+            resample(lambda rng, p: rng.choice(p, len(p), replace=False)),
+            "same mean",
+        ),
+        (exercises.check_resample, resample(lambda rng, p: [rng.choice(p)]), "single patient"),
+        (exercises.check_resample, each_once, "count twice"),
+        (exercises.check_resample, lambda v, p, d, r: v.mean(), "return an array"),
+        (exercises.check_resample, lambda v, p, d, r: np.zeros(3), "has shape (3,)"),
+        (exercises.check_resample, lambda v, p, d, r: np.full(d, np.nan), "NaN"),
+    ],
+)
+def test_a_typical_mistake_is_told_in_words(check, answer, words, capsys):
+    check(answer)
+    said = " ".join(capsys.readouterr().out.split())  # lines are broken to fit
+    assert said.startswith("✗ Not yet:") and words in said, said
