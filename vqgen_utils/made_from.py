@@ -4,9 +4,12 @@ Each file of a run names what it was made from, so that a prior is never put on 
 VQ-VAE, and a notebook is not run again for nothing.
 """
 
+import dataclasses
+import hashlib
 import re
 from pathlib import Path
 
+from vqgen_utils.config import Profile
 from vqgen_utils.errors import InputError
 
 MAKER = {  # file -> the notebook that makes it
@@ -15,6 +18,37 @@ MAKER = {  # file -> the notebook that makes it
     "codes.npz": "02_vqvae_training",
     "prior.safetensors": "04_pixelcnn_training",
 }
+
+
+def of_vqvae(settings: Profile, data: str) -> dict:
+    """What a VQ-VAE is made from, besides how it is trained; `data` is `Slices.content`."""
+    return {"model": dataclasses.asdict(settings.vqvae), "data": data}
+
+
+def of_codes(vqvae: dict, weights: str) -> dict:
+    """What codes are made from: the VQ-VAE, by what it was made from and its fingerprint."""
+    return {"data": vqvae["data"], "model": vqvae["model"], "vqvae": weights}
+
+
+def of_prior(settings: Profile, grid: tuple[int, int], data: str, weights: str) -> dict:
+    """What a prior is made from, besides how it is trained; `weights`: the VQ-VAE's fingerprint."""
+    return {
+        "model": dataclasses.asdict(settings.prior),
+        "num_embeddings": settings.vqvae.num_embeddings,
+        "grid": list(grid),
+        "vqvae": weights,
+        "data": data,
+    }
+
+
+def fingerprint(path: Path) -> str:
+    """Identifies a trained model: the hash of the weights in its safetensors file.
+
+    The header of the file does not count, since it also says how long training took.
+    """
+    content = path.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")  # length, header, weights
+    return hashlib.sha256(content[header:]).hexdigest()
 
 
 def must_fit(path: Path, what: str, theirs: dict, ours: dict) -> None:

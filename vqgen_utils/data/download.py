@@ -92,7 +92,10 @@ def fetch_msd_prostate(url: str = URL, md5: str = MD5) -> Path:
 
 
 def _download(url: str, part: Path, file: Path) -> None:
-    """Fetch `url` into `part`, going on where an earlier call stopped, then make it `file`."""
+    """Fetch `url` into `part`, going on where an earlier call stopped, then make it `file`.
+
+    pooch's own downloader begins at the first byte again, a quarter GiB each time.
+    """
     import requests
 
     tries, most = 0, -1

@@ -189,6 +189,8 @@ def kmeans_plus_plus(vectors: Tensor, number: int, seed: int) -> Tensor:
     """Vectors far apart from each other, for k-means to start from: (N, D) -> (number, D).
 
     Each is drawn with odds in proportion to its squared distance from the nearest one drawn before.
+    SciPy's kmeans2 draws the same. For 65,536 vectors it took 16 s where this takes 0.5 (K = 128),
+    and would take days where this takes 20 s (K = 8192).
 
         Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful seeding", SODA.
     """

@@ -12,7 +12,6 @@ Each artefact names what it was made from, so that a prior is never put on top o
 """
 
 import dataclasses
-import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from vqgen_utils import made_from
 from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
 from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
@@ -104,16 +104,16 @@ class Run:
             All that evaluation.json now says.
         """
         path = self.path("evaluation.json")
-        made_from = {name: self.fingerprint(f"{name}.safetensors") for name in ("vqvae", "prior")}
+        models = {name: self.fingerprint(f"{name}.safetensors") for name in ("vqvae", "prior")}
         before = load_json(path) if path.exists() else {}
-        if before.get("made_from") != made_from:  # scores of other models are none of this one's
+        if before.get("made_from") != models:  # scores of other models are none of this one's
             before = {}
         known = dict.fromkeys(targets.HEADLINE) | before.get("headline", {}) | headline
         known = targets.plain(known)
         results = {
             "headline": known,
             "data": checkpoint.load_settings(self.path("vqvae.safetensors"))["data"],
-            "made_from": made_from,
+            "made_from": models,
             "targets": targets.verdict(known),
         }
         results = targets.plain({**before, **sections, **results})
@@ -128,23 +128,18 @@ class Run:
         """
         slices = load_slices(settings.data)
         path = self._made("vqvae.safetensors")
-        made_from = checkpoint.load_settings(path)
-        must_fit(path, "was trained before the data changed", made_from, {"data": slices.content})
+        theirs = checkpoint.load_settings(path)
+        must_fit(path, "was trained before the data changed", theirs, {"data": slices.content})
         return slices
 
     def vqvae_made_from(self, settings: Profile, slices: Slices) -> dict:
         """What goes with the weights of a VQ-VAE into their file, besides how it is trained."""
-        return {"model": dataclasses.asdict(settings.vqvae), "data": slices.content}
+        return made_from.of_vqvae(settings, slices.content)
 
     def prior_made_from(self, settings: Profile, grid: tuple[int, int], slices: Slices) -> dict:
         """What goes with the weights of a prior into their file, besides how it is trained."""
-        return {
-            "model": dataclasses.asdict(settings.prior),
-            "num_embeddings": settings.vqvae.num_embeddings,
-            "grid": list(grid),
-            "vqvae": self.fingerprint("vqvae.safetensors"),
-            "data": slices.content,
-        }
+        vqvae = self.fingerprint("vqvae.safetensors")
+        return made_from.of_prior(settings, grid, slices.content, vqvae)
 
     def load_vqvae(self) -> VQVAE:
         """The trained VQ-VAE, in eval mode, on the GPU if there is one.
@@ -161,15 +156,9 @@ class Run:
 
     def save_codes(self, codes: torch.Tensor) -> None:
         """Keep the codes (N, h, w) of all slices, in the order of the data's index."""
-        made_by = checkpoint.load_settings(self._made("vqvae.safetensors"))
-        made_from = {
-            "format": checkpoint.FORMAT,
-            "vqvae": self.fingerprint("vqvae.safetensors"),
-            "model": made_by["model"],
-            "data": made_by["data"],
-        }
+        whose = json.dumps({"format": checkpoint.FORMAT, **self._codes_made_from()})
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, codes=as_small(codes), made_from=json.dumps(made_from))
+        np.savez_compressed(buffer, codes=as_small(codes), made_from=whose)
         write_atomic(self.path("codes.npz"), buffer.getvalue())
 
     def load_codes(self) -> torch.Tensor:
@@ -184,18 +173,13 @@ class Run:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 codes = torch.from_numpy(file["codes"].astype(np.int64))  # (N, h, w)
-                made_from = json.loads(str(file["made_from"])) if "made_from" in file else {}
-                found = made_from.get("format")
+                whose = json.loads(str(file["made_from"])) if "made_from" in file else {}
+                number = whose.get("format")
         except Exception as error:  # damage shows in any of a dozen ways, all of them the file's
             raise InputError(damaged) from error
-        checkpoint.check_format(path, found)
-        ours = checkpoint.load_settings(self._made("vqvae.safetensors"))
-        wanted = {
-            "data": ours["data"],
-            "model": ours["model"],
-            "vqvae": self.fingerprint("vqvae.safetensors"),
-        }
-        must_fit(path, "was made by another VQ-VAE", made_from, wanted)
+        checkpoint.check_format(path, number)
+        ours = self._codes_made_from()
+        must_fit(path, "was made by another VQ-VAE", whose, ours)
         if codes.ndim != 3 or int(codes.max()) >= ours["model"]["num_embeddings"]:
             raise InputError(damaged)
         return codes
@@ -228,13 +212,12 @@ class Run:
         return model.eval().to(best_device())
 
     def fingerprint(self, file: str) -> str:
-        """Identifies a trained model: the hash of the weights in its file.
+        """Identifies a trained model of this run."""
+        return made_from.fingerprint(self._made(file))
 
-        The header of the file does not count, since it also says how long training took.
-        """
-        content = self._made(file).read_bytes()
-        header = 8 + int.from_bytes(content[:8], "little")  # safetensors: length, header, weights
-        return hashlib.sha256(content[header:]).hexdigest()
+    def _codes_made_from(self) -> dict:
+        vqvae = checkpoint.load_settings(self._made("vqvae.safetensors"))
+        return made_from.of_codes(vqvae, self.fingerprint("vqvae.safetensors"))
 
     def _made(self, file: str) -> Path:
         path = self.path(file)
@@ -250,11 +233,11 @@ class Run:
         path = self._made("config.json")
         return _parsed(lambda **values: Profile.from_dict(values), load_json(path), path)
 
-    def _fits_config(self, path: Path, made_from: dict, section: str) -> None:
+    def _fits_config(self, path: Path, theirs: dict, section: str) -> None:
         """Make sure that the model at `path` is the one that config.json describes."""
         model = dataclasses.asdict(getattr(self._config(), section))
         what = "was trained with other settings than those in config.json"
-        must_fit(path, what, made_from, {"model": model})
+        must_fit(path, what, theirs, {"model": model})
 
 
 def as_small(codes: torch.Tensor) -> np.ndarray:

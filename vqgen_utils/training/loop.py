@@ -103,6 +103,8 @@ def fit(
         # the prior's last vertical stack leads nowhere: its weights never get a gradient
         kwargs_handlers=[DistributedDataParallelKwargs(static_graph=True)],
     )
+    # loaded or trained: convolutions round a little differently in another layout
+    model.to(accelerator.device, memory_format=torch.channels_last)
     report = report if report and processes.is_first() else _silent
     with exclusive(path.parent) if processes.is_first() else contextlib.nullcontext():
         progress = files.load_weights(model)
@@ -127,7 +129,6 @@ def _train(
 ) -> Progress:
     """The loop. Arguments as for `fit`."""
     device, first = accelerator.device, processes.is_first()
-    model = model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
