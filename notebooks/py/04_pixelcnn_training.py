@@ -88,18 +88,9 @@ vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
 K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (H, W)
 stride = vqvae.config.stride  # pixels a code covers along each axis
-# each a dataset of codes (N, H, W) and heights (N,)
-train, validate, test = (
-    codes_of(slices, all_codes, split) for split in ("train", "validate", "test")
-)
-print(
-    "grids of",
-    grid,
-    "codes to learn from, validate and test on:",
-    len(train),
-    len(validate),
-    len(test),
-)
+splits = ("train", "validate", "test")  # each a dataset of codes (N, H, W) and heights (N,)
+train, validate, test = (codes_of(slices, all_codes, split) for split in splits)
+print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
 settings.prior
 
 # %% [markdown] tags=[]

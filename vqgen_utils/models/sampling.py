@@ -93,7 +93,7 @@ def sample(
     if len(seeds) != len(condition):
         raise InputError(f"{len(seeds)} seeds for {len(condition)} images: give one seed an image.")
     if not 0 <= temperature < math.inf:  # NaN is neither
-        raise InputError(f"temperature is {temperature}: give a finite number, zero or more.")
+        raise InputError(f"temperature is {temperature}: give zero or more, and not without end.")
     if top_k is not None and not 1 <= top_k <= model.num_embeddings:
         raise InputError(f"top_k is {top_k}: give 1 to {model.num_embeddings}.")
     if given is not None and tuple(given.shape) != (len(condition), height, width):

@@ -28,7 +28,7 @@ from vqgen_utils.machine import processes
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
 from vqgen_utils.machine.speed import best_device, in_eval_mode, training_settings
-from vqgen_utils.training.resuming import Progress, TrainingFiles
+from vqgen_utils.training.resuming import TrainingProgress, TrainingFiles
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 Report = Callable[[list[dict[str, float]]], None]
@@ -126,7 +126,7 @@ def _train(
     files: TrainingFiles,
     validate: Dataset | None,
     report: Report,
-) -> Progress:
+) -> TrainingProgress:
     """The loop. Arguments as for `fit`."""
     device, first = accelerator.device, processes.is_first()
     optimizer = torch.optim.AdamW(
@@ -184,7 +184,7 @@ def _train(
 
 def _go_on(
     files: TrainingFiles, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> Progress:
+) -> TrainingProgress:
     """From the last saved step, or from the start, whose weights are saved: memory will change."""
     progress = files.load_state(model, optimizer)
     processes.agree(progress.step, "the step to go on from", device)
@@ -264,7 +264,7 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def _row(
-    progress: Progress, epochs: Epochs, rate: float, recent: list[dict[str, Tensor]]
+    progress: TrainingProgress, epochs: Epochs, rate: float, recent: list[dict[str, Tensor]]
 ) -> dict[str, float]:
     """A row of the history: the means of the last steps' terms, over all processes."""
     means = torch.stack([torch.stack([t[name] for t in recent]).mean() for name in recent[0]])

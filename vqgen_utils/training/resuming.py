@@ -22,7 +22,7 @@ from vqgen_utils.training import checkpoint
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a training has come."""
 
     step: int = 0  # batches learned from
@@ -51,7 +51,9 @@ class TrainingFiles:
         self.best = path.with_name(f"{path.stem}.best.safetensors")
         self.curves = path.with_name(f"history_{path.stem}.csv")
 
-    def save_state(self, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+    def save_state(
+        self, model: nn.Module, optimizer: Optimizer, progress: TrainingProgress
+    ) -> None:
         """Save what the training needs to go on from here."""
         state = {
             "settings": self.settings,
@@ -63,7 +65,7 @@ class TrainingFiles:
         }
         checkpoint.save_state(self.state, state)
 
-    def load_state(self, model: nn.Module, optimizer: Optimizer) -> Progress:
+    def load_state(self, model: nn.Module, optimizer: Optimizer) -> TrainingProgress:
         """Go on from the state of a training with the same settings, or from the start."""
         for file in (self.state, self.other):
             if not file.exists():
@@ -81,8 +83,8 @@ class TrainingFiles:
             optimizer.load_state_dict(state["optimizer"])
             if state["step"]:
                 processes.say(f"{file.name} found: training goes on from step {state['step']}.")
-            return Progress(state["step"], state["rows"], state["seconds"])
-        return Progress()
+            return TrainingProgress(state["step"], state["rows"], state["seconds"])
+        return TrainingProgress()
 
     def set_aside(self) -> None:
         """Make way for a new training, but keep a state of other settings that got somewhere."""
@@ -92,12 +94,12 @@ class TrainingFiles:
                 self.state.replace(self.other)
         self.best.unlink(missing_ok=True)
 
-    def save_best(self, model: nn.Module, progress: Progress) -> None:
+    def save_best(self, model: nn.Module, progress: TrainingProgress) -> None:
         """Save the weights if the last row has the lowest validation loss so far."""
         if progress.is_best:
             checkpoint.save_weights(self.best, model, self._header(progress))
 
-    def save_weights(self, model: nn.Module, progress: Progress) -> None:
+    def save_weights(self, model: nn.Module, progress: TrainingProgress) -> None:
         """Save the weights at the end of training, and tidy up."""
         checkpoint.save_weights(self.path, model, self._header(progress))
         self._tidy_up(progress)
@@ -109,7 +111,7 @@ class TrainingFiles:
                 f"weights are kept in {self.best.name}."
             )
 
-    def load_weights(self, model: nn.Module) -> Progress | None:
+    def load_weights(self, model: nn.Module) -> TrainingProgress | None:
         """Load what a training with the same settings left. None: there is nothing."""
         if not self.path.exists():
             return None
@@ -124,16 +126,16 @@ class TrainingFiles:
             return None
         checkpoint.load_weights(self.path, model)
         rows = stored["history"]
-        progress = Progress(int(rows[-1]["step"]), rows, stored["train_seconds"])
+        progress = TrainingProgress(int(rows[-1]["step"]), rows, stored["train_seconds"])
         if processes.is_first():  # a process may have been killed just before it did this
             self._tidy_up(progress)
         processes.say(f"{name} was trained with these settings already: loaded.")
         return progress
 
-    def _header(self, progress: Progress) -> dict:
+    def _header(self, progress: TrainingProgress) -> dict:
         return {**self.settings, "train_seconds": progress.seconds, "history": progress.rows}
 
-    def _tidy_up(self, progress: Progress) -> None:
+    def _tidy_up(self, progress: TrainingProgress) -> None:
         """Once the last weights are there: curves for people, and nothing not needed again."""
         content = pd.DataFrame(progress.rows).to_csv(index=False).encode()
         if not self.curves.exists() or self.curves.read_bytes() != content:
