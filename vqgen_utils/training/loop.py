@@ -28,7 +28,7 @@ from vqgen_utils.machine import processes
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
 from vqgen_utils.machine.speed import best_device, in_eval_mode, training_settings
-from vqgen_utils.training.resuming import TrainingProgress, TrainingFiles
+from vqgen_utils.training.resuming import TrainingFiles, TrainingProgress
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 Report = Callable[[list[dict[str, float]]], None]
