@@ -2,11 +2,17 @@
 
 import json
 import shutil
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 from pydicom.data import get_testdata_file
 from scan_files import (
     IDENTIFYING,
@@ -327,16 +333,11 @@ def test_a_picture_is_shown_as_a_viewer_shows_it(tmp_path, pixels):
 
 
 def palette(path: Path) -> None:
-    from PIL import Image
-
     Image.fromarray(np.dstack([GREY, GREY[::-1], GREY])).quantize().save(path)
 
 
 def bomb(path: Path) -> None:
     """A picture that claims 60,000 by 60,000 pixels."""
-    import struct
-    import zlib
-
     save_picture(path, GREY)
     header = b"IHDR" + struct.pack(">2I5B", 60000, 60000, 8, 0, 0, 0, 0)
     content = path.read_bytes()
@@ -385,7 +386,9 @@ def test_the_courses_brains_are_read_with_their_patients_order_and_split(scans):
     assert slices.patients_disjoint
     assert slices.labels is None
     left = {entry["file"]: entry["reason"] for entry in slices.dropped}
-    assert len(left) == 12 and set(left.values()) == {"labels of other tissues than the study's"}
+    assert len(left) == 12 and set(left.values()) == {
+        "labels that do not say which tissues they mean"
+    }
     assert "1 mm was assumed: 12" in " ".join(slices.notes)
 
 
@@ -457,3 +460,28 @@ def test_pictures_called_labels_or_masks_are_listed(scans):
     left = reasons(check_folder(nifti(scans)))
     assert set(left) == {"masks/a_1.png", "images/a_1_seg.png"}
     assert set(left.values()) == {"is called a label map or mask"}
+
+
+# ---- Damaged files of both kinds ----------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "CT_small.dcm", "picture.png"])
+def test_a_damaged_file_is_read_or_refused_in_one_sentence(tmp_path_factory, name, data):
+    path = tmp_path_factory.getbasetemp() / name
+    if name.endswith(".png"):
+        content = save_picture(path, picture(32, 24).astype(np.uint8)).read_bytes()
+    else:
+        content = Path(get_testdata_file(name, download=False)).read_bytes()
+    at, length = data.draw(st.integers(8, len(content))), data.draw(st.integers(0, 30))
+    put = data.draw(st.binary(max_size=30))
+    path.write_bytes(content[:at] + put + data.draw(st.sampled_from([content[at + length :], b""])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            array, _ = read_volume(path, more=[])
+        except InputError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+        else:
+            assert array.ndim == 2 and array.dtype == np.float32

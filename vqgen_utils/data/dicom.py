@@ -45,7 +45,7 @@ NO_ID = ("anon", "anonymous", "anonymized", "anonymised", "unknown", "none", "na
 SAME_PLACE = 0.01  # mm
 UNEVEN = 0.05  # of the distance between slices; a missing slice is 1
 _TAGS = [
-    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "SeriesNumber"),
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"),
     *("PatientID", "StudyDate", "StudyTime", "ImageType", "ScanningSequence", "EchoTime"),
     *("EchoPlanarPulseSequence", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel"),
     *("PhotometricInterpretation", "ImagePositionPatient", "ImageOrientationPatient"),
@@ -88,7 +88,6 @@ class File:
     study: str = ""
     when: str = ""  # of the study; only to sort by
     series: str = ""
-    number: int = 0  # of the series
     derived: bool = False  # computed from other images
     kind: tuple[str, ...] = ()  # what it shows and how: ("MR", "axial", "long echo")
     images: tuple[Image, ...] = ()
@@ -178,7 +177,6 @@ def read_file(path: Path) -> File:
             study=_hash(study),
             when=_text(header, "StudyDate") + _text(header, "StudyTime"),
             series=_hash(patient, study, _text(header, "SeriesInstanceUID")),
-            number=int(header.get("SeriesNumber") or 0),
             derived="DERIVED" in _image_type(header),
             kind=_kind(header, images[0]),
             images=images,

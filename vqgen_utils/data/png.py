@@ -148,7 +148,9 @@ def _find_course(files: list[str]) -> Found:
             dropped.append({"file": file, "reason": "is not named case_N_slice_N"})
         elif place["seg"] or name.startswith("seg"):
             labels += 1
-            dropped.append({"file": file, "reason": "labels of other tissues than the study's"})
+            dropped.append(
+                {"file": file, "reason": "labels that do not say which tissues they mean"}
+            )
         else:
             patient = said["patient"].upper()
             patient = f"{int(patient):03d}" if patient.isdecimal() else patient

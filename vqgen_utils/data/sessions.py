@@ -93,7 +93,8 @@ def _sound(folder: Path, group: list[File], dropped: list[dict]) -> _Series | No
 def _choose(found: list[_Series], dropped: list[dict]) -> tuple[list[_Series], list[str]]:
     """One series of each session, of one kind in the whole folder, so that contrasts do not mix.
 
-    Of several, an original one before those computed from it, then the one with most slices.
+    Of several, an original one before those computed from it, then the one with most slices, then
+    the first by name.
     """
     sessions = defaultdict(list)
     for one in found:
@@ -105,7 +106,9 @@ def _choose(found: list[_Series], dropped: list[dict]) -> tuple[list[_Series], l
     usual = max(kinds, key=lambda kind: (kinds[kind], slices[kind], kind))
     chosen = []
     for group in sessions.values():
-        group.sort(key=lambda o: (o.first.kind != usual, o.first.derived, -o.slices, *_last(o)))
+        group.sort(
+            key=lambda o: (o.first.kind != usual, o.first.derived, -o.slices, natural(o.files[0]))
+        )
         has_usual = group[0].first.kind == usual
         chosen += group[:has_usual]
         for one in group[has_usual:]:
@@ -121,11 +124,6 @@ def _choose(found: list[_Series], dropped: list[dict]) -> tuple[list[_Series], l
             f"have; series left out: {len(found) - len(chosen)}."
         )
     return chosen, notes
-
-
-def _last(one: _Series) -> tuple[int, str]:
-    """What decides between series that are alike."""
-    return one.first.number, one.first.series
 
 
 def _pseudonyms(found: list[_Series]) -> dict[tuple[bool, str], str]:
