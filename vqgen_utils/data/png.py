@@ -184,9 +184,9 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         _keep_first(volumes[patient, week, one.split], scan, dropped)
     notes = []
     if names:
-        told = "folders" if by_folder else "the beginnings of their names"
+        told = "folders" if by_folder else "what names begin with"
         notes.append(
-            f"PNGs do not say whose slices they are: {len(sessions)} patients were told by {told}. "
+            f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
             "If one person has several of these, that person can be on both sides of the split."
         )
     if alone:
