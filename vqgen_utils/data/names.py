@@ -22,7 +22,7 @@ _SESSION = re.compile(r"ses-([a-z0-9]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Scan:
-    """One NIfTI file and what its name says."""
+    """One scan, or slice of a scan, and whose it is."""
 
     file: str  # relative to the folder, with forward slashes
     patient: str
@@ -31,6 +31,7 @@ class Scan:
     split: str = ""  # empty: the folder gives none
     label_file: str = ""  # empty: none
     frame: int | None = None  # the frame to take of a 4D file; None: 4D is refused
+    more: tuple[str, ...] = ()  # the other files of a DICOM series
 
 
 # Volumes, each a list of its files in the order of patient and week; what was dropped, {"file",

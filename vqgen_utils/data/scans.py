@@ -11,7 +11,7 @@ import numpy as np
 
 from vqgen_utils.data.framing import fit_image, fit_labels
 from vqgen_utils.data.names import Scan
-from vqgen_utils.data.nifti import read_volume
+from vqgen_utils.data.reading import read_volume
 from vqgen_utils.data.survey import Progress, Survey, known
 from vqgen_utils.data.tissues import TISSUES
 from vqgen_utils.errors import InputError
@@ -98,8 +98,9 @@ def _read_pictures(survey: Survey, volume: list[Scan]) -> list[_Picture]:
     top = max(STUDY_SLICES - 1, largest)
     pictures = []
     for scan in volume:
+        path, more = survey.folder / scan.file, [survey.folder / file for file in scan.more]
         try:
-            array, sizes = read_volume(survey.folder / scan.file, frame=scan.frame)
+            array, sizes = read_volume(path, frame=scan.frame, more=more)
         except InputError as error:
             survey.drop(scan.file, error)
             continue

@@ -174,7 +174,7 @@ def look_at_headers(
         more = [f"{entry['file']}: {entry['reason']}." for entry in listing.dropped[:3]]
         if listing.others:
             more.append(listing.others_in_words())
-        check = "holds no .nii or .nii.gz file; check data_dir or export the scans as NIfTI."
+        check = "holds no .nii or .nii.gz file, no DICOM and no PNG; check data_dir."
         raise InputError(" ".join([f"{folder}: {check}", *more]))
     survey = survey_headers(folder, [name for name, _, _ in listing.files], config, progress)
     for entry in listing.dropped:

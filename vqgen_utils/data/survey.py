@@ -13,6 +13,7 @@ import numpy as np
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data.framing import Frame, choose_frame
+from vqgen_utils.data.listing import kind_of_scans
 from vqgen_utils.data.names import (
     Scan,
     find_prostates,
@@ -21,7 +22,10 @@ from vqgen_utils.data.names import (
     find_study_volumes,
     is_volume_release,
 )
-from vqgen_utils.data.nifti import by, read_header
+from vqgen_utils.data.nifti import by
+from vqgen_utils.data.png import find_png
+from vqgen_utils.data.reading import read_header
+from vqgen_utils.data.sessions import find_dicom
 from vqgen_utils.errors import InputError
 
 MIN_SIDE = 8  # voxels; a thinner slice is a volume cut along the wrong axis
@@ -63,7 +67,12 @@ def survey_headers(
         InputError: when the folder is not laid out as `config.data_source` says.
     """
     survey = Survey(folder, slice_axis=config.slice_axis)
-    if config.data_source == "nifti":
+    kind = kind_of_scans(files) if config.data_source == "nifti" else "NIfTI"
+    if kind == "DICOM":
+        volumes, dropped, survey.notes = find_dicom(folder, files, progress)
+    elif kind == "PNG":
+        volumes, dropped, survey.notes = find_png(files)
+    elif config.data_source == "nifti":
         volumes, dropped, survey.notes = find_scans(files)
     elif config.data_source == "msd-prostate":
         volumes, dropped, survey.notes = find_prostates(folder, files)
@@ -73,7 +82,7 @@ def survey_headers(
         volumes, dropped, survey.notes = find_study(folder, files)
         survey.square_pixels = True
     for entry in dropped:
-        survey.drop(entry["file"], entry["reason"], broken=False)
+        survey.drop(entry["file"], entry["reason"], broken=entry.get("broken", False))
     views = _views(survey, [scan for volume in volumes for scan in volume], progress)
     if views:
         choose = _frame_study if survey.square_pixels else _frame_any
@@ -88,8 +97,9 @@ def _views(survey: Survey, scans: list[Scan], progress: Progress) -> dict[str, t
     views, no_size = {}, 0
     for done, scan in enumerate(scans, start=1):
         progress("reading headers", done, len(scans))
+        path, more = survey.folder / scan.file, [survey.folder / file for file in scan.more]
         try:
-            shape, sizes = read_header(survey.folder / scan.file, frame=scan.frame)
+            shape, sizes = read_header(path, frame=scan.frame, more=more)
         except InputError as error:
             survey.drop(scan.file, error)
             continue

@@ -1,0 +1,229 @@
+"""PNG slices: read one safely, and tell from the names of many whose they are."""
+
+import contextlib
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from vqgen_utils.data.names import Found, Scan, natural
+from vqgen_utils.errors import InputError
+
+MAX_PIXELS = 2**26  # of one slice; a larger claim is refused unread
+_COURSE = re.compile(r"keras_png_slices_(?P<seg>seg_)?(?P<split>train|validate|test)")
+_CASE = re.compile(
+    r"(?:case|seg)_(?P<patient>[a-z]?[0-9]{1,9})(?:_week_?(?P<week>[0-9]{1,9}))?"
+    r"_slice_(?P<number>[0-9]{1,9})"
+)
+_NUMBERED = re.compile(
+    r"(?P<name>.*?)[-_. ]*(?:(?:slices?|slc|sl|images?|img|im|z)[-_. ]*)?(?P<number>[0-9]{1,9})"
+)
+_LABELS = re.compile(r"(?:.*[-_. ])?(?:seg|masks?|labels?|segmentations?|labelmaps?)(?:[-_. ].*)?")
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validate", "validation", "valid", "val"), "validate"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+@dataclass(frozen=True)
+class _Name:
+    """What a path says: the folder without those of a split, and the file's name in two parts."""
+
+    file: str
+    split: str
+    folders: tuple[str, ...]
+    name: str  # before the number of the slice; may be empty
+    number: int | None
+
+
+def read_header(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
+    """What `read_volume` would return, without reading the pixels: the shape, and no sizes.
+
+    Raises:
+        InputError: as `read_volume`, but for what only the pixels tell.
+    """
+    with _open(path) as image:
+        return image.size, np.zeros(2)
+
+
+def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read one slice.
+
+    Returns:
+        The pixels (columns, rows) float32, the first axis from left to right and the second from
+        below to above; and (0, 0), since a PNG knows no voxel sizes.
+
+    Raises:
+        InputError: "PATH: what is wrong; what to do", for a file that is missing, damaged, no PNG,
+            in colour, partly transparent, animated or impossibly large.
+    """
+    with _open(path) as image:
+        if image.mode == "P":
+            image = image.convert("RGB")  # (rows, columns, 3), the colours of the palette
+        pixels = np.asarray(image, dtype=np.float32)
+    if pixels.ndim == 3:
+        if (pixels != pixels[..., :1]).any():
+            raise InputError(f"{path}: is in colour; export it in grey.")
+        pixels = pixels[..., 0]
+    return pixels.T[:, ::-1], np.zeros(2)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """An image whose header makes sense, with every failure to read it told in a sentence."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=["PNG"]) as image:
+            warnings.simplefilter("ignore")  # of size: a limit of our own is below
+            _check(path, image)
+            yield image
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: does not exist; check the path.") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; change its permissions.") from None
+    except Image.DecompressionBombError:
+        raise InputError(_too_large(path)) from None
+    except UnidentifiedImageError:
+        what = "is not a PNG file, whatever its name says; export it again or remove it."
+        raise InputError(f"{path}: {what}") from None
+    except Exception as error:  # Pillow raises SyntaxError, struct.error and more
+        what = "is cut short or damaged; copy or export it again."
+        raise InputError(f"{path}: {what}") from error
+
+
+def _check(path: Path, image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(_too_large(path))
+    if getattr(image, "n_frames", 1) > 1:
+        raise InputError(f"{path}: is animated; export each slice as a picture of its own.")
+    if "A" in image.getbands() or "transparency" in image.info:
+        raise InputError(f"{path}: is partly transparent; export it without an alpha channel.")
+    with open(path, "rb") as file:
+        depth = file.read(25)[24]  # bits of a channel, which Pillow does not tell
+    if depth == 16 and image.mode == "RGB":
+        raise InputError(f"{path}: has 16 bits a colour, of which 8 would be read; export in grey.")
+
+
+def _too_large(path: Path) -> str:
+    return f"{path}: claims more than {MAX_PIXELS:,} pixels; a slice has fewer, so check it."
+
+
+def find_png(files: list[str]) -> Found:
+    """The volumes of a folder of PNG slices: those of one case, in the order of their numbers.
+
+    The courses' layout says whose they are: `keras_png_slices_train/case_001_slice_0.nii.png`.
+    Elsewhere a slice's number ends its name, and the patient is what stands before it (`P01_007`)
+    or, where folders differ more than these names, the folder (`P01/slice_007`). Folders called
+    train, validate and test are the owner's split.
+    """
+    if any(_COURSE.fullmatch(part) for file in files for part in file.lower().split("/")[:-1]):
+        return _find_course(files)
+    images, dropped = [], []
+    for file in files:
+        if any(_LABELS.fullmatch(part) for part in _stem(file).lower().split("/")):
+            dropped.append({"file": file, "reason": "is called a label map or mask"})
+        else:
+            images.append(file)
+    return _find_numbered(images, dropped)
+
+
+def _find_course(files: list[str]) -> Found:
+    """The courses' layout, `keras_png_slices_train` and its kin, at any depth."""
+    volumes, labels, dropped = defaultdict(dict), 0, []
+    for file in sorted(files, key=natural):
+        *folders, name = _stem(file).lower().split("/")
+        place = next(filter(None, map(_COURSE.fullmatch, folders)), None)
+        said = _CASE.fullmatch(name)
+        if not place:
+            dropped.append({"file": file, "reason": "is not in a folder of the release"})
+        elif not said:
+            dropped.append({"file": file, "reason": "is not named case_N_slice_N"})
+        elif place["seg"] or name.startswith("seg"):
+            labels += 1
+            dropped.append(
+                {"file": file, "reason": "labels that do not say which tissues they mean"}
+            )
+        else:
+            patient = said["patient"].upper()
+            patient = f"{int(patient):03d}" if patient.isdecimal() else patient
+            week, number = int(said["week"] or 0), int(said["number"])
+            scan = Scan(file, patient, week, number, place["split"])
+            _keep_first(volumes[patient, week, place["split"]], scan, dropped)
+    notes = []
+    if labels:
+        notes.append(
+            f"Files of labels that are not used: {labels}. PNGs do not say what their labels mean, "
+            "so they are not taken for the six tissues of the study."
+        )
+    return _in_order(volumes), dropped, notes
+
+
+def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
+    """Any other folder: slices whose names end in a number."""
+    names = [_name(file) for file in sorted(files, key=natural)]
+    common = _common([name.folders for name in names])
+    by_folder = len({one.folders for one in names}) > len({one.name for one in names})
+    sessions: dict[str, dict] = defaultdict(dict)  # patient -> what tells its volumes apart -> week
+    volumes, alone = defaultdict(dict), 0
+    for one in names:
+        folders = one.folders[common:]
+        patient = folders[0] if folders and (by_folder or not one.name) else one.name or "all"
+        if one.number is None:
+            alone += 1
+        weeks = sessions[patient]
+        week = weeks.setdefault((*folders, one.name), len(weeks))
+        scan = Scan(one.file, patient, week, one.number, one.split)
+        _keep_first(volumes[patient, week, one.split], scan, dropped)
+    notes = []
+    if names:
+        told = "folders" if by_folder else "what names begin with"
+        notes.append(
+            f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
+            "If one person has several of these, that person can be on both sides of the split."
+        )
+    if alone:
+        notes.append(f"PNGs without a number, which are slices of no known place: {alone}.")
+    return _in_order(volumes), dropped, notes
+
+
+def _name(file: str) -> _Name:
+    *folders, name = _stem(file).split("/")
+    split = next((_SPLITS[part.lower()] for part in folders if part.lower() in _SPLITS), "")
+    others = tuple(part for part in folders if part.lower() not in _SPLITS)
+    said = _NUMBERED.fullmatch(name.lower())
+    if not said:
+        return _Name(file, split, others, name, None)
+    return _Name(file, split, others, name[: said.end("name")], int(said["number"]))
+
+
+def _common(folders: list[tuple[str, ...]]) -> int:
+    """How many folders all paths start with."""
+    return sum(takewhile(bool, (len(set(level)) == 1 for level in zip(*folders, strict=False))))
+
+
+def _keep_first(slices: dict, scan: Scan, dropped: list[dict]) -> None:
+    """Put a scan into its volume, unless its place is taken."""
+    place = scan.slice if scan.slice is not None else scan.file
+    first = slices.setdefault(place, scan)
+    if first is not scan:
+        dropped.append({"file": scan.file, "reason": f"is the same slice as {first.file}"})
+
+
+def _in_order(volumes: dict) -> list[list[Scan]]:
+    """Each volume's slices by number, the volumes by patient, week and split."""
+    return [
+        sorted(volumes[key].values(), key=lambda scan: (scan.slice or 0, scan.file))
+        for key in sorted(volumes, key=lambda key: (natural(key[0]), *key[1:]))
+    ]
+
+
+def _stem(file: str) -> str:
+    return re.sub(r"(\.nii)?\.png$", "", file, flags=re.IGNORECASE)
