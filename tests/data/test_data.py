@@ -477,7 +477,7 @@ def test_a_second_call_opens_the_cache_without_reading_a_file(scans, monkeypatch
     save_study(scans, train=(1, 2), test=(3,), labels=True)
     first = load_slices(study(scans))
     monkeypatch.setattr("vqgen_utils.data.scans.read_volume", None)
-    monkeypatch.setattr("vqgen_utils.data.survey.read_header", None)
+    monkeypatch.setattr("vqgen_utils.data.survey.read_head", None)
     second = load_slices(study(scans))
     assert first.content == second.content
     assert first.index.equals(second.index)
