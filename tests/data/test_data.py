@@ -178,11 +178,6 @@ def test_a_scan_is_scaled_as_a_whole_so_slices_keep_their_brightness(scans):
     assert images[10].mean() < images[-1].mean() / 3
 
 
-def test_label_maps_among_the_scans_are_pointed_out(scans):
-    save(scans / "a.nii.gz", (picture(32, 16, 8) > 50).astype(np.uint8))
-    assert "label maps" in " ".join(load_slices(nifti(scans)).notes)
-
-
 def test_empty_ends_of_a_volume_are_one_entry(scans):
     array = picture(32, 16, 40)
     array[:, :, :3] = array[:, :, 38:] = 0

@@ -36,9 +36,7 @@ class Scale:
     capped: bool  # the brightest part would have dimmed the rest
 
 
-def choose_scale(
-    values: np.ndarray, *, cap: bool = True, filled: bool = False
-) -> Scale | None:
+def choose_scale(values: np.ndarray, *, cap: bool = True, filled: bool = False) -> Scale | None:
     """The scale of a scan by its intensities (n,), or None where the percentiles are equal.
 
     Args:
@@ -83,7 +81,9 @@ def set_aside_fill(slices: Sequence[np.ndarray]) -> list[str]:
         enough = len(rest) and len(values) - len(rest) >= FILL_SHARE * len(missing)
         if not enough or value == 0 or not _far_from(value, rest):
             continue
-        if not any(value in slice_[:: len(slice_) - 1, :: slice_.shape[1] - 1] for slice_ in slices):
+        if not any(
+            value in slice_[:: len(slice_) - 1, :: slice_.shape[1] - 1] for slice_ in slices
+        ):
             continue
         for slice_ in slices:
             slice_[slice_ == value] = np.nan

@@ -51,7 +51,9 @@ class Head:
     directed: bool = False  # the file says where its axes lead
     slice_axis: int | None = None  # of a single slice that is directed: the axis it lies across
     thickness: float = math.nan  # mm, of a single slice; NaN where the file gives none
-    leads: str = ""  # where the axes of a 2D file lead by its header, such as "LA"; it is not turned
+    leads: str = (
+        ""  # where the axes of a 2D file lead by its header, such as "LA"; it is not turned
+    )
     sizes_differ: bool = False  # the header's two places for voxel sizes do not agree
     no_image: str = ""  # why its intent is no image, or empty
 

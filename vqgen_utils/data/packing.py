@@ -23,7 +23,12 @@ COLUMNS = {
     **{"low": "float64", "high": "float64", "clipped": "float64"},
     **{"original_min": "float64", "original_max": "float64"},
 }
-GEOMETRY = ("plane", "slice_axis", "voxel_mm", "square_pixels")  # of the survey, kept with the slices
+GEOMETRY = (
+    "plane",
+    "slice_axis",
+    "voxel_mm",
+    "square_pixels",
+)  # of the survey, kept with the slices
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
@@ -110,7 +115,8 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
 def _nothing_usable(survey: Survey) -> InputError:
     if survey.dropped and all("label map" in entry["reason"] for entry in survey.dropped):
         return InputError(
-            f"{survey.folder}: holds only label maps, no images; give the folder of the scans."
+            f"{survey.folder}: holds only label maps, no images (the first: "
+            f"{survey.dropped[0]['file']}); give the folder of the scans."
         )
     reasons = "; ".join(f"{entry['file']}: {entry['reason']}" for entry in survey.dropped[:3])
     return InputError(f"{survey.folder}: not one slice in it can be used. {reasons}")

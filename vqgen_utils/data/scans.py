@@ -4,8 +4,6 @@ Slices that are constant or hold single NaN are dropped; the rest of a scan is s
 that a tissue keeps its brightness from slice to slice, and brought into the frame.
 """
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -106,7 +104,7 @@ class _Oddities:
 def read_slices(survey: Survey, progress: Progress) -> Iterator[Slice]:
     """Every usable slice of a survey, scan by scan, scaled and framed.
 
-    Adds to `survey.dropped` and `survey.contents` and, at the end, to `survey.notes`.
+    Adds to `survey.dropped` and, at the end, to `survey.notes`.
     """
     oddities = _Oddities()
     for done, volume in enumerate(survey.volumes, start=1):
@@ -114,9 +112,7 @@ def read_slices(survey: Survey, progress: Progress) -> Iterator[Slice]:
         pictures = _images(survey, _read_pictures(survey, volume))
         if not pictures:
             continue
-        contents = _contents(pictures)
         pictures, filled = _usable(survey, pictures)
-        files = dict.fromkeys(picture.scan.file for picture in pictures)
         if not pictures:
             continue
         values = np.concatenate([picture.voxels.ravel() for picture in pictures])
@@ -125,11 +121,10 @@ def read_slices(survey: Survey, progress: Progress) -> Iterator[Slice]:
             oddities.filled[volume[0].file] = ", ".join(filled)
         scale = choose_scale(values, cap=not survey.square_pixels, filled=bool(filled))
         if scale is None or scale.high - scale.low <= SMALLEST:
-            for file in files:
+            for file in dict.fromkeys(picture.scan.file for picture in pictures):
                 survey.drop(file, _why_constant(values), broken=False)
             continue
         del values  # before the next scan is read
-        survey.contents.update((file, contents[file]) for file in files)
         oddities.add(volume[0].file, scale)
         for picture in pictures:
             yield _finish(survey, picture, scale)
@@ -144,16 +139,6 @@ def _why_constant(values: np.ndarray) -> str:
         return CONSTANT
     limit = next(limit for limit in (0.1, 0.6, 1) if 100 * share <= limit)
     return f"under {limit:g} % of its voxels are not background, too few to learn from"
-
-
-def _contents(pictures: list[_Picture]) -> dict[str, str]:
-    """File -> a hash of its voxels before scaling, whatever their type and the kind of file."""
-    digests = defaultdict(hashlib.sha256)
-    for picture in pictures:
-        digest = digests[picture.scan.file]
-        digest.update(f"{picture.voxels.shape}".encode())
-        digest.update((picture.voxels + np.float32(0)).tobytes())  # -0 is 0
-    return {file: digest.hexdigest() for file, digest in digests.items()}
 
 
 def _images(survey: Survey, pictures: list[_Picture]) -> list[_Picture]:
@@ -202,7 +187,7 @@ def _read(survey: Survey, file: str, frame: int | None = None) -> tuple[np.ndarr
 
 
 def _heights_of_numbers(volume: list[Scan], study_slices: int | None) -> dict[int, float]:
-    """Number of a slice -> its place: 0 for the lowest that occurs in the volume, 1 for the highest.
+    """Number of a slice -> its place: 0 for the lowest that its volume has, 1 for the highest.
 
     The study's volumes have `study_slices` each, whichever of them occur.
     """
@@ -226,7 +211,7 @@ def _usable(survey: Survey, pictures: list[_Picture]) -> tuple[list[_Picture], l
     for picture in pictures:
         voxels = picture.voxels
         seen = voxels[~np.isnan(voxels)] if outside else voxels
-        if seen.size and not (-LARGEST < seen.min() and seen.max() < LARGEST):
+        if seen.size and not (seen.min() > -LARGEST and seen.max() < LARGEST):
             bad.setdefault((picture.scan, BROKEN), []).append(picture.number)
         else:
             whole.append(picture)

@@ -45,7 +45,6 @@ class Survey:
     voxel_mm: tuple[float, float, float | None] | None = None
     shape: tuple[int, int] | None = None  # (H, W), median pixels of a slice as it lies in its file
     square_pixels: bool = False  # the study: take pixels as 1 mm and slices as they are stored
-    contents: dict[str, str] = field(default_factory=dict)  # file -> hash of its voxels, once read
     notes: list[str] = field(default_factory=list)
     damaged: list[dict] = field(default_factory=list)  # {"file", "reason"}: somebody should look
     unused: list[dict] = field(default_factory=list)  # {"file", "reason"}: whole, but of no use
