@@ -323,8 +323,12 @@ def _interruptible() -> Iterator[None]:
 def _kinds(*sections: str) -> dict[str, type]:
     """Name and type of every setting in these sections, but for those with their own option."""
     profile = get_profile(runner.DEFAULT_PROFILE)
+
+    def kind(value) -> type:
+        return int if value is None else type(value)  # what may be left open is a number
+
     return {
-        parameter: type(getattr(getattr(profile, section), name))
+        parameter: kind(getattr(getattr(profile, section), name))
         for parameter, (section, name) in PARAMETERS.items()
         if section in sections
     }

@@ -56,7 +56,8 @@ class DataConfig:
     image_height: Pixels = 128  # pixels along the array's first axis (the patient's right to left)
     image_width: Pixels = 64  # pixels along the second axis (back to front); half the study's 128
     other_shapes: Literal["drop", "crop"] = "drop"  # slices that are not as most (256x144)
-    slice_axis: Literal[0, 1, 2] = 2  # the axis that slices are cut across in 3D volumes (2: axial)
+    # the axis that volumes are cut across: 0 sagittal, 1 coronal, 2 axial; None: as acquired
+    slice_axis: Literal[0, 1, 2] | None = None
     patients_train: Count = 120  # phantom patients in training: more beat more slices of each
     patients_validate: CountOrNone = 6  # phantom patients the learning curves are drawn on
     patients_test: Count = 12  # phantom patients that every reported score is measured on

@@ -45,7 +45,7 @@ run_name: str = "tutorial"  # results go to runs/<run_name>/
 data_source: Optional[str] = None  # phantom (default), hipmri or nifti
 data_dir: Optional[str] = None  # where the scans lie; not needed for the phantom
 other_shapes: Optional[str] = None  # drop (default) or crop slices of an unusual shape
-slice_axis: Optional[int] = None  # 3D volumes are cut across this axis; 2 is axial
+slice_axis: Optional[int] = None  # volumes are cut across this axis; left out: as acquired
 image_height: Optional[int] = None  # pixels, right to left
 image_width: Optional[int] = None  # pixels, back to front
 patients_train: Optional[int] = None  # the phantom's patients
@@ -187,7 +187,7 @@ for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
     rows = known[(known["patient"] == scan["patient"]) & (known["week"] == scan["week"])]
     name = f"patient {scan['patient']}, week {scan['week']}"
     files = [read_volume(slices.folder / file, frame=0)[0] for file in rows["file"].unique()]
-    before[name] = np.concatenate([voxels.ravel() for voxels in files])
+    before[name] = np.concatenate([voxels[np.isfinite(voxels)] for voxels in files])
     after[name] = slices.images[rows.index].astype(np.float32).ravel()
 show(
     plots.data.intensity_histograms(before, after),
@@ -217,9 +217,7 @@ print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.
 # %% tags=[]
 limit = 255  # the largest number in 8 bits; try others
 one = known.loc[(known["height"] - 0.5).abs().idxmin()]
-v, _ = read_volume(slices.folder / one["file"], frame=0)
-if v.ndim == 3:  # the file holds the whole volume
-    v = np.moveaxis(v, settings.data.slice_axis, 0)[one["slice"]]
+v = slices.voxels(one)
 x = np.clip((v - one["low"]) / (one["high"] - one["low"]), 0, 1)  # (H, W)
 body = metrics.body_mask(x)  # (H, W) bool
 print(f"of this body, clipping at {limit} cuts  {(v[body] > limit).mean():.1%}")

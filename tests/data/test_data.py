@@ -178,11 +178,6 @@ def test_a_scan_is_scaled_as_a_whole_so_slices_keep_their_brightness(scans):
     assert images[10].mean() < images[-1].mean() / 3
 
 
-def test_label_maps_among_the_scans_are_pointed_out(scans):
-    save(scans / "a.nii.gz", (picture(32, 16, 8) > 50).astype(np.uint8))
-    assert "label maps" in " ".join(load_slices(nifti(scans)).notes)
-
-
 def test_empty_ends_of_a_volume_are_one_entry(scans):
     array = picture(32, 16, 40)
     array[:, :, :3] = array[:, :, 38:] = 0
@@ -477,7 +472,7 @@ def test_a_second_call_opens_the_cache_without_reading_a_file(scans, monkeypatch
     save_study(scans, train=(1, 2), test=(3,), labels=True)
     first = load_slices(study(scans))
     monkeypatch.setattr("vqgen_utils.data.scans.read_volume", None)
-    monkeypatch.setattr("vqgen_utils.data.survey.read_header", None)
+    monkeypatch.setattr("vqgen_utils.data.survey.read_head", None)
     second = load_slices(study(scans))
     assert first.content == second.content
     assert first.index.equals(second.index)

@@ -25,6 +25,7 @@ class Report:
     damaged: list[dict]  # {"file", "reason"}: cannot be read or trusted
     unused: list[dict]  # {"file", "reason"}: nothing is wrong, but nothing to learn either
     shared: dict[tuple[str, str], set[str]]  # the patients two splits share, as the folder is
+    geometry: str = ""  # shape, spacing and plane of the slices, in words
 
     @property
     def errors(self) -> int:
@@ -51,6 +52,7 @@ class Report:
             scans = len(rows[["patient", "week"]].drop_duplicates())
             counts = f"{split:<10}{len(patients):>9}{scans:>7}{len(rows):>8}"
             lines.append(f"{counts}   {shorten(patients)}".rstrip())
+        lines += [self.geometry] * bool(self.geometry)
         problems = self.problems()
         if len(problems) or self.notes:
             lines.append(f"{'severity':<10}{'files':>9}  what is wrong, and where")
@@ -94,4 +96,5 @@ def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Rep
         damaged=survey.damaged,
         unused=survey.unused,
         shared=laid_out if shared else shared_patients(index),
+        geometry=survey.in_words(),
     )

@@ -1,7 +1,8 @@
 """Slices packed once into arrays that open in milliseconds: written whole, or not at all.
 
 images.npy  (N, H, W) float16        index.csv  one row a slice
-labels.npy  (N, H, W) uint8          meta.json  notes, what was dropped, sha256 of the content
+labels.npy  (N, H, W) uint8          meta.json  notes, what was dropped, how the slices lie, and
+                                                sha256 of the content
 """
 
 import hashlib
@@ -22,6 +23,12 @@ COLUMNS = {
     **{"low": "float64", "high": "float64", "clipped": "float64"},
     **{"original_min": "float64", "original_max": "float64"},
 }
+GEOMETRY = (
+    "plane",
+    "slice_axis",
+    "voxel_mm",
+    "square_pixels",
+)  # of the survey, kept with the slices
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
@@ -66,6 +73,7 @@ def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
         while block := stream.read(2**20):
             digest.update(block)
     meta = {"content": digest.hexdigest(), "notes": survey.notes, "dropped": survey.dropped}
+    meta |= {name: getattr(survey, name) for name in GEOMETRY}
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
@@ -95,7 +103,7 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
         arrays = [images] if labels is None else [images, labels]
         if not all(isinstance(array, np.memmap) and len(array) == len(index) for array in arrays):
             raise ValueError("an array that does not fit the index")
-        if list(index) != list(COLUMNS) or set(meta) != {"content", "notes", "dropped"}:
+        if list(index) != list(COLUMNS) or set(meta) != {"content", "notes", "dropped", *GEOMETRY}:
             raise ValueError("columns or notes are missing")
         if labels is None and (index["label_file"] != "").any():
             raise ValueError("the labels are missing")
@@ -105,6 +113,11 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
 
 
 def _nothing_usable(survey: Survey) -> InputError:
+    if survey.dropped and all("label map" in entry["reason"] for entry in survey.dropped):
+        return InputError(
+            f"{survey.folder}: holds only label maps, no images (the first: "
+            f"{survey.dropped[0]['file']}); give the folder of the scans."
+        )
     reasons = "; ".join(f"{entry['file']}: {entry['reason']}" for entry in survey.dropped[:3])
     return InputError(f"{survey.folder}: not one slice in it can be used. {reasons}")
 

@@ -21,14 +21,16 @@ from vqgen_utils.config import DataConfig
 from vqgen_utils.data import phantom
 from vqgen_utils.data.download import downloaded
 from vqgen_utils.data.listing import Listing, list_files
+from vqgen_utils.data.nifti import cut
 from vqgen_utils.data.packing import open_packed, pack
+from vqgen_utils.data.reading import read_volume
 from vqgen_utils.data.split import SPLITS, shared_patients
 from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
 from vqgen_utils.machine.places import home
 
-FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
+FORMAT = 3  # of a packed folder; raise it when the same files would be packed differently
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
@@ -91,6 +93,10 @@ class Slices:
     dropped: list[dict]  # {"file", "reason"}: every file or slice that is not used
     notes: list[str]  # sentences for the reader
     content: str  # sha256 of images and index: the same data, the same text
+    plane: str | None  # "axial", "sagittal", "coronal"; None: the files do not say
+    slice_axis: int  # the axis that volumes were cut across
+    voxel_mm: list[float | None] | None  # median mm along H, W and between slices; None: unknown
+    square_pixels: bool  # the study: pixels count as 1 mm, slices lie as they are stored
     patients_disjoint: bool  # no patient is in two splits
     folder: Path  # of the scans; `file` and `label_file` in the index start there
 
@@ -108,6 +114,22 @@ class Slices:
         if split not in SPLITS:
             raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
         return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
+
+    def voxels(self, row: pd.Series) -> np.ndarray:
+        """A slice before scaling and framing, by its row of the index.
+
+        (h, w) float32, the way round that `images` has it, with the slice's lowest value where the
+        file has none (NaN).
+
+        Raises:
+            InputError: when the file cannot be read any more.
+        """
+        path = self.folder / row["file"]
+        voxels, _ = read_volume(path, frame=0, as_stored=self.square_pixels)
+        if voxels.ndim == 3:
+            slices = cut(voxels, self.slice_axis)
+            voxels = slices[row["slice"] if len(slices) > 1 else 0]
+        return np.where(np.isnan(voxels), np.float32(row["original_min"]), voxels)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{(self.index['split'] == split).sum()} {split}" for split in SPLITS)
