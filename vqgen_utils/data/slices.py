@@ -22,16 +22,17 @@ from vqgen_utils.data import phantom
 from vqgen_utils.data.download import downloaded
 from vqgen_utils.data.listing import Listing, list_files
 from vqgen_utils.data.packing import open_packed, pack
-from vqgen_utils.data.split import SPLITS, shared_patients
+from vqgen_utils.data.split import SPLITS, disjoint
 from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
 from vqgen_utils.machine.places import home
 
-FORMAT = 2  # of a packed folder; raise it when the same files would be packed differently
+FORMAT = 3  # of a packed folder; raise it when the same files would be packed differently
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
+    *("include", "exclude", "patient_pattern"),
 )
 
 
@@ -91,7 +92,9 @@ class Slices:
     dropped: list[dict]  # {"file", "reason"}: every file or slice that is not used
     notes: list[str]  # sentences for the reader
     content: str  # sha256 of images and index: the same data, the same text
-    patients_disjoint: bool  # no patient is in two splits
+    layout: str  # how the folder is laid out: "bids", "nnunet", ... (see the data card)
+    patients_known: bool  # names say whose each scan is
+    patients_disjoint: bool | None  # no patient is in two splits; None: the names do not say
     folder: Path  # of the scans; `file` and `label_file` in the index start there
 
     @property
@@ -137,8 +140,8 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
         with whole_folder(packed) as making:
             pack(survey, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
-    disjoint = not any(shared_patients(index).values())
-    return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
+    apart = disjoint(index, meta["patients_known"])
+    return Slices(index, images, labels, **meta, patients_disjoint=apart, folder=folder)
 
 
 def source_folder(config: DataConfig, progress: Progress) -> Path:
