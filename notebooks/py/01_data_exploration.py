@@ -135,7 +135,8 @@ per_split.reindex(splits.SPLITS, fill_value=0)
 shared = splits.shared_patients(index)
 for (one, other), patients in shared.items():
     print(f"patients in both {one} and {other}: {len(patients)}")
-print("patients disjoint:", "unknown" if slices.patients_disjoint is None else slices.patients_disjoint)
+apart = slices.patients_disjoint
+print("patients disjoint:", "unknown, the names do not say" if apart is None else apart)
 
 # %% [markdown] tags=[]
 # The networks learn from `train`, the learning curves are watched on `validate`, and every score in
@@ -554,7 +555,7 @@ exercises.check_hold_out(hold_out)
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - The unit of medical data is the patient. Ours are disjoint between the splits, and we printed it.
+# - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
 # - A split by slices rewards memory; the copycat told us how much.
 # - Each volume is scaled by its own percentiles; what was cut is known. 8 bits would have cut the body.
 # - Whatever was dropped is listed.

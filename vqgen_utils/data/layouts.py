@@ -47,14 +47,29 @@ def find(folder: Path, files: Iterable[str], config: DataConfig) -> Found:
             f"{folder}: holds no scans in imagesTr or imagesTs; give the folder Task05_Prostate, "
             "or leave data_dir out and fetch it with: vqgen data download msd-prostate"
         )
-    if layout in _RELEASES:
-        read = _find_slices if layout == "hipmri-2d" else _find_volumes
-        found = read(folder, files)
+    if layout == "hipmri-2d":
+        found = _find_slices(folder, files)
+    elif layout == "hipmri-3d":
+        found = _find_volumes(folder, files)
     else:
-        found = _find_any(folder, files, layout)
+        found = _find_any(folder, files, layout, config.patient_pattern)
     found.dropped = dropped + found.dropped
-    if config.patient_pattern:
-        _apply_pattern(folder, found, config.patient_pattern)
+    if source == "msd-prostate" and found.layout != "decathlon":
+        found.notes.append("This is nnU-Net's layout, not the Decathlon's, and is read as such.")
+    if config.patient_pattern and layout in _RELEASES:
+        volumes = []
+        for volume in found.volumes:
+            patients: dict[str, list[Scan]] = {}
+            for scan in _by_pattern(volume, config.patient_pattern, found.dropped):
+                patients.setdefault(scan.patient, []).append(scan)
+            volumes += patients.values()
+        found.volumes = numbered(volumes)
+    if not found.volumes:
+        raise InputError(
+            f"{folder}: the patient pattern '{config.patient_pattern}' matches none of "
+            f"{len(files)} files; it is looked for in their paths below the folder."
+        )
+    found.notes += _notes(found.volumes)
     return found
 
 
@@ -104,29 +119,18 @@ def matches(file: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(file[1:], pattern) or fnmatch.fnmatchcase(file, f"*/{pattern}")
 
 
-def _apply_pattern(folder: Path, found: Found, pattern: str) -> None:
-    """Name the patients of `found` by a regular expression on their files' paths."""
-    rule, volumes, left = re.compile(pattern), [], 0
-    for volume in found.volumes:
-        said = [(scan, rule.search(scan.file)) for scan in volume]
-        patients = {}
-        for scan, match in said:
-            name = "" if not match else (match[1] if rule.groups else match[0]) or ""
-            if name:
-                patients.setdefault(name, []).append(
-                    dataclasses.replace(scan, patient=name, named=True)
-                )
-            else:
-                left += 1
-                reason = f"does not match the patient pattern '{pattern}'"
-                found.dropped.append({"file": scan.file, "reason": reason})
-        volumes += patients.values()
-    if not volumes:
-        raise InputError(
-            f"{folder}: the patient pattern '{pattern}' matches none of {left} files; it is looked "
-            "for in their paths below the folder."
-        )
-    found.volumes = numbered(volumes)
+def _by_pattern(scans: list[Scan], pattern: str, dropped: list[dict]) -> list[Scan]:
+    """Scans with patients named by a regular expression; what it misses goes into `dropped`."""
+    rule, kept = re.compile(pattern), []
+    for scan in scans:
+        match = rule.search(scan.file)
+        name = (match[1] if rule.groups else match[0]) if match else ""
+        if name:
+            kept.append(dataclasses.replace(scan, patient=name, named=True))
+        else:
+            reason = f"does not match the patient pattern '{pattern}'"
+            dropped.append({"file": scan.file, "reason": reason})
+    return kept
 
 
 def _find_slices(folder: Path, files: list[str]) -> Found:
@@ -203,7 +207,7 @@ def _place(folder: Path, file: str, rule: re.Pattern) -> re.Match | None:
     return next(filter(None, map(rule.fullmatch, reversed(places))), None)
 
 
-def _find_any(folder: Path, files: list[str], layout: str) -> Found:
+def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Found:
     """The volumes of any other folder: a file each, or the slices of one patient's session."""
     dropped, stems = [], {}
     for file in files:
@@ -223,24 +227,28 @@ def _find_any(folder: Path, files: list[str], layout: str) -> Found:
             f"files; {first['file']} {first['reason']}); give the folder of the scans."
         )
     described = scans_of(inside, folder.name)
+    if pattern:
+        words = {scan.file: contrast for scan, contrast in described}
+        renamed = _by_pattern([scan for scan, _ in described], pattern, dropped)
+        described = [(scan, words[scan.file]) for scan in renamed]
     scans, notes = choose(described, dropped)
     channels = any(re.fullmatch("[0-9]{4}", word) for _, words in described for word in words)
-    if layout == "decathlon" and not channels:
+    if layout == "decathlon" and not channels and scans:
         scans = [dataclasses.replace(scan, frame=0) for scan in scans]
         notes.append(
             "Each file holds two contrasts, T2-weighted and ADC; the first is read."
             if "prostate" in f"{folder.name}/{scans[0].file}".casefold()
             else "Where a file holds several contrasts (4D), the first is read."
         )
-    labels = sum("label maps" in path.aside for path in paths)
+    labels = sum("label map" in path.aside for path in paths)
     if labels:
         notes.append(
-            f"Files of labels that are not used: {labels}. They are another project's (zones of an "
-            "organ, a lesion), not the tissues of the body that notebook 03 asks for."
+            f"Files of labels that are not used: {labels}. Nothing says that they are the study's "
+            "tissues; zones of an organ or a lesion would call the rest of a body background."
         )
     layout = "nnunet" if channels else layout or _kind(scans)
     volumes = _volumes(scans, dropped)
-    return Found(layout, volumes, dropped, notes + _notes(volumes))
+    return Found(layout, volumes, dropped, notes)
 
 
 def _volumes(scans: list[Scan], dropped: list[dict]) -> list[list[Scan]]:

@@ -153,7 +153,7 @@ def _read_word(said: Said, name: str, words, texts, at: int, head: list, confirm
     elif word in SESSION and (digits or (after and after not in CONTRAST)):
         said.session.append(digits or after)
         return at + (1 if digits else 2)
-    elif word in SLICE and (digits or ahead):
+    elif (word in SLICE and (digits or ahead)) or (word == "z" and digits and at):
         said.slice = whole(digits or after)
         return at + (1 if digits else 2)
     elif word in REPEAT and (digits or ahead):

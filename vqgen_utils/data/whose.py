@@ -118,6 +118,10 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
     Args:
         root: the folder's own name, for slices in it that have no other.
     """
+    recurring = _recurring(paths)
+    for path in paths:
+        if not path.said.patient and path.said.head.casefold() in recurring:
+            path.said.head = ""  # `hip.nii` in every patient's folder
     heads = {path.said.head for path in paths if path.said.head and not path.said.patient}
     ids = _ids(heads)
     stems = Counter(stem_of(path.file).rpartition("/")[2] for path in paths)
@@ -125,18 +129,20 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
     scans = []
     for path in paths:
         said = path.said
-        patient, named, more = _patient(path, ids)
+        patient, named, rest = _patient(path, ids)
         if not patient:
             parent, _, stem = stem_of(path.file).rpartition("/")
             patient = stem if stems[stem] == 1 else f"{parent}/{stem}".strip("/")
-            if said.slice is not None:
+            if said.slice is not None or (said.contrast and not said.head):
                 patient = parent or root
             named = False
         patient = spelled.setdefault(patient.casefold(), patient)
         folders = [one for _, one in path.folders]
         sessions = list(dict.fromkeys(part for one in (*folders, said) for part in one.session))
-        session = "-".join(sessions)
-        contrast = [*(word for one in folders for word in one.contrast), *said.contrast, *more]
+        numbers = re.search("[0-9]", rest) is not None
+        session = "-".join([*sessions, rest] if numbers else sessions)
+        contrast = [*(word for one in folders for word in one.contrast), *said.contrast]
+        contrast += [rest] if rest and not numbers else []
         number = said.number
         if number is None and said.head.isdecimal():
             number = whole(said.head)
@@ -156,30 +162,40 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
     return scans
 
 
-def _patient(path: Path, ids: dict[str, tuple[str, str, bool]]) -> tuple[str, bool, list[str]]:
-    """Whose scan a path is ("": nobody's), whether that is sure, and further words of the name."""
+def _recurring(paths: list[Path]) -> set[str]:
+    """The names without a number that files in several folders have."""
+    places = defaultdict(set)
+    for path in paths:
+        if path.said.head and not re.search("[0-9]", path.said.head) and path.folders:
+            places[path.said.head.casefold()].add(path.file.rpartition("/")[0])
+    return {head for head, folders in places.items() if len(folders) > 1}
+
+
+def _patient(path: Path, ids: dict[str, tuple[str, str, bool]]) -> tuple[str, bool, str]:
+    """Whose scan a path is ("": nobody's), whether that is sure, and the rest of the name."""
     said = path.said
     if said.patient:
-        return said.patient, said.sure, []
+        return said.patient, said.sure, ""
     for _, folder in reversed(path.folders):
         if folder.patient:
-            return folder.patient, folder.sure, [said.head] if said.head.isalpha() else []
+            return folder.patient, folder.sure, said.head if said.head.isalpha() else ""
     bare = said.head.isdecimal() and not said.contrast
     if not said.head or bare:
         for _, folder in reversed(path.folders):
             digits = any(c.isdecimal() for c in folder.head)
             if folder.head and (digits or not bare):
                 numbered = said.number is not None or bare
-                return folder.head, digits and not numbered, []
-        return "", False, []
+                return folder.head, digits and not numbered, ""
+        return "", False, ""
     found, rest, sure = ids[said.head]
     digits = any(c.isdecimal() for c in found)
     if not digits and not (said.session or said.contrast or said.slice is not None):
-        return "", False, []
+        return "", False, ""
     known = sure if digits else bool(said.session)
-    if found.isdecimal() and not said.contrast:
-        known = False
-    return found, known, [rest] if rest else []
+    stem = stem_of(path.file).rpartition("/")[2]
+    if found.isdecimal() and not (said.contrast and stem.startswith(found)):
+        known = False  # of `T2_1` and `T2_2` nobody knows; `1_T2` and `1_ADC` are a case's
+    return found, known, rest
 
 
 def _ids(heads: set[str]) -> dict[str, tuple[str, str, bool]]:
