@@ -10,9 +10,10 @@ only mapped and that the system could take back. The difference between the two 
 
 How fair it is. Drawing 100,000 phantom slices would take a quarter of an hour, and their files
 would only be read once. So 120 are drawn, with their labels, and every file of the study is a hard
-link to one of them under a name of its own: patients of eight weeks, 60 slices each. For the reader
-each is another file; nothing but the operating system's cache can know that they are alike. The
-time of packing is reported, too, and flattered by that cache.
+link to one of them under a name of its own: patients of eight weeks, 60 slices each. The search
+for the same voxels under two names is told to find none; nothing else but the operating system's
+cache can know that they are alike. The time of packing is reported, too, and flattered by that
+cache.
 """
 
 import multiprocessing
@@ -22,6 +23,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 from benchmarks import loading, report
 from vqgen_utils.config import DataConfig
@@ -63,7 +65,8 @@ def highest_mb() -> float:
 def pack(config: DataConfig) -> dict[str, float]:
     """Pack a study in this process."""
     start = time.perf_counter()
-    count = len(load_slices(config).index)
+    with mock.patch("vqgen_utils.data.copies.fingerprint", return_value=None):
+        count = len(load_slices(config).index)  # each link counts as another scan
     return {"slices": count, "pack_seconds": time.perf_counter() - start, "pack_mb": highest_mb()}
 
 

@@ -6,6 +6,7 @@ Heavy modules are imported where they are used, so that `vqgen --help` answers a
 import contextlib
 import errno
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from vqgen_utils.config import PARAMETERS, PROFILES, DataConfig, Source, get_pro
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.places import home
 from vqgen_utils.series import runner
-from vqgen_utils.series.request import parse_settings, parse_sweep, resolve_data
+from vqgen_utils.series.request import parse_settings, parse_sweep, resolve_data, scan_settings
 from vqgen_utils.series.runner import run_sweep
 
 app = typer.Typer(
@@ -55,6 +56,20 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; give it again for more."),
 ]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Only files like this below the folder; again: or this."),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="No files like this below the folder; again: nor this."),
+]
+PatternOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX", help="What of a file's path is the patient: its first group, or all of it."
+    ),
+]
 ScansArgument = Annotated[Path, typer.Argument(help="Folder of the scans (NIfTI files).")]
 
 
@@ -75,6 +90,9 @@ def run_notebooks(
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
     data_dir: DirOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    patient_pattern: PatternOption = None,
     settings: SetOption = None,
     start: Annotated[
         int | None,
@@ -111,7 +129,7 @@ def run_notebooks(
             folder=runner.NOTEBOOKS,
         )
 
-    settings = settings or []
+    settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
     try:
         if not sweep:
             run_one(run_name, settings)
@@ -150,6 +168,9 @@ def vqvae(
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     data_source: SourceOption = None,
     data_dir: DirOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    patient_pattern: PatternOption = None,
     settings: SetOption = None,
 ) -> None:
     """Train the VQ-VAE (as notebook 02 does) and write all slices as codes.
@@ -157,7 +178,8 @@ def vqvae(
     For several GPUs: torchrun --nproc_per_node 8 -m vqgen_utils train vqvae ...
     """
     sections = ("data", "vqvae", "vqvae_training")
-    changes = parse_settings(settings or (), _kinds(*sections), "the VQ-VAE and its training")
+    settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
+    changes = parse_settings(settings, _kinds(*sections), "the VQ-VAE and its training")
     changes |= resolve_data(data_source, data_dir)
     get_profile(profile, **changes)
     with _interruptible():
@@ -239,20 +261,37 @@ def check_scans(
     folder: ScansArgument,
     data_source: SourceOption = None,
     profile: ProfileOption = runner.DEFAULT_PROFILE,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    patient_pattern: PatternOption = None,
     settings: SetOption = None,
     save: Annotated[
         Path | None, typer.Option(help="Write every file that is not used to this CSV file.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as JSON, for programs.")
+    ] = False,
 ) -> None:
     """Read a folder of scans and report what is in it, and what is wrong with it.
 
-    Exit code: 0 nothing is wrong, 1 files are damaged or patients in two splits, 2 nothing usable.
+    Exit code: 0 sound, 1 somebody must look (damaged files, patients in two splits, or nobody knows
+    whose scans these are), 2 nothing usable.
     """
-    from vqgen_utils.data.check import check_folder
+    from vqgen_utils.data.check import check_folder, nothing_usable
     from vqgen_utils.training.checkpoint import write_atomic
 
-    report = check_folder(_data_config(folder, data_source, profile, settings), progress=_show)
-    print(*report.lines(), sep="\n")
+    settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
+    config = _data_config(folder, data_source, profile, settings)
+    try:
+        report = check_folder(config, progress=_show)
+    except InputError as error:
+        if as_json:
+            print(json.dumps(nothing_usable(error), indent=1))
+        raise
+    if as_json:
+        print(json.dumps(report.to_json(), indent=1))
+    else:
+        print(*report.lines(), sep="\n")
     if save:
         write_atomic(save, report.problems().to_csv(index=False).encode())
     raise typer.Exit(report.exit_code)
@@ -263,11 +302,15 @@ def pack_scans(
     folder: ScansArgument,
     data_source: SourceOption = None,
     profile: ProfileOption = runner.DEFAULT_PROFILE,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    patient_pattern: PatternOption = None,
     settings: SetOption = None,
 ) -> None:
     """Read a folder of scans once into the cache that training opens in milliseconds."""
     from vqgen_utils.data.slices import load_slices
 
+    settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
     slices = load_slices(_data_config(folder, data_source, profile, settings), progress=_show)
     for split, rows in slices.index.groupby("split", sort=False):
         print(f"{split:<10} {len(rows):>6} slices of {rows['patient'].nunique()} patients")

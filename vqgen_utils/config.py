@@ -11,6 +11,7 @@ or with `vqgen run --set num_embeddings=256`.
 """
 
 import dataclasses
+import re
 from dataclasses import field
 from typing import Annotated, Literal
 
@@ -29,6 +30,15 @@ def odd(size: int) -> int:
     return size
 
 
+def pattern(text: str) -> str:
+    """A regular expression, if it is one."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from error
+    return text
+
+
 # what a number may be: the limits keep out what cannot be meant, and what no machine could hold
 Source = Literal["phantom", "hipmri", "nifti", "msd-prostate"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -45,6 +55,7 @@ Rate = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0, le=1000)]  # of a loss term
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+Pattern = Annotated[str, AfterValidator(pattern)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -53,8 +64,11 @@ class DataConfig:
 
     data_source: Source = "phantom"  # who laid the folder out
     data_dir: str = ""  # where the scans lie; empty: under data/, drawn (phantom) or downloaded
-    image_height: Pixels = 128  # pixels along the array's first axis (the patient's right to left)
-    image_width: Pixels = 64  # pixels along the second axis (back to front); half the study's 128
+    include: str = ""  # only files whose path is like one of these globs, with commas between
+    exclude: str = ""  # no files whose path is like one of these globs
+    patient_pattern: Pattern = ""  # what of a path is the patient: its first group, or all of it
+    image_height: Pixels = 128  # pixels along the array's first axis (axial: right to left)
+    image_width: Pixels = 64  # pixels along the second (axial: back to front); half the study's 128
     other_shapes: Literal["drop", "crop"] = "drop"  # slices that are not as most (256x144)
     # the axis that volumes are cut across: 0 sagittal, 1 coronal, 2 axial; None: as acquired
     slice_axis: Literal[0, 1, 2] | None = None

@@ -314,8 +314,8 @@ def not_nifti(scans: Path) -> None:
 
 
 def same_name_twice(scans: Path) -> None:
-    for name in ("a.nii", "a.nii.gz", "b.nii"):
-        save(scans / name, picture(*VOLUME))
+    for seed, name in enumerate(("a.nii", "a.nii.gz", "b.nii")):
+        save(scans / name, picture(*VOLUME, seed=seed))
 
 
 def same_slice_twice(scans: Path) -> None:
@@ -325,7 +325,7 @@ def same_slice_twice(scans: Path) -> None:
 
 def another_unit(scans: Path) -> None:
     for number in range(3):
-        save(scans / f"{number}.nii", picture(*VOLUME))
+        save(scans / f"{number}.nii", picture(*VOLUME, seed=number + 1))
     in_metres(scans / "metres.nii")
 
 
@@ -346,6 +346,7 @@ FOLDERS = {  # what is in it -> how; used (None: all the rest); listed: words; w
             "circle": "link to a folder",
             "gone.nii.gz": "link to nothing",
             "itself.nii.gz": "Too many levels",
+            "link.nii.gz": "holds the same voxels as good.nii.gz",
             "endless.nii.gz": "no file",
         },
         "",

@@ -119,7 +119,8 @@ def test_a_download_is_learned_from_like_any_other_data(fetch, server, home):
     }
     slices = load_slices(DataConfig(data_source="msd-prostate"))
     assert slices.index["patient"].nunique() == 4 and len(slices.index) == 4 * SHAPE[2]
-    assert slices.patients_disjoint and not slices.dropped
+    assert slices.patients_disjoint and slices.layout == "decathlon"
+    assert {Path(entry["file"]).parent.name for entry in slices.dropped} == {"labelsTr"}
     assert fetch() == folder and len(server.ranges) == 1, "a second call fetches nothing"
     assert parts(home) == []
 

@@ -1,10 +1,12 @@
-"""Whatever the bytes of a file are, reading them gives a picture or one sentence.
+"""Whatever the bytes of a file are, reading them gives a picture or one sentence; so do names.
 
 A few hundred files here, always the same ones; `make fuzz` tries thousands of others: VQGEN_FUZZ is
 how many for each test.
 """
 
+import contextlib
 import gzip
+import json
 import os
 import tempfile
 import warnings
@@ -138,4 +140,72 @@ def test_any_bytes_beside_a_good_scan_are_used_or_listed(several):
         used, listed = set(slices.index["file"]), {entry["file"] for entry in slices.dropped}
     assert used == set(report.index["file"]) and slices.dropped == report.damaged + report.unused
     assert used | listed == {"good.nii", *(f"{number}.nii.gz" for number in range(len(several)))}
+    assert all("\n" not in line for line in report.lines())
+
+
+WORDS = (
+    *("sub", "SUB", "patient", "case", "Case", "B", "prostate", "semantic", "keras", "T2w", "adc"),
+    *("slice", "week", "Week", "ses", "run", "acq", "tra", "desc", "label", "seg", "mask", "scan"),
+    *(
+        "0000",
+        "0001",
+        "7",
+        "007",
+        "2023",
+        "04",
+        "20230411",
+        "9" * 30,
+        "Ασθενής",
+        "e\u0301",
+        "ß",
+        "İ",
+    ),
+    *("T2wSeg", "²", "٣", "🩻", "%s", "{0}", "[a-", "*", "(", "\\"),
+)
+FOLDERS = (
+    *("imagesTr", "labelsTr", "IMAGESTS", "semantic_MRs", "semantic_labels_only", "derivatives"),
+    *("keras_slices_train", "keras_slices_seg_train", "keras_slices_test", "train", "Val", "masks"),
+    *("anat", "sub-01", "sub-HC_01", "ses-02", "week1", "B006_Week0_LFOV.nii.gz", "site2"),
+)
+_names = st.lists(
+    st.sampled_from(WORDS) | st.text("aZ09_-. äΩ", min_size=1, max_size=4), min_size=1, max_size=6
+).flatmap(lambda words: st.sampled_from("_- .").map(lambda between: between.join(words)))
+_names = _names.map(lambda name: f"x{name}" if name.startswith(".") else name)  # not hidden
+_paths = st.builds(
+    lambda folders, name, ending: "/".join([*folders, name]) + ending,
+    st.lists(st.sampled_from(FOLDERS) | _names, max_size=3),
+    _names,
+    st.sampled_from([".nii", ".nii.gz", ".NII"]),
+)
+
+
+@fuzz(120)
+@given(
+    st.lists(_paths, min_size=1, max_size=8, unique=True),
+    st.sampled_from(["scans", "imagesTr", "semantic_MRs", "keras_slices_train", "labelsTr"]),
+    st.sampled_from(["nifti", "nifti", "hipmri", "msd-prostate"]),
+    st.sampled_from(["", "", "", "[0-9]+", "(sub)|case", "(x*)"]),
+)
+def test_any_names_are_scans_of_somebody_or_listed(files, root, source, pattern):
+    with tempfile.TemporaryDirectory() as home:
+        folder, written = Path(home) / root, set()
+        for seed, file in enumerate(files):
+            shape = (9, 8, 3) if seed % 2 else (9, 8)
+            with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(nifti_bytes(picture(*shape, seed=seed)))
+                written.add(file)
+        try:
+            report = check_folder(nifti(folder, data_source=source, patient_pattern=pattern))
+        except InputError as error:
+            assert "\n" not in str(error) and str(error).startswith(str(folder))
+            return
+    index, listed = report.index, {e["file"] for e in report.damaged + report.unused}
+    used = set(index["file"]) | set(index["label_file"]) - {""}
+    assert written <= used | listed, "each file is read, or left out with a reason"
+    assert index["patient"].all()
+    places = index[["patient", "week", "slice", "split"]]
+    assert not places.duplicated().any(), "a patient's volumes and slices can be told apart"
+    assert report.patients_disjoint is not True or report.patients_known or len(index) == 0
+    json.dumps(report.to_json(), allow_nan=False)
     assert all("\n" not in line for line in report.lines())

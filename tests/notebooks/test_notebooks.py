@@ -39,7 +39,7 @@ def test_the_metrics_hold_to_the_contract(finished):
 
     data = metrics["data"]
     assert data["source"] == "phantom"
-    assert data["patients_disjoint"] is True
+    assert data["patients_disjoint"] is True and data["layout"] == "hipmri-2d"
     assert min(data["slices_train"], data["slices_validate"], data["slices_test"]) > 0
     assert data["dropped"] and all(set(entry) == {"file", "reason"} for entry in data["dropped"])
 

@@ -4,11 +4,13 @@ nifti      one file                          framing    slices of one size
 dicom      one series; sessions: which       png        PNG slices
 reading    one scan of any of these kinds
 listing    what lies in a folder             scans      one scan's slices, scaled together
-names      whose scans they are              packing    all of them, once, in arrays
-split      who is held out                   slices     `load_slices`
-survey     the headers, before the voxels    check      what is wrong with a folder
-phantom/   the default data                  download   open data
-tissues    what labels mean
+names      what one path says                copies     the same voxels under two names
+whose      what all paths say of whom        packing    all of them, once, in arrays
+contrasts  which of a patient's is read      slices     `load_slices`
+layouts    a folder's volumes, by its names  check      what is wrong with a folder
+split      who is held out                   download   open data
+survey     the headers, before the voxels    tissues    what labels mean
+phantom/   the default data             intensities  what a scan's numbers mean
 """
 
 from vqgen_utils.data import download, framing, phantom, split

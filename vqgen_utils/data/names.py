@@ -1,23 +1,62 @@
-"""Tell from the names of files whose scans they are."""
+"""What one path says: whose scan it is, which session, slice and contrast, and whether an image.
 
-import dataclasses
-import itertools
+Paths are read word by word and without case: `sub-HC_01/ses-02/T2w`, `patient001_slice003` and
+`Case_004_Week0_LFOV` are words and numbers. What only all names together can tell is in `whose`.
+"""
+
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from vqgen_utils.errors import InputError
 
-_PLACE = re.compile(r"keras_slices_(?P<seg>seg_)?(?P<split>train|validate|test)")
-_VOLUME_PLACE = re.compile(r"(?:.*/)?semantic_(?P<kind>MRs|labels)_anon")
-_STUDY = re.compile(
-    r"(?:case|seg)_([0-9]{1,9})_week_?([0-9]{1,9})(?:_slice_([0-9]{1,9}))?(?![0-9])", re.IGNORECASE
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PATIENT = _words(
+    "sub subj subject patient patients pat pt case participant proband volunteer pid donor"
 )
-_OUTSIDE = "is not in a folder of the release"
-_BIDS = re.compile(r"(sub-[a-z0-9]+)", re.IGNORECASE)
-_SESSION = re.compile(r"ses-([a-z0-9]+)", re.IGNORECASE)
+SITE = _words("site center centre hospital clinic cohort")
+SESSION = _words(
+    "ses session week wk visit month day tp timepoint time frame phase exam followup fu"
+)
+SLICE = _words("slice slc sl")
+REPEAT = _words("run rep scan acquisition img image im vol volume series")
+CONTRAST = _words(
+    "t1 t1w t1c t1ce t1gd t1n t2 t2w t2f t2star t2starw flair adc dwi dti pd pdw pdt2 bold asl "
+    "swi ce dce hbv ktrans stir fs ct cbct pet us mp2rage mprage bval lfov sfov uni unit1 "
+    "inv mag"
+)
+NOBODY = _words(  # words that a scan of anybody can be called
+    "anat func fmap perf imaging images scans mri mr nifti nii data raw file files volumes dicom "
+    "original orig input inputs output export study dataset new nifti1 vols"
+)
+PLANE = _words("ax axi axial tra trans transverse transversal sag sagittal cor coronal")
+ENTITY = _words(
+    "acq rec echo part flip mt space desc res den hemi task dir mod chunk recording trc sample"
+)
+DERIVED = _words("desc space preproc resampled registered reg warped norm normalized")
+MASK_ENDS = (
+    *("seg", "segs", "mask", "masks", "label", "labels", "labelmap", "labelmaps", "segmentation"),
+    *("segmentations", "pred", "preds", "prediction", "predictions", "groundtruth", "contour"),
+    *("contours", "annotation", "annotations", "delineation", "delineations", "probabilities"),
+)
+MASK_WORDS = _words(
+    "gt lbl lbls roi rois aparc parc parcellation manual semantic prob probs probability probmap "
+    "probmaps pve softmax posterior posteriors truth atlas"
+)
+MASK_FOLDERS = frozenset(  # words of a folder's name
+    (*MASK_ENDS, "gt", "roi", "rois", "softmax", "labelstr", "labelsts", "labelsval", "predsts")
+)
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "validating"), "validate"),
+    **dict.fromkeys(("test", "testing", "testset"), "test"),
+}
+_WORD = re.compile(r"[^\W_]+")
+_GLUED = re.compile(r"([^\W\d_]+)([0-9]+)")
+_ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_DATE = re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])")
+_STUDY = re.compile(r"(?:case|seg)_([0-9]{1,9})(?:_week_?[0-9]{1,9})?(?:_slice_[0-9]+)?(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -32,191 +71,150 @@ class Scan:
     label_file: str = ""  # empty: none
     frame: int | None = None  # the frame to take of a 4D file; None: 4D is refused
     more: tuple[str, ...] = ()  # the other files of a DICOM series
+    session: str = ""  # as it is written; `week` is its number
+    number: int | None = None  # a bare number: of a slice where the file is 2D, else of a repeat
+    series: str = ""  # the same for all slices of a volume
+    named: bool = True  # names say whose scan it is
 
 
-# Volumes, each a list of its files in the order of patient and week; what was dropped, {"file",
-# "reason"}; and notes for the reader.
-Found = tuple[list[list[Scan]], list[dict], list[str]]
+@dataclass
+class Said:
+    """What one path says, by itself."""
+
+    patient: str = ""  # empty: no word says "here is a patient"
+    sure: bool = True  # `patient` cannot be read in two ways
+    head: str = ""  # words that may be somebody's id, as they are written
+    session: list[str] = field(default_factory=list)
+    slice: int | None = None
+    number: int | None = None
+    contrast: list[str] = field(default_factory=list)
+    mask: str = ""  # the word that says that this is no image
 
 
-def find_study(folder: Path, files: Iterable[str]) -> Found:
-    """The volumes of a folder laid out like the study's 2D release, each the slices of a week.
-
-    Raises:
-        InputError: when no image lies in a folder of the release.
-    """
-    images, labels, dropped = {}, {}, []
-    for file in files:
-        parent, _, name = file.rpartition("/")
-        place, said = _PLACE.fullmatch(parent), _STUDY.match(name)
-        if not place:
-            dropped.append({"file": file, "reason": _OUTSIDE})
-        elif not said or said[3] is None:
-            dropped.append({"file": file, "reason": "is not named case_N_week_N_slice_N"})
-        else:
-            patient, week, number = map(int, said.groups())
-            key = (patient, week, place["split"], number)
-            _keep_first(labels if place["seg"] else images, key, file, dropped)
-    if not images:
-        raise InputError(
-            f"{folder}: holds no image slices in keras_slices_train, _validate or _test; give the "
-            "folder that holds these, or choose data_source 'nifti' for any other folder."
-        )
-    scans = []
-    for key, file in sorted(images.items()):
-        patient, week, split, number = key
-        scans.append(Scan(file, _number(patient), week, number, split, labels.pop(key, "")))
-    dropped += [
-        {"file": file, "reason": "labels of a slice that is not there"} for file in labels.values()
-    ]
-    volumes = itertools.groupby(scans, key=lambda scan: (scan.patient, scan.week, scan.split))
-    return [list(slices) for _, slices in volumes], dropped, []
-
-
-def is_volume_release(files: Iterable[str]) -> bool:
-    """Whether these are the study's 3D release, `semantic_MRs_anon/Case_004_Week0_LFOV.nii.gz`."""
-    parents = {file.rpartition("/")[0] for file in files}
-    return any(map(_VOLUME_PLACE.fullmatch, parents)) and not any(map(_PLACE.fullmatch, parents))
-
-
-def find_study_volumes(files: Iterable[str]) -> Found:
-    """The volumes of the study's 3D release, with their labels."""
-    inside, dropped = [], []
-    for file in files:
-        if _VOLUME_PLACE.fullmatch(file.rpartition("/")[0]):
-            inside.append(file)
-        else:
-            dropped.append({"file": file, "reason": _OUTSIDE})
-    volumes, more, notes = find_scans(inside)
-    return volumes, dropped + more, notes
-
-
-def find_prostates(folder: Path, files: Iterable[str]) -> Found:
-    """The volumes of the Medical Segmentation Decathlon's Task05.
-
-    Each file is one patient's, 4D: frame 0 is T2-weighted, frame 1 the diffusion coefficient (ADC).
-
-    Raises:
-        InputError: when no image lies in a folder of that task.
-    """
-    images, labels, dropped = {}, 0, []
-    for file in files:
-        parent, _, name = file.rpartition("/")
-        kind = parent.rpartition("/")[2]
-        if kind in ("imagesTr", "imagesTs"):
-            _keep_first(images, name.partition(".")[0], file, dropped)
-        elif kind == "labelsTr":
-            labels += 1
-        else:
-            dropped.append({"file": file, "reason": "is not in imagesTr, imagesTs or labelsTr"})
-    if not images:
-        raise InputError(
-            f"{folder}: holds no scans in imagesTr or imagesTs; give the folder Task05_Prostate, "
-            "or leave data_dir out and fetch it with: vqgen data download msd-prostate"
-        )
-    notes = ["Each file holds two contrasts, T2-weighted and ADC; the first is read."]
-    if labels:
-        notes.append(
-            f"Files of labels that are not used: {labels}. They know the prostate's two zones, but "
-            "not the body around it."
-        )
-    patients = sorted(images, key=natural)
-    return [[Scan(images[patient], patient, frame=0)] for patient in patients], dropped, notes
-
-
-def find_scans(files: Iterable[str]) -> Found:
-    """The volumes of any folder: a file each, or the slices that one name and week belong to.
-
-    Patient and week are told from names like the study's (`case_004_week_0`) or BIDS's
-    (`sub-04_ses-02`, also as folders). Any other file is a patient of its own. Labels are known
-    by their folder in the study's 3D release: `semantic_labels_anon/Case_004_Week0_SEMANTIC_LFOV`.
-    """
-    stems, labels, dropped = {}, {}, []
-    for file in files:
-        stem = re.sub(r"\.nii(\.gz)?$", "", file, flags=re.IGNORECASE)
-        place = _VOLUME_PLACE.fullmatch(stem.rpartition("/")[0])
-        if place and place["kind"] == "labels":
-            _keep_first(labels, _image_of(stem), file, dropped)
-        else:
-            _keep_first(stems, stem, file, dropped)
-    scans, notes = _whose(stems)
-    scans = [dataclasses.replace(scan, label_file=labels.pop(stem, "")) for stem, scan in scans]
-    dropped += [
-        {"file": file, "reason": "labels of a scan that is not there"} for file in labels.values()
-    ]
-
-    def volume(scan: Scan):
-        alone = scan.file if scan.slice is None else scan.file.rpartition("/")[0]
-        return natural(scan.patient), scan.week, scan.slice is None, natural(alone)
-
-    scans.sort(key=lambda scan: (volume(scan), scan.slice or 0))
-    volumes = []
-    for _, group in itertools.groupby(scans, key=volume):
-        slices = {}
-        for scan in group:
-            _keep_first(slices, scan.slice, scan, dropped)
-        volumes.append(list(slices.values()))
-    return volumes, dropped, notes
-
-
-def _keep_first(kept: dict, key, one: Scan | str, dropped: list[dict]) -> None:
-    """Put `one` into `kept`, unless its place is taken."""
-    if kept.setdefault(key, one) is not one:
-        first, second = (getattr(each, "file", each) for each in (kept[key], one))
-        dropped.append({"file": second, "reason": f"is the same slice or scan as {first}"})
-
-
-def _whose(stems: dict[str, str]) -> tuple[list[tuple[str, Scan]], list[str]]:
-    """The scan of each file, by its name without ending, and notes for the reader."""
-    names = Counter(stem.rpartition("/")[2] for stem in stems)
-    sessions = defaultdict(set)
-    for stem in stems:
-        if (bids := _BIDS.search(stem)) and (session := _SESSION.search(stem)):
-            sessions[bids[0]].add(session[1])
-
-    scans, nameless = [], 0
-    for stem, file in stems.items():
-        study, bids, session = (rule.search(stem) for rule in (_STUDY, _BIDS, _SESSION))
-        name = stem.rpartition("/")[2]
-        if study:
-            number = None if study[3] is None else int(study[3])
-            scan = Scan(file, _number(int(study[1])), int(study[2]), number)
-        elif bids and session:
-            label, order = session[1], sorted(sessions[bids[0]], key=natural)
-            week = int(label) if re.fullmatch("[0-9]{1,9}", label) else order.index(label)
-            scan = Scan(file, bids[0], week)
-        elif bids:
-            scan = Scan(file, bids[0])
-        else:
-            nameless += 1
-            scan = Scan(file, name if names[name] == 1 else stem)
-        scans.append((stem, scan))
-    notes = []
-    if nameless > 1:
-        notes.append(
-            f"The names of {nameless} files do not say whose scan they are, so each counts as a "
-            "patient of its own. If some belong to one patient, name them sub-01_ses-01 and so on; "
-            "else that patient can be on both sides of the split."
-        )
-    return scans, notes
-
-
-def _image_of(stem: str) -> str:
-    """The image that labels of the 3D release belong to, both without their ending."""
-    parent, _, name = stem.rpartition("/")
-    images = parent.removesuffix("semantic_labels_anon") + "semantic_MRs_anon"
-    return f"{images}/{re.sub('_semantic', '', name, flags=re.IGNORECASE)}"
+def stem_of(file: str) -> str:
+    """`file` without `.nii` or `.nii.gz`."""
+    return _ENDING.sub("", file)
 
 
 def natural(text: str) -> list:
     """A sort key that puts `case_10` after `case_9`."""
-    return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in _parts(text)]
+    parts = [part for part in re.split(r"([0-9]+)", text) if part]
+    return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
 
 
-def _parts(text: str) -> list[str]:
-    return [part for part in re.split(r"([0-9]+)", text) if part]
+def whole(text: str) -> int | None:
+    """A number that fits into an index, or None."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
-def _number(patient: int) -> str:
-    """The study's way to write a patient, so that `case_4` and `case_004` are one."""
-    return f"{patient:03d}"
+def is_mask(word: str) -> bool:
+    """Whether a word says that a file holds labels, a mask or probabilities: `bodymask`, `seg2`."""
+    word = word.rstrip("0123456789")
+    return word in MASK_WORDS or word.endswith(MASK_ENDS)
+
+
+def read_name(name: str, confirmed: str = "") -> Said:
+    """What one file's or folder's name says, without its ending.
+
+    Args:
+        confirmed: the name of a folder around it, which shows how far a patient's label goes.
+    """
+    said, words = Said(), list(_WORD.finditer(name))
+    texts = [word[0].casefold() for word in words]
+    head: list[int] = []  # the words of `Said.head`
+    at = 0
+    while at < len(words):
+        at = _read_word(said, name, words, texts, at, head, confirmed)
+    if head:
+        said.head = name[words[head[0]].start() : words[head[-1]].end()]
+    study = _STUDY.match(name.casefold())
+    if study and whole(study[1]) is not None and (said.session or said.slice is not None):
+        said.patient = f"{int(study[1]):03d}"  # the study's way: case_4 and case_004 are one
+    return said
+
+
+def _read_word(said: Said, name: str, words, texts, at: int, head: list, confirmed: str) -> int:
+    """Put the word at `at` where it belongs; the position of the next."""
+    text, after = texts[at], texts[at + 1] if at + 1 < len(words) else ""
+    glued = _GLUED.fullmatch(text)
+    word, digits = glued.groups() if glued else (text, "")
+    ahead = after.isdecimal() and not digits
+    if word in PATIENT and not said.patient and (digits or after):
+        end = at if digits else _end_of_label(texts, at + 1)
+        if end is not None:
+            _name_patient(said, name, words, texts, at, end)
+            return end + 1 if said.sure else _confirm(said, name, words, texts, at, end, confirmed)
+    if text in CONTRAST:
+        said.contrast.append(text)
+    elif _DATE.fullmatch(text):
+        said.session.append(text)
+    elif re.fullmatch("(19|20)[0-9]{2}", text) and after.isdecimal() and len(after) == 2:
+        said.session.append(text + after + "".join(texts[at + 2 : at + 3]))
+        return at + 3
+    elif word in SESSION and (digits or (after and after not in CONTRAST)):
+        said.session.append(digits or after)
+        return at + (1 if digits else 2)
+    elif (word in SLICE and (digits or ahead)) or (word == "z" and digits and at):
+        said.slice = whole(digits or after)
+        return at + (1 if digits else 2)
+    elif word in REPEAT and (digits or ahead):
+        said.number = whole(digits or after)
+        return at + (1 if digits else 2)
+    elif text in PLANE or text in REPEAT or text in NOBODY:
+        pass
+    elif text in ENTITY and after and name[words[at].end()] == "-":
+        if after not in PLANE:
+            said.contrast.append(f"{text}-{after}")
+        return at + 2
+    elif text in MASK_WORDS or text in MASK_ENDS or (at and is_mask(text)):
+        said.mask = said.mask or text
+    elif said.patient and text.isdecimal():
+        said.number = whole(text)
+    elif said.patient and re.fullmatch("[vwdm][0-9]{1,3}", text):
+        said.session.append(digits)
+    elif said.patient or (head and head[-1] != at - 1):
+        if text.isdecimal():
+            said.number = whole(text)
+        else:
+            said.contrast.append(text)
+    else:
+        head.append(at)
+    return at + 1
+
+
+def _end_of_label(texts: list[str], start: int) -> int | None:
+    """The last word of a patient's label: the first with a digit, if no known word comes before.
+
+    BIDS's `sub-` is followed by a label whatever it is; after other words there must be a digit.
+    """
+    bids = texts[start - 1] == "sub"
+    for at in range(start, len(texts)):
+        known = texts[at] in CONTRAST | SESSION | SLICE | REPEAT | ENTITY | PLANE
+        if (known or is_mask(texts[at])) and not (bids and at == start):
+            return at - 1 if bids else None
+        if any(c.isdecimal() for c in texts[at]):
+            return at
+    return start if bids and start < len(texts) else None
+
+
+def _name_patient(said: Said, name: str, words, texts, at: int, end: int) -> None:
+    first = at
+    if at and _GLUED.fullmatch(texts[at - 1]) and _GLUED.fullmatch(texts[at - 1])[1] in SITE:
+        first = at - 1
+    elif at > 1 and texts[at - 2] in SITE and texts[at - 1].isdecimal():
+        first = at - 2
+    said.patient = name[words[first].start() : words[end].end()]
+    more = texts[end + 1] if end + 1 < len(texts) else ""
+    said.sure = not (texts[at] == "sub" and more.isdecimal() and end > at)
+
+
+def _confirm(said: Said, name: str, words, texts, at: int, end: int, confirmed: str) -> int:
+    """`sub-01_02`: one label, or a label and a number? A folder or a hyphen can say."""
+    longer = name[words[at].start() : words[end + 1].end()]
+    hyphen = name[words[end].end()] == "-"
+    if not hyphen and confirmed.casefold() == said.patient.casefold():
+        said.sure = True
+        return end + 1
+    said.patient = longer
+    said.sure = hyphen or confirmed.casefold() == longer.casefold()
+    return end + 2

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vqgen_utils.data.copies import join_copies
 from vqgen_utils.data.scans import ranges, read_slices
 from vqgen_utils.data.split import assign_splits
 from vqgen_utils.data.survey import Progress, Survey
@@ -23,12 +24,8 @@ COLUMNS = {
     **{"low": "float64", "high": "float64", "clipped": "float64"},
     **{"original_min": "float64", "original_max": "float64"},
 }
-GEOMETRY = (
-    "plane",
-    "slice_axis",
-    "voxel_mm",
-    "square_pixels",
-)  # of the survey, kept with the slices
+GEOMETRY = {"plane", "slice_axis", "voxel_mm", "square_pixels"}  # of the survey
+META = {"content", "notes", "dropped", "layout", "patients_known"} | GEOMETRY
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
@@ -58,7 +55,7 @@ def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
     if not labelled:
         (folder / "labels.npy").unlink()
 
-    index = split_slices(survey, pd.DataFrame(rows), seed)
+    index = split_slices(survey, join_people(survey, pd.DataFrame(rows)), seed)
     used = index["split"] != ""
     if not used.all():  # the gaps in the slices of a single patient, which fit into memory
         for file in folder.glob("*.npy"):
@@ -72,14 +69,39 @@ def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
     with open(folder / "images.npy", "rb") as stream:
         while block := stream.read(2**20):
             digest.update(block)
-    meta = {"content": digest.hexdigest(), "notes": survey.notes, "dropped": survey.dropped}
-    meta |= {name: getattr(survey, name) for name in GEOMETRY}
+    meta = {
+        "content": digest.hexdigest(),
+        "notes": survey.notes,
+        "dropped": survey.dropped,
+        "layout": survey.layout,
+        "patients_known": patients_known(survey, index),
+        **{name: getattr(survey, name) for name in sorted(GEOMETRY)},
+    }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+def join_people(survey: Survey, index: pd.DataFrame) -> pd.DataFrame:
+    """`index` with patients who share a scan made one, which is noted."""
+    index, people = join_copies(index, survey.copies)
+    for names in people:
+        survey.notes.append(
+            f"Patients {' and '.join(names)} share slices with the same voxels, so they count as "
+            f"one, {names[0]}."
+        )
+    return index
+
+
+def patients_known(survey: Survey, index: pd.DataFrame) -> bool:
+    """Whether names say whose all the scans in use are; a single scan is one person's anyway."""
+    scans = [volume[0] for volume in survey.volumes]
+    used = set(index["file"])
+    unnamed = {scan.file for scan in scans if not scan.named} & used
+    return not unnamed or len(index[["patient", "week"]].drop_duplicates()) == 1
 
 
 def split_slices(survey: Survey, index: pd.DataFrame, seed: int) -> pd.DataFrame:
     """`index` with every slice's split; those in a gap between blocks have none and are dropped."""
-    splits, notes = assign_splits(index, seed)
+    splits, notes = assign_splits(index, seed, say=survey.layout != "hipmri-2d")
     survey.notes += notes
     index = index.assign(split=splits)
     for file, rows in index[index["split"] == ""].groupby("file", sort=False):
@@ -103,7 +125,7 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
         arrays = [images] if labels is None else [images, labels]
         if not all(isinstance(array, np.memmap) and len(array) == len(index) for array in arrays):
             raise ValueError("an array that does not fit the index")
-        if list(index) != list(COLUMNS) or set(meta) != {"content", "notes", "dropped", *GEOMETRY}:
+        if list(index) != list(COLUMNS) or set(meta) != META:
             raise ValueError("columns or notes are missing")
         if labels is None and (index["label_file"] != "").any():
             raise ValueError("the labels are missing")

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from vqgen_utils.data.names import Found, Scan, natural
+from vqgen_utils.data.names import Scan, natural
+from vqgen_utils.data.whose import Found
 from vqgen_utils.errors import InputError
 
 MAX_PIXELS = 2**26  # of one slice; a larger claim is refused unread
@@ -163,7 +164,7 @@ def _find_course(files: list[str]) -> Found:
             f"Files of labels that are not used: {labels}. PNGs do not say what their labels mean, "
             "so they are not taken for the six tissues of the study."
         )
-    return _in_order(volumes), dropped, notes
+    return Found("png-course", _in_order(volumes), dropped, notes)
 
 
 def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
@@ -180,7 +181,7 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
             alone += 1
         weeks = sessions[patient]
         week = weeks.setdefault((*folders, one.name), len(weeks))
-        scan = Scan(one.file, patient, week, one.number, one.split)
+        scan = Scan(one.file, patient, week, one.number, one.split, named=False)
         _keep_first(volumes[patient, week, one.split], scan, dropped)
     notes = []
     if names:
@@ -191,7 +192,7 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         )
     if alone:
         notes.append(f"PNGs without a number, which are slices of no known place: {alone}.")
-    return _in_order(volumes), dropped, notes
+    return Found("png", _in_order(volumes), dropped, notes)
 
 
 def _name(file: str) -> _Name:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vqgen_utils.data.copies import Copies
 from vqgen_utils.data.framing import fit_image, fit_labels
 from vqgen_utils.data.intensities import (
     HIGH,
@@ -107,14 +108,14 @@ def read_slices(survey: Survey, progress: Progress) -> Iterator[Slice]:
 
     Adds to `survey.dropped` and, at the end, to `survey.notes`.
     """
-    oddities = _Oddities()
+    oddities, copies = _Oddities(), Copies()
     for done, volume in enumerate(survey.volumes, start=1):
         progress("reading scans", done, len(survey.volumes))
         pictures = _images(survey, _read_pictures(survey, volume))
         if not pictures:
             continue
         pictures, filled = _usable(survey, pictures)
-        if not pictures:
+        if not pictures or _is_copy(survey, copies, volume, pictures):
             continue
         values = np.concatenate([picture.voxels.ravel() for picture in pictures])
         if filled:
@@ -228,6 +229,21 @@ def _usable(survey: Survey, pictures: list[_Picture]) -> tuple[list[_Picture], l
         where = "" if alone else f"slices {ranges(numbers)}: "
         survey.drop(scan.file, where + reason, broken=reason == BROKEN)
     return good, filled
+
+
+def _is_copy(survey: Survey, copies: Copies, volume: list[Scan], pictures: list) -> bool:
+    """Whether a scan is another one again, and so left out; what is shared is noted in any case."""
+    other, whole = copies.look_at(volume, [picture.voxels for picture in pictures])
+    if other is None:
+        return False
+    own = volume[0]
+    survey.copies.append((other.file, own.file))
+    anybody = own.patient == other.patient or not (own.named and other.named)
+    if not (whole and anybody and own.split == other.split):
+        return False
+    for file in dict.fromkeys(picture.scan.file for picture in pictures):
+        survey.drop(file, f"holds the same voxels as {other.file}", broken=False)
+    return True
 
 
 def _finish(survey: Survey, picture: _Picture, scale: Scale) -> Slice:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqgen_utils.data.dicom import File, Image, fault, read_file, without_copies
-from vqgen_utils.data.names import Found, Scan, natural
+from vqgen_utils.data.names import Scan, natural
+from vqgen_utils.data.whose import Found
 from vqgen_utils.errors import InputError
 
 
@@ -41,16 +42,21 @@ def find_dicom(folder: Path, files: list[str], progress) -> Found:
     groups = _groups(folder, files, dropped, progress)
     found = [one for group in groups.values() if (one := _sound(folder, group, dropped))]
     if not found:
-        return [], dropped, []
+        return Found("dicom", [], dropped, [])
     chosen, notes = _choose(found, dropped)
     people = _pseudonyms(found)
     weeks = _weeks(found)
     scans = [
-        Scan(one.files[0], people[one.person], weeks[one.session], more=one.files[1:])
+        Scan(
+            *(one.files[0], people[one.person], weeks[one.session]),
+            more=one.files[1:],
+            named=not one.person[0],
+        )
         for one in chosen
     ]
     scans.sort(key=lambda scan: (natural(scan.patient), scan.week))
-    return [[scan] for scan in scans], dropped, [*notes, *_notes_on_people(chosen)]
+    volumes = [[scan] for scan in scans]
+    return Found("dicom", volumes, dropped, [*notes, *_notes_on_people(chosen)])
 
 
 def _groups(folder: Path, files: list[str], dropped: list[dict], progress) -> dict:

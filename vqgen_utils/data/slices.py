@@ -24,7 +24,7 @@ from vqgen_utils.data.listing import Listing, list_files
 from vqgen_utils.data.nifti import cut
 from vqgen_utils.data.packing import open_packed, pack
 from vqgen_utils.data.reading import read_volume
-from vqgen_utils.data.split import SPLITS, shared_patients
+from vqgen_utils.data.split import SPLITS, disjoint
 from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
@@ -34,6 +34,7 @@ FORMAT = 3  # of a packed folder; raise it when the same files would be packed d
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
+    *("include", "exclude", "patient_pattern"),
 )
 
 
@@ -93,11 +94,13 @@ class Slices:
     dropped: list[dict]  # {"file", "reason"}: every file or slice that is not used
     notes: list[str]  # sentences for the reader
     content: str  # sha256 of images and index: the same data, the same text
+    layout: str  # how the folder is laid out: "bids", "nnunet", ... (see the data card)
     plane: str | None  # "axial", "sagittal", "coronal"; None: the files do not say
     slice_axis: int  # the axis that volumes were cut across
     voxel_mm: list[float | None] | None  # median mm along H, W and between slices; None: unknown
     square_pixels: bool  # the study: pixels count as 1 mm, slices lie as they are stored
-    patients_disjoint: bool  # no patient is in two splits
+    patients_known: bool  # names say whose each scan is
+    patients_disjoint: bool | None  # no patient is in two splits; None: the names do not say
     folder: Path  # of the scans; `file` and `label_file` in the index start there
 
     @property
@@ -159,8 +162,8 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
         with whole_folder(packed) as making:
             pack(survey, config.data_seed, making, progress)
     index, images, labels, meta = open_packed(packed)
-    disjoint = not any(shared_patients(index).values())
-    return Slices(index, images, labels, **meta, patients_disjoint=disjoint, folder=folder)
+    apart = disjoint(index, meta["patients_known"])
+    return Slices(index, images, labels, **meta, patients_disjoint=apart, folder=folder)
 
 
 def source_folder(config: DataConfig, progress: Progress) -> Path:

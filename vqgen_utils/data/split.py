@@ -42,20 +42,40 @@ def split_in_blocks(height: np.ndarray) -> np.ndarray:
     return np.array(blocks + ["test"] * held_out, dtype=object)[rank]
 
 
-def assign_splits(index: pd.DataFrame, seed: int) -> tuple[np.ndarray, list[str]]:
+def disjoint(index: pd.DataFrame, known: bool) -> bool | None:
+    """Whether no patient is in two splits; None: the names do not say, so nobody can know."""
+    if any(shared_patients(index).values()):
+        return False
+    return True if known else None
+
+
+def assign_splits(
+    index: pd.DataFrame, seed: int, *, say: bool = False
+) -> tuple[np.ndarray, list[str]]:
     """The split of every row of `index`, and notes: as the folders say, unless they are unsound.
 
     Args:
         index: columns patient, height and split (the folder's, or empty).
         seed: which patients are held out where the folder does not say so.
+        say: whether to note that the folders' own split is kept.
     """
     notes = []
     given = set(index["split"])
+    if given - {""} and not given <= set(SPLITS):
+        notes.append(
+            "Some scans lie outside of the folders train, validate and test, so all were split "
+            "anew, by patient."
+        )
     if given <= set(SPLITS):
         shared = set().union(*shared_patients(index).values())
         if not shared and {"train", "test"} <= given:
             if "validate" not in given:
                 notes.append("The folder has no slices to validate on.")
+            if say:
+                notes.append(
+                    "The split is the owner's, by the folders train, validate (val) and test, "
+                    "which share no patient by name."
+                )
             return index["split"].to_numpy(), notes
         if shared:
             names = ", ".join(sorted(shared, key=natural))

@@ -13,19 +13,14 @@ import numpy as np
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data.framing import Frame, choose_frame
+from vqgen_utils.data.layouts import find, let_in
 from vqgen_utils.data.listing import kind_of_scans
-from vqgen_utils.data.names import (
-    Scan,
-    find_prostates,
-    find_scans,
-    find_study,
-    find_study_volumes,
-    is_volume_release,
-)
+from vqgen_utils.data.names import Scan
 from vqgen_utils.data.nifti import PLANES, Head, acquired_axis, by, known
 from vqgen_utils.data.png import find_png
 from vqgen_utils.data.reading import read_head
 from vqgen_utils.data.sessions import find_dicom
+from vqgen_utils.data.whose import Found, join_slices
 from vqgen_utils.errors import InputError
 
 AXIAL = PLANES.index("axial")
@@ -41,6 +36,7 @@ class Survey:
     """What a folder holds, from the names and headers of its files."""
 
     folder: Path
+    layout: str = ""  # of the folder, by its names
     volumes: list[list[Scan]] = field(default_factory=list)  # one scan session each
     frame: Frame | None = None  # None: there is nothing to frame
     slice_axis: int = AXIAL  # that volumes are cut across
@@ -51,6 +47,8 @@ class Survey:
     square_pixels: bool = False  # the study: take pixels as 1 mm and slices as they are stored
     notes: list[str] = field(default_factory=list)
     damaged: list[dict] = field(default_factory=list)  # {"file", "reason"}: somebody should look
+    flat: set[str] = field(default_factory=set)  # files of one slice
+    copies: list[tuple[str, str]] = field(default_factory=list)  # files of the same voxels
     unused: list[dict] = field(default_factory=list)  # {"file", "reason"}: whole, but of no use
 
     def drop(self, file: str, error: InputError | str, *, broken: bool = True) -> None:
@@ -84,21 +82,10 @@ def survey_headers(
         InputError: when the folder is not laid out as `config.data_source` says.
     """
     survey = Survey(folder)
-    kind = kind_of_scans(files) if config.data_source == "nifti" else "NIfTI"
-    if kind == "DICOM":
-        volumes, dropped, survey.notes = find_dicom(folder, files, progress)
-    elif kind == "PNG":
-        volumes, dropped, survey.notes = find_png(files)
-    elif config.data_source == "nifti":
-        volumes, dropped, survey.notes = find_scans(files)
-    elif config.data_source == "msd-prostate":
-        volumes, dropped, survey.notes = find_prostates(folder, files)
-    elif is_volume_release(files):
-        volumes, dropped, survey.notes = find_study_volumes(files)
-    else:
-        volumes, dropped, survey.notes = find_study(folder, files)
-        survey.square_pixels = True
-    for entry in dropped:
+    found = _find(folder, files, config, progress)
+    survey.layout, survey.notes, volumes = found.layout, found.notes, found.volumes
+    survey.square_pixels = survey.layout == "hipmri-2d"
+    for entry in found.dropped:
         survey.drop(entry["file"], entry["reason"], broken=entry.get("broken", False))
     heads = _heads(survey, [scan for volume in volumes for scan in volume], progress)
     _choose_plane(survey, volumes, heads, config.slice_axis)
@@ -108,8 +95,19 @@ def survey_headers(
         choose(survey, views, config)
         _measure(survey, views, heads)
     kept = ([scan for scan in volume if scan.file in views] for volume in volumes)
-    survey.volumes = [volume for volume in kept if volume]
+    survey.volumes = join_slices([volume for volume in kept if volume], survey.flat)
     return survey
+
+
+def _find(folder: Path, files: list[str], config: DataConfig, progress: Progress) -> Found:
+    """The volumes of a folder, by the names of its files or, for DICOM, by their headers."""
+    kind = kind_of_scans(files)
+    if kind == "NIfTI" or config.data_source != "nifti":
+        return find(folder, files, config)
+    files, dropped = let_in(folder, files, config)
+    found = find_dicom(folder, files, progress) if kind == "DICOM" else find_png(files)
+    found.dropped = dropped + found.dropped
+    return found
 
 
 def _heads(survey: Survey, scans: list[Scan], progress: Progress) -> dict[str, Head]:
@@ -210,7 +208,8 @@ def _views(survey: Survey, heads: dict[str, Head]) -> dict[str, tuple]:
         shape, sizes = head.shape, head.sizes
         if survey.square_pixels or not known(sizes):
             sizes = np.ones(len(shape))
-        if len(shape) == 3:
+        flat = len(shape) == 2
+        if not flat:
             shape, sizes = np.delete(shape, survey.slice_axis), np.delete(sizes, survey.slice_axis)
         if min(shape) < MIN_SIDE:
             survey.drop(file, f"has slices of {by(shape)} pixels; choose another slice_axis")
@@ -220,6 +219,8 @@ def _views(survey: Survey, heads: dict[str, Head]) -> dict[str, tuple]:
             survey.drop(file, f"has slices of {by(extent)} mm; check its voxel sizes")
             continue
         views[file] = np.array(shape), extent
+        if flat or 1 in head.shape:
+            survey.flat.add(file)
     return views
 
 

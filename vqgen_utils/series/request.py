@@ -7,6 +7,7 @@ import ast
 import difflib
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +76,8 @@ def _parse(setting: str, text: str, kind: type) -> int | float | str | bool:
 def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
     """The parameters data_source and data_dir, as far as they are given or follow.
 
-    A folder without a source is taken for the study's release if it is laid out like it.
+    A folder without a source is the study's if a folder in it, at any depth, is named like the
+    release's; how any other is laid out is found out when it is read.
     """
     if folder is None:
         if source in ("hipmri", "nifti"):
@@ -85,8 +87,24 @@ def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
     if not folder.is_dir():
         raise InputError(f"'{folder}' is not a folder: give the folder of the scans.")
     if source is None:
-        source = "hipmri" if (folder / "keras_slices_train").is_dir() else "nifti"
+        from vqgen_utils.data.layouts import is_study  # here, since --help needs no numpy
+
+        folders = (
+            f"{Path(path, name).relative_to(folder)}/"
+            for path, names, _ in os.walk(folder)
+            for name in names
+        )
+        source = "hipmri" if is_study(folder, folders) else "nifti"
     return {"data_source": source, "data_dir": str(folder)}
+
+
+def scan_settings(
+    include: Iterable[str] | None, exclude: Iterable[str] | None, patient_pattern: str | None
+) -> list[str]:
+    """The options that choose files and name patients, as `--set` takes them."""
+    given = {"include": ",".join(include or ()), "exclude": ",".join(exclude or ())}
+    given["patient_pattern"] = patient_pattern or ""
+    return [f"{name}={value}" for name, value in given.items() if value]
 
 
 def parse_sweep(sweeps: Iterable[str]) -> dict[str, list[str]]:

@@ -1,0 +1,459 @@
+"""Whose scan a file is, and what: told from paths alone, as people really write them.
+
+Layouts follow public data sets and bug reports; nothing here reads a voxel but the last part.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scan_files import nifti, picture, save, save_prostates, save_study, study
+
+from vqgen_utils.cli import main
+from vqgen_utils.config import DataConfig, get_profile
+from vqgen_utils.data import check_folder, load_slices
+from vqgen_utils.errors import InputError
+
+
+@pytest.fixture
+def scans(tmp_path) -> Path:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    return folder
+
+
+def write(folder: Path, *names: str, shape=(16, 16, 4)) -> Path:
+    """Files of these names, each another picture."""
+    for seed, name in enumerate(names):
+        save(folder / f"{name}.nii.gz", picture(*shape, seed=seed))
+    return folder
+
+
+def read(folder: Path, **changes) -> tuple[dict[str, set[str]], object]:
+    """patient -> the files that are read as theirs, and the report."""
+    report = check_folder(nifti(folder, **changes))
+    files = report.index.groupby("patient")["file"].agg(set).to_dict()
+    return files, report
+
+
+def left_out(report) -> dict[str, str]:
+    return {entry["file"]: entry["reason"] for entry in report.damaged + report.unused}
+
+
+def each(text: str, **values) -> list[str]:
+    """`p{n}_{w}` with every n and w, the first slowest."""
+    names = [text]
+    for key, several in values.items():
+        names = [name.replace(f"{{{key}}}", str(one)) for name in names for one in several]
+    return names
+
+
+N = ("001", "002", "003")
+WHOSE = {  # what it follows -> file names, patients, scans, layout
+    "BIDS": (
+        each("sub-{n}/ses-{s}/anat/sub-{n}_ses-{s}_T2w", n=N, s=(1, 2)),
+        each("sub-{n}", n=N),
+        6,
+        "bids",
+    ),
+    "a subject with an underscore": (
+        each("sub-{g}_{n}/anat/sub-{g}_{n}_T2w", g=("HC", "PD"), n=("01", "02")),
+        each("sub-{g}_{n}", g=("HC", "PD"), n=("01", "02")),
+        4,
+        "bids",
+    ),
+    "the same without folders": (
+        each("sub-{g}_{n}_ses-{s}_T2w", g=("HC", "PD"), n=("01", "02"), s=(1, 2)),
+        each("sub-{g}_{n}", g=("HC", "PD"), n=("01", "02")),
+        8,
+        "bids",
+    ),
+    "a subject with a hyphen": (
+        each("sub-HC-{n}_ses-1_T2w", n=N),
+        each("sub-HC-{n}", n=N),
+        3,
+        "bids",
+    ),
+    "capitals": (each("SUB-{n}_SES-{s}_T2W", n=N, s=(1, 2)), each("SUB-{n}", n=N), 6, "bids"),
+    "the course's copy": (
+        each("semantic_MRs/{p}_Week{w}_LFOV", p=("B006", "F011", "S021"), w=(0, 1)),
+        ["B006", "F011", "S021"],
+        6,
+        "hipmri-3d",
+    ),
+    "a folder for each file": (
+        each(
+            "x/semantic_MRs/{p}_Week{w}_LFOV.nii.gz/{p}_Week{w}_LFOV", p=("B006", "F011"), w=(0, 1)
+        ),
+        ["B006", "F011"],
+        4,
+        "hipmri-3d",
+    ),
+    "the 3D release, one folder in": (
+        each("study/semantic_MRs_anon/Case_{n}_Week{w}_LFOV", n=N, w=(0, 1)),
+        list(N),
+        6,
+        "hipmri-3d",
+    ),
+    "nnU-Net": (
+        each("imagesTr/prostate_{n}_000{c}", n=N, c=(0, 1)),
+        each("prostate_{n}", n=N),
+        3,
+        "nnunet",
+    ),
+    "nnU-Net with two phases of a heart": (
+        each("Dataset027/imagesTr/patient{n}_frame{f}_0000", n=N, f=("01", "12")),
+        each("patient{n}", n=N),
+        6,
+        "nnunet",
+    ),
+    "four digits that are ids": (
+        each("imagesTr/amos_0{n}", n=N),
+        each("amos_0{n}", n=N),
+        3,
+        "decathlon",
+    ),
+    "the Decathlon": (
+        each("Task04_Hippocampus/imagesTr/hippocampus_{n}", n=N),
+        each("hippocampus_{n}", n=N),
+        3,
+        "decathlon",
+    ),
+    "a folder a patient": (
+        each("case_{n}/{f}", n=N, f=("imaging", "segmentation")),
+        each("case_{n}", n=N),
+        3,
+        "folder-per-patient",
+    ),
+    "a folder a patient, of any name": (
+        each("s{n}/{f}", n=N, f=("mri", "segmentations/liver", "segmentations/hip")),
+        each("s{n}", n=N),
+        3,
+        "folder-per-patient",
+    ),
+    "four contrasts in a folder": (
+        each("BraTS20_Training_{n}/BraTS20_Training_{n}_{c}", n=N, c=("t1", "t2", "flair", "seg")),
+        each("BraTS20_Training_{n}", n=N),
+        3,
+        "folder-per-patient",
+    ),
+    "contrasts in folders": (
+        each("{c}/prostate_{n}", c=("T2", "ADC"), n=N),
+        each("prostate_{n}", n=N),
+        3,
+        "files",
+    ),
+    "an id in each name": (each("hippocampus_{n}", n=N), each("hippocampus_{n}", n=N), 3, "files"),
+    "weeks in folders": (each("week{w}/B{n}", w=(1, 2), n=N), each("B{n}", n=N), 6, "files"),
+    "letters beyond ASCII": (
+        each("Ασθενής_{n}_Hüfte", n=N),
+        each("Ασθενής_{n}", n=N),
+        3,
+        "files",
+    ),
+    "sites": (
+        each("site{s}_patient{n}", s=(1, 2), n=N),
+        each("site{s}_patient{n}", s=(1, 2), n=N),
+        6,
+        "files",
+    ),
+    "repeats": (each("sub-{n}_run-{r}_T2w", n=N, r=(1, 2)), each("sub-{n}", n=N), 6, "bids"),
+    "three planes": (
+        each("sub-{n}_acq-{p}_T2w", n=N, p=("tra", "sag", "cor")),
+        each("sub-{n}", n=N),
+        9,
+        "bids",
+    ),
+    "dates of people": (
+        ["mueller_2023-04-11", "mueller_20230502", "schmidt_2023-04-11"],
+        ["mueller", "schmidt"],
+        3,
+        "files",
+    ),
+}
+
+
+@pytest.mark.parametrize(("names", "patients", "count", "layout"), WHOSE.values(), ids=WHOSE)
+def test_names_say_whose_scans_these_are(scans, names, patients, count, layout):
+    files, report = read(write(scans, *names))
+    assert sorted(files) == sorted(patients)
+    assert sum(map(len, files.values())) == count and report.layout == layout
+    assert report.patients_known and report.patients_disjoint is True and report.exit_code == 0
+    assert set().union(*files.values()) | set(left_out(report)) == {f"{n}.nii.gz" for n in names}
+    slices = load_slices(nifti(scans))
+    assert slices.layout == layout and slices.patients_disjoint is True
+    assert len(slices.index.groupby(["patient", "week"])["file"].nunique()) == count, "weeks differ"
+
+
+NOBODY = {  # names that do not tell patients apart
+    "words": ["scan_a", "scan_b", "other"],
+    "scans that are counted": ["scan_1", "scan_2", "scan_3"],
+    "numbers": ["1", "2", "3"],
+    "dates": ["2023-04-11", "2023-04-12", "20230413"],
+    "an id among nobody's": ["sub-01_T2w", "sub-02_T2w", "thing"],
+    "numbers of two kinds": each("OAS1_{n}_MR{m}", n=N, m=(1, 2)),
+    "scans in folders that are counted": each("batch{b}/scan_{n}", b=(1, 2, 3), n=(1, 2)),
+}
+
+
+@pytest.mark.parametrize("names", NOBODY.values(), ids=NOBODY)
+def test_where_names_do_not_tell_the_answer_is_unknown(scans, names):
+    files, report = read(write(scans, *names))
+    assert sum(map(len, files.values())) == len(names), "all are read"
+    assert report.patients_known is False and report.patients_disjoint is None
+    assert report.exit_code == 1
+    assert "patients in train and test: unknown" in report.lines()
+    slices = load_slices(nifti(scans))
+    assert slices.patients_disjoint is None and slices.patients_known is False
+    assert "--patient-pattern" in " ".join(slices.notes)
+
+
+def test_a_further_number_of_an_id_is_never_on_the_other_side(scans):
+    files, _ = read(write(scans, *each("OAS1_{n}_MR{m}", n=N, m=(1, 2))))
+    assert files.keys() == {"OAS1_001", "OAS1_002", "OAS1_003"}
+
+
+# ---- What is no image ---------------------------------------------------------------------------
+
+MASKS = (
+    *("sub-01_T2w_mask", "sub-01_T2w-seg", "sub-01_T2w_label", "sub-01_labels", "sub-01_T2w_dseg"),
+    *("sub-01_T2w_totalseg", "sub-01_pred", "sub-01_T2wSeg", "sub-01_seg_reader2", "sub-01_gt"),
+    *("sub-01_label-muscle_probseg", "sub-01_desc-brain_mask", "sub-01_T2w_Prostate_ROI"),
+    *("masks/sub-01_T2w", "Labels/sub-01", "T2_segmentations/sub-01", "derivatives/x/sub-01_T2w"),
+)
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_is_no_image_and_listed(scans, name):
+    files, report = read(write(scans, "sub-01_T2w", "sub-02_T2w", name))
+    assert files == {"sub-01": {"sub-01_T2w.nii.gz"}, "sub-02": {"sub-02_T2w.nii.gz"}}
+    assert list(left_out(report)) == [f"{name}.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [each("masks/p{n}", n=N), each("case_{n}_seg", n=N), each("derivatives/sub-{n}_T2w", n=N)],
+)
+def test_only_label_maps_are_an_error_in_a_sentence(scans, names):
+    with pytest.raises(InputError, match="holds only label maps, masks or what was made from"):
+        load_slices(nifti(write(scans, *names)))
+
+
+def test_a_folder_that_only_sounds_like_masks_holds_images(scans):
+    files, _ = read(write(scans, *each("HipSeg_study/images/p{n}", n=N)))
+    assert files.keys() == {"p001", "p002", "p003"}
+
+
+# ---- One contrast of each patient ---------------------------------------------------------------
+
+
+def test_of_several_contrasts_one_is_read_and_the_others_listed(scans):
+    names = each("sub-{n}_{c}", n=N, c=("T1w", "T2w", "adc"))
+    _, report = read(write(scans, *names, "sub-004_T2w", "sub-005_T1w"))
+    assert set(report.index["file"]) == {f"sub-{n}_T2w.nii.gz" for n in (*N, "004")}
+    listed = left_out(report)
+    assert "t1w); t2w is read" in listed["sub-001_T1w.nii.gz"] and len(listed) == 7
+    assert "one is read: t2w; files of others left out: 7" in " ".join(report.notes)
+
+
+def test_a_copy_with_desc_is_left_for_the_scan_itself(scans):
+    _, report = read(write(scans, *each("sub-{n}_{d}T2w", n=N, d=("", "desc-preproc_"))))
+    assert set(report.index["file"]) == {f"sub-{n}_T2w.nii.gz" for n in N}
+
+
+def test_labels_of_the_course_s_copy_lie_on_their_images(scans):
+    for patient in ("B006", "f011", "S021"):
+        for week in (0, 1):
+            image = picture(24, 16, 4, seed=ord(patient[0]) + week)
+            name = f"{patient}_Week{week}"
+            save(scans / "a" / "semantic_MRs" / f"{name}_LFOV.nii.gz", image)
+            labels = (image > 60).astype(np.uint8)
+            name = f"{name.upper()}_SEMANTIC.nii.gz"
+            save(scans / "a" / "semantic_labels_only" / name, labels)
+    slices = load_slices(nifti(scans, image_height=24))
+    assert (slices.index["label_file"].str.contains("SEMANTIC")).all() and not slices.dropped
+    for i, row in slices.index.iterrows():
+        image = picture(24, 16, 4, seed=ord(row["file"].split("/")[-1][0]) + row["week"])
+        np.testing.assert_array_equal(slices.labels[i], image[:, :, row["slice"]] > 60)
+
+
+def test_the_decathlon_is_recognised_without_being_told(scans):
+    save_prostates(scans / "any" / "Task05_Prostate", patients=(0, 1, 2, 3), hidden=True)
+    config = nifti(scans, image_height=24, image_width=24)
+    slices = load_slices(config)
+    told = load_slices(nifti(scans, data_source="msd-prostate", image_height=24, image_width=24))
+    assert slices.layout == "decathlon" and np.array_equal(slices.images, told.images)
+    assert "labels that are not used: 3" in " ".join(slices.notes)
+
+
+# ---- Numbered slices ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sub-{n}_ses-01_slice-{s}", "patient{n}_slice{s}", "case_{n}_week_0_slice_{s}"),
+        *("patient{n}/slice_{s}", "p{n}/{s}", "patient{n}_{s}", "pt{n}_z{s}", "case{n}_img{s}"),
+    ],
+)
+def test_numbered_slices_are_one_volume_in_the_order_of_their_numbers(scans, name):
+    names = each(name, n=N, s=("01", "2", "10"))
+    report = check_folder(nifti(write(scans, *names, shape=(16, 16))))
+    volumes = report.index.groupby("patient")
+    assert len(volumes) == 3 and report.patients_known
+    for _, rows in volumes:
+        assert rows["slice"].tolist() == [1, 2, 10] and rows["week"].nunique() == 1
+        assert rows["low"].nunique() == 1, "one scale"
+
+
+# ---- The owner's split --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folders", ["train val test", "Training validation TEST"])
+def test_an_owner_s_split_is_kept_at_any_depth_and_said(scans, folders):
+    one, two, three = folders.split()
+    write(
+        scans, *each(f"x/{one}/images/sub-{{n}}", n=range(5)), f"x/{two}/sub-6", f"x/{three}/sub-7"
+    )
+    _, report = read(scans)
+    splits = report.to_json()["splits"]
+    assert splits["validate"]["patients"] == ["sub-6"] and splits["test"]["patients"] == ["sub-7"]
+    assert "The split is the owner's" in " ".join(report.notes)
+
+
+def test_an_owner_s_split_that_shares_a_patient_is_split_anew(scans):
+    write(scans, *each("train/sub-{n}_ses-1", n=range(5)), "test/sub-3_ses-2")
+    _, report = read(scans)
+    assert report.shared["train", "test"] == {"sub-3"} and report.exit_code == 1
+    assert report.patients_disjoint is False
+    assert load_slices(nifti(scans)).patients_disjoint is True
+
+
+# ---- What the owner says ------------------------------------------------------------------------
+
+
+def test_patterns_let_files_in_and_leave_them_out(scans):
+    write(scans, *each("p{n}_{c}", n=N, c=("T2", "ADC")), "old/p009_ADC")
+    _, report = read(scans, include="*_ADC*", exclude="old/*,nothing*")
+    assert set(report.index["file"]) == {f"p{n}_ADC.nii.gz" for n in N}
+    listed = left_out(report)
+    assert listed["old/p009_ADC.nii.gz"] == "is excluded (old/*)"
+    assert listed["p001_T2.nii.gz"] == "is not included (*_ADC*)"
+    with pytest.raises(InputError, match="leave none of its 7 files"):
+        load_slices(nifti(scans, exclude="*"))
+
+
+def test_a_pattern_names_the_patients(scans):
+    write(scans, "a_mueller_1", "b_mueller_2", "a_schmidt_1", "rest")
+    files, report = read(scans, patient_pattern="^._([a-z]+)_")
+    assert {name: len(some) for name, some in files.items()} == {"mueller": 2, "schmidt": 1}
+    assert report.patients_known
+    assert "does not match the patient pattern" in left_out(report)["rest.nii.gz"]
+    with pytest.raises(InputError, match="matches none of 4 files"):
+        load_slices(nifti(scans, patient_pattern="zzz"))
+    with pytest.raises(InputError, match="regular expression"):
+        get_profile("smoke", patient_pattern="(")
+    other = load_slices(nifti(scans, patient_pattern="_[a-z]+_"))
+    assert set(other.index["patient"]) == {"_mueller_", "_schmidt_"}, "not from another's cache"
+
+
+# ---- The same voxels under two names ------------------------------------------------------------
+
+
+def same(folder: Path, **names: int) -> Path:
+    """Each name with the picture of its number."""
+    for name, seed in names.items():
+        path = folder / f"{name.replace('__', '/').replace('sub', 'sub-')}.nii.gz"
+        save(path, picture(16, 16, 4, seed=seed))
+    return folder
+
+
+def test_a_patient_s_scan_that_is_there_twice_is_read_once(scans):
+    same(scans, sub1_run1=1, sub1_run2=1, sub2=2, sub3=3)
+    _, report = read(scans)
+    assert left_out(report) == {
+        "sub-1_run2.nii.gz": "holds the same voxels as sub-1_run1.nii.gz",
+    }
+    assert report.same_content == [["sub-1_run1.nii.gz", "sub-1_run2.nii.gz"]]
+    assert report.exit_code == 0
+
+
+def test_two_names_of_one_scan_are_one_patient(scans):
+    same(scans, sub1=1, sub2=2, sub3=3, sub4=1, sub5=5)
+    files, report = read(scans)
+    assert files["sub-1"] == {"sub-1.nii.gz", "sub-4.nii.gz"} and "sub-4" not in files
+    assert report.exit_code == 0 and "sub-1 and sub-4 share slices" in " ".join(report.notes)
+    index = load_slices(nifti(scans)).index
+    assert index[index["patient"] == "sub-1"]["split"].nunique() == 1
+    assert index[index["patient"] == "sub-1"]["week"].nunique() == 2
+
+
+def test_a_scan_on_both_sides_of_an_owner_s_split_is_an_error(scans):
+    same(scans, train__sub1=1, train__sub2=2, train__sub3=3, test__sub9=2)
+    _, report = read(scans)
+    assert report.exit_code == 1 and report.patients_disjoint is False
+    assert report.same_content == [["test/sub-9.nii.gz", "train/sub-2.nii.gz"]]
+    assert report.to_json()["errors"] == ["patient sub-2 is in train and test"]
+    assert load_slices(nifti(scans)).patients_disjoint is True, "split anew"
+
+
+def test_slices_that_many_scans_share_join_nobody(scans):
+    for number in range(3):
+        image = np.zeros((16, 16, 4), np.float32)
+        image[4:12, 4:12, 1:3] = picture(8, 8, 2, seed=number)
+        image[8, 8] = 5
+        save(scans / f"sub-{number}.nii.gz", image)
+    _, report = read(scans)
+    assert report.same_content == [] and report.index["patient"].nunique() == 3
+
+
+# ---- For programs -------------------------------------------------------------------------------
+
+KEYS = (
+    *("layout", "scans", "patients", "slices", "labelled_slices", "patients_known"),
+    *("patients_disjoint", "splits", "same_content", "plane", "slice_axis", "voxel_mm"),
+    *("left_out", "notes", "errors", "warnings"),
+)
+
+
+def checked(capsys, *words: str) -> tuple[int, dict, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["data", "check", *words, "--json"])
+    out, err = capsys.readouterr()
+    return stop.value.code, json.loads(out), err
+
+
+def test_the_findings_are_json_with_all_keys_and_nothing_else(scans, capsys):
+    save_study(scans / "inner", train=(1, 2), validate=(3,), test=(4,), labels=True)
+    code, found, err = checked(capsys, str(scans))
+    assert code == 0 and err == "" and tuple(found) == KEYS
+    assert {key: found[key] for key in KEYS[:7]} == {
+        **{"layout": "hipmri-2d", "scans": 4, "patients": 4, "slices": 12},
+        **{"labelled_slices": 12, "patients_known": True, "patients_disjoint": True},
+    }
+    assert found["splits"]["train"] == {"patients": ["001", "002"], "slices": 6}
+    assert found["errors"] == found["warnings"] == found["left_out"] == []
+
+
+def test_unknown_patients_are_code_1_and_nothing_usable_code_2(scans, capsys):
+    write(scans, "scan_a", "scan_b", "scan_c")
+    code, found, _ = checked(capsys, str(scans))
+    assert code == 1 and found["patients_disjoint"] is None and found["warnings"]
+    code, found, _ = checked(capsys, str(scans), "--patient-pattern", "scan_(.)")
+    assert code == 0 and found["splits"]["test"]["patients"]
+    code, found, err = checked(capsys, str(scans), "--include", "*.nope")
+    assert code == 2 and tuple(found) == KEYS and found["errors"] and err.startswith("vqgen: ")
+
+
+def test_a_source_that_the_folder_contradicts_is_a_sentence(scans):
+    write(scans, *each("sub-{n}_T2w", n=N))
+    with pytest.raises(InputError, match="choose data_source 'nifti'"):
+        load_slices(study(scans))
+    with pytest.raises(InputError, match="holds no scans in imagesTr"):
+        load_slices(nifti(scans, data_source="msd-prostate"))
+
+
+def test_the_patterns_are_settings_like_any_other():
+    config = DataConfig()
+    assert (config.include, config.exclude, config.patient_pattern) == ("", "", "")

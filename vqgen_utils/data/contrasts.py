@@ -1,0 +1,62 @@
+"""One contrast of each patient: which is read, and which are left out."""
+
+from collections import Counter, defaultdict
+
+from vqgen_utils.data.names import CONTRAST, DERIVED, Scan, natural
+
+Described = tuple[Scan, tuple[str, ...]]  # a scan and the words of its contrast
+
+
+def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], list[str]]:
+    """The scans of one contrast, and notes; the others go into `dropped`.
+
+    Where a patient's session holds several, it is the one that most sessions hold; of several such
+    T2-weighted, as the study is, and what nobody has worked on.
+    """
+    notes: list[str] = []
+    for known in (True, False):  # first T2 or ADC, then what else the names say
+        words = {scan.file: _words(contrast, known) for scan, contrast in scans}
+        groups = defaultdict(list)
+        for scan, contrast in scans:
+            groups[scan.patient, scan.session].append((scan, contrast))
+        held = [{words[scan.file] for scan, _ in group} for group in groups.values()]
+        if not any(len(each) > 1 for each in held):
+            continue
+        counts = Counter(one for each in held for one in each)
+        order = sorted(counts, key=lambda one: _rank(one, counts[one]))
+        kept = []
+        for group in groups.values():
+            best = min((words[scan.file] for scan, _ in group), key=order.index)
+            for scan, contrast in group:
+                own = words[scan.file]
+                if own == best and (own == order[0] or not own or not known):
+                    kept.append((scan, contrast))
+                    continue
+                read = "" if best != order[0] else f" of {scan.patient}"
+                what = f"is another contrast or copy{read} ({_say(own)}); {_say(order[0])} is read"
+                dropped.append({"file": scan.file, "reason": what})
+        others = ", ".join(_say(one) for one in order[1:7])
+        notes.append(
+            f"Of several contrasts or copies of a patient one is read: {_say(order[0])}; files of "
+            f"others left out: {len(scans) - len(kept)} ({others})."
+        )
+        scans = kept
+    return [scan for scan, _ in scans], notes
+
+
+def _words(contrast: tuple[str, ...], known: bool) -> tuple[str, ...]:
+    return tuple(w for w in contrast if (w in CONTRAST or _is_channel(w)) == known)
+
+
+def _is_channel(word: str) -> bool:
+    return len(word) == 4 and word.isdecimal()
+
+
+def _rank(words: tuple[str, ...], count: int) -> tuple:
+    derived = any(part in DERIVED for word in words for part in word.split("-"))
+    t2 = any(word.startswith("t2") and "star" not in word for word in words)
+    return -count, derived, not t2, len(words), natural("_".join(words))
+
+
+def _say(words: tuple[str, ...]) -> str:
+    return "_".join(words) or "the one without a name of its own"
