@@ -379,6 +379,16 @@ def test_a_patient_s_scan_that_is_there_twice_is_read_once(scans):
     assert report.exit_code == 0
 
 
+def test_a_session_that_is_another_again_is_read_and_said(scans):
+    for number, session in ((1, 1), (1, 2), (2, 1), (3, 1)):
+        name = f"sub-{number}_ses-{session}.nii.gz"
+        save(scans / name, picture(16, 16, 4, seed=number))
+    files, report = read(scans)
+    assert files["sub-1"] == {"sub-1_ses-1.nii.gz", "sub-1_ses-2.nii.gz"}
+    assert report.same_content == [["sub-1_ses-1.nii.gz", "sub-1_ses-2.nii.gz"]]
+    assert "share slices with an earlier session of their patient: 1" in " ".join(report.notes)
+
+
 def test_two_names_of_one_scan_are_one_patient(scans):
     same(scans, sub1=1, sub2=2, sub3=3, sub4=1, sub5=5)
     files, report = read(scans)
