@@ -165,6 +165,13 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
         9,
         "bids",
     ),
+    "weeks in short": (each("P{n}_W{w}", n=N, w=(0, 4)), each("P{n}", n=N), 6, "files"),
+    "before and after": (
+        each("B{n}_T2_{t}", n=N, t=("preop", "postop")),
+        each("B{n}", n=N),
+        6,
+        "files",
+    ),
     "dates of people": (
         ["mueller_2023-04-11", "mueller_20230502", "schmidt_2023-04-11"],
         ["mueller", "schmidt"],
