@@ -281,8 +281,8 @@ def check_scans(
     from vqgen_utils.training.checkpoint import write_atomic
 
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
-    config = _data_config(folder, data_source, profile, settings)
     try:
+        config = _data_config(folder, data_source, profile, settings)
         report = check_folder(config, progress=_show)
     except InputError as error:
         if as_json:

@@ -204,7 +204,7 @@ def test_studies_without_a_patient_are_said_to_be_unknown(scans, missing):
 def test_files_are_known_by_what_they_begin_with(scans):
     for number, name in enumerate(("{}", "{}.ima", "1.2.840.{}")):
         names = [name.format(slice_) for slice_ in range(6)]
-        save_series(scans / str(number), body(), patient=f"p{number}", names=names)
+        save_series(scans / str(number), body() + number, patient=f"p{number}", names=names)
     (scans / "README").write_text("no scan")
     report = check_folder(nifti(scans))
     assert report.index["patient"].nunique() == 3
@@ -402,7 +402,8 @@ def test_a_case_in_two_folders_of_the_course_is_one_patient(scans):
 
 def numbered(scans: Path, *names: str) -> dict[str, str]:
     """Pictures of these names, and file -> "patient week slice split" of those that are read."""
-    for seed, name in enumerate(names):
+    others = len(list(scans.rglob("*.png")))  # no two pictures are alike
+    for seed, name in enumerate(names, start=others):
         save_picture(scans / name, picture(32, 24, seed=seed).astype(np.uint8))
     index = check_folder(nifti(scans)).index
     return {row.file: f"{row.patient} {row.week} {row.slice}" for row in index.itertuples()}

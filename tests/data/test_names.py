@@ -165,6 +165,13 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
         9,
         "bids",
     ),
+    "weeks in short": (each("P{n}_W{w}", n=N, w=(0, 4)), each("P{n}", n=N), 6, "files"),
+    "before and after": (
+        each("B{n}_T2_{t}", n=N, t=("preop", "postop")),
+        each("B{n}", n=N),
+        6,
+        "files",
+    ),
     "dates of people": (
         ["mueller_2023-04-11", "mueller_20230502", "schmidt_2023-04-11"],
         ["mueller", "schmidt"],
@@ -377,6 +384,16 @@ def test_a_patient_s_scan_that_is_there_twice_is_read_once(scans):
     }
     assert report.same_content == [["sub-1_run1.nii.gz", "sub-1_run2.nii.gz"]]
     assert report.exit_code == 0
+
+
+def test_a_session_that_is_another_again_is_read_and_said(scans):
+    for number, session in ((1, 1), (1, 2), (2, 1), (3, 1)):
+        name = f"sub-{number}_ses-{session}.nii.gz"
+        save(scans / name, picture(16, 16, 4, seed=number))
+    files, report = read(scans)
+    assert files["sub-1"] == {"sub-1_ses-1.nii.gz", "sub-1_ses-2.nii.gz"}
+    assert report.same_content == [["sub-1_ses-1.nii.gz", "sub-1_ses-2.nii.gz"]]
+    assert "share slices with an earlier session of their patient: 1" in " ".join(report.notes)
 
 
 def test_two_names_of_one_scan_are_one_patient(scans):

@@ -96,6 +96,26 @@ def test_notebooks_run_in_order_with_their_parameters(notebooks, vqgen, tmp_path
     assert printed(executed / "10_last.ipynb") == "0.5\n"
 
 
+def test_the_study_is_known_at_any_depth_and_patterns_reach_the_notebook(
+    notebooks, vqgen, tmp_path
+):
+    parameters = COMMON + "include: str = ''\nexclude: str = ''\npatient_pattern: str = ''"
+    write_notebook(
+        notebooks, "01_first.ipynb", parameters, "print([data_source, include, patient_pattern])"
+    )
+    for place, source in (
+        ("a/HipMRI/keras_slices_train/case_001_week_0_slice_0", "hipmri"),
+        ("b/any/semantic_MRs/B006_Week0_LFOV", "hipmri"),
+        ("c/any/sub-01_T2w", "nifti"),
+    ):
+        save(tmp_path / "scans" / f"{place}.nii.gz", picture(16, 16))
+        folder = str(tmp_path / "scans" / place[0])
+        options = ("--include", "*a*", "--include", "*b", "--patient-pattern", "x=(.)")
+        assert vqgen("run", "--run-name", place[0], "--data-dir", folder, *options)[0] == 0
+        executed = tmp_path / "runs" / place[0] / "notebooks" / "01_first.ipynb"
+        assert printed(executed) == f"{[source, '*a*,*b', 'x=(.)']}\n"
+
+
 def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks, vqgen, tmp_path):
     for number in (1, 2, 3):
         write_notebook(notebooks, f"0{number}_part.ipynb", COMMON, "print(1)")
@@ -165,6 +185,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--profile", "fast"], "profile 'fast' does not exist: choose one of smoke, quick, full"),
         (["--data-source", "ct"], "'data_source' is 'ct'"),
         (["--data-source", "hipmri"], "needs --data-dir"),
+        (["--patient-pattern", "("], "give a regular expression"),
         (["--data-dir", "nowhere"], "nowhere' is not a folder"),
         (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
         (["--only", "3"], "--only 03: no such notebook"),
@@ -178,9 +199,8 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_path, words, sentence):
-    more = (
-        "epochs: int | None = None\nlearning_rate: float = 0.1\nshow: bool = True\nstem: str = ''"
-    )
+    more = "patient_pattern: str = ''\nepochs: int | None = None\n"
+    more += "learning_rate: float = 0.1\nshow: bool = True\nstem: str = ''"
     write_notebook(notebooks, "01_first.ipynb", COMMON, "1 / 0")
     write_notebook(notebooks, "02_second.ipynb", COMMON + more, "1 / 0")
     code, out, err = vqgen("run", *words)

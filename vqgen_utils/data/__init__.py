@@ -10,7 +10,8 @@ contrasts  which of a patient's is read      slices     `load_slices`
 layouts    a folder's volumes, by its names  check      what is wrong with a folder
 split      who is held out                   download   open data
 survey     the headers, before the voxels    tissues    what labels mean
-phantom/   the default data             intensities  what a scan's numbers mean
+releases   the study's layouts               intensities  what a scan's numbers mean
+phantom/   the default data
 """
 
 from vqgen_utils.data import download, framing, phantom, split

@@ -19,6 +19,7 @@ SITE = _words("site center centre hospital clinic cohort")
 SESSION = _words(
     "ses session week wk visit month day tp timepoint time frame phase exam followup fu"
 )
+MOMENT = _words("preop postop baseline screening followup")
 SLICE = _words("slice slc sl")
 REPEAT = _words("run rep scan acquisition img image im vol volume series")
 CONTRAST = _words(
@@ -170,8 +171,10 @@ def _read_word(said: Said, name: str, words, texts, at: int, head: list, confirm
         said.mask = said.mask or text
     elif said.patient and text.isdecimal():
         said.number = whole(text)
-    elif said.patient and re.fullmatch("[vwdm][0-9]{1,3}", text):
+    elif re.fullmatch("[vwdm][0-9]{1,3}", text) and (said.patient or _digits(texts, head)):
         said.session.append(digits)
+    elif text in MOMENT and (said.patient or head):
+        said.session.append(text)
     elif said.patient or (head and head[-1] != at - 1):
         if text.isdecimal():
             said.number = whole(text)
@@ -180,6 +183,10 @@ def _read_word(said: Said, name: str, words, texts, at: int, head: list, confirm
     else:
         head.append(at)
     return at + 1
+
+
+def _digits(texts: list[str], head: list[int]) -> bool:
+    return any(c.isdecimal() for at in head for c in texts[at])
 
 
 def _end_of_label(texts: list[str], start: int) -> int | None:

@@ -82,6 +82,13 @@ def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
 
 def join_people(survey: Survey, index: pd.DataFrame) -> pd.DataFrame:
     """`index` with patients who share a scan made one, which is noted."""
+    owner = dict(zip(index["file"], index["patient"], strict=True))
+    again = [pair for pair in survey.copies if owner.get(pair[0]) == owner.get(pair[1], "")]
+    if again:
+        survey.notes.append(
+            f"Scans that share slices with an earlier session of their patient: {len(again)} (the "
+            f"first: {again[0][1]} with {again[0][0]}). If these are copies, remove them."
+        )
     index, people = join_copies(index, survey.copies)
     for names in people:
         survey.notes.append(

@@ -238,8 +238,9 @@ def _is_copy(survey: Survey, copies: Copies, volume: list[Scan], pictures: list)
         return False
     own = volume[0]
     survey.copies.append((other.file, own.file))
-    anybody = own.patient == other.patient or not (own.named and other.named)
-    if not (whole and anybody and own.split == other.split):
+    alike = (own.patient, own.session) == (other.patient, other.session)
+    nobody = own.patient != other.patient and not (own.named and other.named)
+    if not (whole and (alike or nobody) and own.split == other.split):
         return False
     for file in dict.fromkeys(picture.scan.file for picture in pictures):
         survey.drop(file, f"holds the same voxels as {other.file}", broken=False)

@@ -87,7 +87,7 @@ def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
     if not folder.is_dir():
         raise InputError(f"'{folder}' is not a folder: give the folder of the scans.")
     if source is None:
-        from vqgen_utils.data.layouts import is_study  # here, since --help needs no numpy
+        from vqgen_utils.data.releases import is_study  # here, since --help needs no numpy
 
         folders = (
             f"{Path(path, name).relative_to(folder)}/"
