@@ -1,5 +1,6 @@
 """Notebook 01's browser and the figures under it: what is chosen exists, and is what is drawn."""
 
+import dataclasses
 from pathlib import Path
 
 import ipywidgets
@@ -30,11 +31,22 @@ def slices() -> Slices:
     labels = np.zeros((len(index), 16, 8), np.uint8)
     labels[:, 2:14, 1:7] = 1
     labels[:, 4:8, 2:6] = 3
-    return Slices(index, images, labels, [], [], "", True, Path())
+    return Slices(
+        *(index, images, labels, [], []),
+        content="",
+        layout="hipmri-2d",
+        plane="axial",
+        slice_axis=2,
+        voxel_mm=None,
+        square_pixels=True,
+        patients_known=True,
+        patients_disjoint=True,
+        folder=Path(),
+    )
 
 
 def without_labels(slices: Slices) -> Slices:
-    return Slices(slices.index, slices.images, None, [], [], "", True, Path())
+    return dataclasses.replace(slices, labels=None)
 
 
 @pytest.fixture
