@@ -35,7 +35,7 @@
 # | $v$ | a slice as stored: an array of shape (H, W), in the scanner's units |
 # | $x$ | the same slice scaled: values in [0, 1] |
 # | $p_q$ | the $q$-th percentile of a scan's intensities: $q$ in 100 voxels lie below it |
-# | $h$ | a slice's height in the body, from 0 (lowest) to 1 (highest) |
+# | $h$ | a slice's place along its scan, from 0 to 1: in axial slices its height in the body, from below |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -149,8 +149,8 @@ show(
 # %% [markdown] tags=[]
 # *Slices of each patient, coloured and hatched by split.*
 #
-# No bar has two colours, since patients are never divided. Where a bar is short or missing, the patient
-# lost a scan; the next section says why.
+# A bar of two colours would be a divided patient: in a split by patient there is none. Where a bar is shorter
+# than most, the patient may have lost a scan; the next section says why.
 
 # %% [markdown] tags=[]
 # ## What was left out, and why
@@ -185,7 +185,7 @@ before, after = {}, {}
 for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
     scan = known_scans.iloc[place]
     rows = known[(known["patient"] == scan["patient"]) & (known["week"] == scan["week"])]
-    name = f"patient {scan['patient']}, week {scan['week']}"
+    name = f"week {scan['week']} of patient {scan['patient']}"
     files = [read_volume(slices.folder / file, frame=0)[0] for file in rows["file"].unique()]
     before[name] = np.concatenate([voxels.ravel() for voxels in files])
     after[name] = slices.images[rows.index].astype(np.float32).ravel()
@@ -222,6 +222,7 @@ if v.ndim == 3:  # the file holds the whole volume
     v = np.moveaxis(v, settings.data.slice_axis, 0)[one["slice"]]
 x = np.clip((v - one["low"]) / (one["high"] - one["low"]), 0, 1)  # (H, W)
 body = metrics.body_mask(x)  # (H, W) bool
+body = body if body.any() else np.ones_like(body)
 print(f"of this body, clipping at {limit} cuts  {(v[body] > limit).mean():.1%}")
 print(f"of this body, our scaling cuts      {(v[body] > one['high']).mean():.1%}")
 place = (limit - known["low"]) / (known["high"] - known["low"])  # of `limit`, on the scaled axis
@@ -244,25 +245,27 @@ show(
 # %% [markdown] tags=[]
 # ## Through the body
 #
-# The array's first axis runs from the patient's right to the left, the second from back to front.
-# Every figure here is turned so that the patient lies on the back with the front at the top, as
-# radiologists look at it: the patient's right is on your left.
+# In an axial slice the array's first axis runs from the patient's right to the left, the second from back
+# to front. Figures are turned so that the patient lies on the back with the front at the top, as
+# radiologists look at it: the patient's right is on your left. Slices of another plane have the head at the
+# top.
 
 # %% tags=[]
-sheet = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
+nearest = [(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]
+sheet = known.loc[list(dict.fromkeys(nearest))]  # twelve places, or as many as there are
 show(
     plots.slices.sheet(
         slices.images[sheet.index],
-        [f"height {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
+        [f"place {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
     ),
-    "Twelve training slices from the lowest to the highest.",
+    "Training slices from one end of the scan to the other.",
 )
 
 # %% [markdown] tags=[]
-# *Twelve training slices from the lowest to the highest, with the patient's number.*
+# *Training slices from one end of the scan (0) to the other (1), with the patient's number or name.*
 #
-# In the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
-# bright bladder, then the iliac wings. The prior in notebook 04 is told the height, and draws
+# On the default data these are the thighs, then the hips with the round femoral heads on both sides of the
+# bright bladder, then the iliac wings. The prior in notebook 04 is told the place, and draws
 # accordingly.
 
 # %% [markdown] tags=[]
@@ -275,20 +278,20 @@ show(
 if slices.labels is None:
     print("these data have no labels")
 else:
-    some = sheet.index[[2, 4, 6, 8]]
+    some = sheet.index[2:10:2] if len(sheet) > 4 else sheet.index
     show(
         plots.data.label_overlay(slices.images[some], slices.labels[some]),
-        "Four slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
+        "Slices, and below them the same slices with the labelled tissues marked.",
     )
 
 # %% [markdown] tags=[]
-# *Four slices (top), and the same with their tissues coloured and numbered (bottom).*
+# *Slices (top), and the same with their tissues coloured and numbered (bottom).*
 #
-# The white line is the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
+# The white line is the edge of what is labelled, on the default data the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
 # alike, so the labels know less about these than your eyes do.
 #
 # Now leaf through it yourself: choose a patient, move `place` with the arrow keys, and switch the labels
-# off and on. Can you tell where the prostate ends without them? (The controls need a running kernel.)
+# off and on. On the default data: can you tell where the prostate ends without them? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 slice_browser(slices)
@@ -317,7 +320,8 @@ else:
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
 #
-# Bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and build stay.
+# On the default data bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and
+# build stay.
 # A network tested on the second row after learning from the first would be tested on its memory.
 
 # %% [markdown] tags=[]
@@ -340,6 +344,10 @@ patients = index["patient"].to_numpy()  # (N,)
 score, answer = {}, {}
 if len(set(patients)) < 2:
     print("these data are of one patient: there is no split by patient")
+elif not len(asked):
+    print("no slices are held out: there is nothing to ask about")
+elif metrics.why_no_ssim(slices.images.shape[1:]):
+    print(f"not measured: {metrics.why_no_ssim(slices.images.shape[1:])}")
 else:
     stored = {  # (n, N) bool: what it may remember when asked
         "by patient": leakage.hold_out_patients(index),
@@ -349,7 +357,8 @@ else:
         answer[split] = leakage.recall(small, asked, allowed)  # (n,)
         score[split], inside = metrics.ssim(slices.images[asked], slices.images[answer[split]])
         same = (patients[answer[split]] == patients[asked]).mean()
-        print(f"{split}: SSIM {score[split].mean():.3f}, body only {np.nanmean(inside):.3f};",
+        print(f"{split}: SSIM {score[split].mean():.3f}, body only",
+              f"{metrics.mean_and_spread(inside).partition(' ±')[0]};",
               f"{same:.0%} of the answers are the same patient")  # fmt: skip
 
 # %% tags=[]
@@ -550,9 +559,9 @@ exercises.check_hold_out(hold_out)
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - The unit of medical data is the patient. Ours are disjoint between the splits, and we printed it.
+# - The unit of medical data is the patient. Whether ours are disjoint between the splits is printed above.
 # - A split by slices rewards memory; the copycat told us how much.
-# - Each volume is scaled by its own percentiles; what was cut is known. 8 bits would have cut the body.
+# - Each volume is scaled by its own percentiles; what was cut is known. 8 bits may cut half of a body.
 # - Whatever was dropped is listed.
 #
 # **What's next:** `02_vqvae_training` learns to write each of these slices as a small grid of codes.
