@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 02 · A picture as a grid of codes: the VQ-VAE
 #
-# A slice has thousands of pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
+# A slice has many pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
 # learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
 # dictionary entries. Reading the grid back through a decoder gives the slice again, nearly.
 #
@@ -77,7 +77,8 @@ from torch.utils.data import Subset
 
 from vqgen_utils import plots
 from vqgen_utils.data import load_slices
-from vqgen_utils.evaluation import metrics
+from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, new_vqvae
@@ -101,6 +102,10 @@ settings = run.configure(
 slices = load_slices(settings.data)
 train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))
 print(slices)
+if not len(test):
+    raise InputError(
+        "no slices are held out, so nothing could be scored: give more scans, or a longer one."
+    )
 settings.vqvae
 
 # %% [markdown] tags=[]
@@ -365,12 +370,14 @@ originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) e
 #
 # $\mu, \hat\mu$ are the means of $x$ and $\hat x$ in the window, $s^2, \hat s^2$ their variances, and
 # $\mathrm{cov}$ is their covariance. Identical windows score 1. The constants keep the fractions calm where the
-# picture is flat; $R$, `data_range`, is the range that pixels can have, and 1 here. The air around the
-# body is easy to get right and lifts the mean, so we report the body alone beside it.
+# picture is flat; $R$, `data_range`, is the range that pixels can have, and 1 here. Air around a
+# body is easy to get right and lifts the mean, so we report the body alone beside it. On slices smaller than
+# the window there is no SSIM.
 
 # %% tags=[]
-# label 0 is air; without labels the body is found by its brightness
-masks = None if slices.labels is None else slices.labels[test.rows.index] > 0  # (N, H, W)
+# label 0 is air; where not every slice has labels, the body is found by its brightness
+masks = slices.labels[test.rows.index] > 0 if domain.labelled(slices) else None  # (N, H, W)
+no_ssim = metrics.why_no_ssim(x.shape[2:])  # why there is none; "" where there is
 ssim, ssim_body = metrics.ssim(originals, reconstructions, masks)  # (N,), (N,)
 psnr = metrics.psnr(originals, reconstructions)  # (N,)
 patients = test.rows["patient"].nunique()
@@ -378,21 +385,25 @@ print(f"mean ± spread over {len(test)} slices of {patients} held-out patients")
 print(f"SSIM            {metrics.mean_and_spread(ssim)}")
 print(f"SSIM, body only {metrics.mean_and_spread(ssim_body)}")
 print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}")
 
 # %% tags=[]
-chosen = np.argsort(test.rows["height"].to_numpy())[np.linspace(0, len(test) - 1, 6).astype(int)]
+evenly = np.unique(np.linspace(0, len(test) - 1, 6).astype(int))  # six, or all there are
+chosen = np.argsort(test.rows["height"].to_numpy())[evenly]
+example = chosen[min(2, len(chosen) - 1)]
 figure = plots.slices.rows(
     {"original": list(originals[chosen]), "reconstruction": list(reconstructions[chosen])},
-    [f"height {h:.2f}" for h in test.rows["height"].iloc[chosen]]
-    + [f"SSIM {value:.3f}" for value in ssim[chosen]],
+    [f"place {h:.2f}" for h in test.rows["height"].iloc[chosen]]
+    + ["" if no_ssim else f"SSIM {value:.3f}" for value in ssim[chosen]],
 )
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Six test slices above their reconstructions, with the SSIM of each.")
+show(figure, "Test slices above their reconstructions, with the SSIM of each.")
 
 # %% [markdown] tags=[]
-# *Held-out slices (top) and what is left of them after passing through the codes (bottom).* Organs and
-# outlines survive; the finest lines are softened, since sixteen pixels share one of $K$ codes. Six
-# pictures prove little by themselves: they were taken by height, not by score, and the means over
+# *Held-out slices (top) and what is left of them after passing through the codes (bottom).* After a
+# training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
+# one of $K$ codes. A few pictures prove little by themselves: they were taken by place, not by score, and the means over
 # all patients stand above.
 
 # %% [markdown] tags=[]
@@ -408,20 +419,23 @@ show(figure, "Six test slices above their reconstructions, with the SSIM of each
 
 # %% tags=[]
 window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}  # the paper's
-pair = originals[chosen[2]], reconstructions[chosen[2]]  # (H, W) each
+pair = originals[example], reconstructions[example]  # (H, W) each
 similarity = {}  # data_range -> SSIM around each pixel, (H, W)
-for data_range in (1, 2):
+for data_range in () if no_ssim else (1, 2):
     score, similarity[data_range] = structural_similarity(
         *pair, data_range=data_range, full=True, **window
     )
     print(f"the same pair at data_range={data_range}: SSIM {score:.3f}")
-show(
-    plots.slices.maps(
-        [similarity[1], similarity[2] - similarity[1]],
-        ["SSIM at data_range 1", "what data_range 2 adds"],
-    ),
-    "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
-)
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}")
+else:
+    show(
+        plots.slices.maps(
+            [similarity[1], similarity[2] - similarity[1]],
+            ["SSIM at data_range 1", "what data_range 2 adds"],
+        ),
+        "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
+    )
 
 # %% [markdown] tags=[]
 # *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds
@@ -471,15 +485,18 @@ by_batch = {
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on others": ssim_of_batches(narrow, x),
 }
-for name, values in by_batch.items():
+for name, values in () if no_ssim else by_batch.items():
     print(f"learned from {name:<32} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
 
 # %% tags=[]
-show(
-    plots.training.batch_scores(by_batch, "SSIM of a batch"),
-    "SSIM of single batches for two models, each scored on patients it learned from and on others, "
-    "with the mean and the luckiest batch of each.",
-)
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}")
+else:
+    show(
+        plots.training.batch_scores(by_batch, "SSIM of a batch"),
+        "SSIM of single batches for two models, each scored on patients it learned from and on "
+        "others, with the mean and the luckiest batch of each.",
+    )
 
 # %% [markdown] tags=[]
 # *SSIM by batch: the bar is the score, the star what a lucky pick would report.* Compare rows within
@@ -509,8 +526,8 @@ print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0
 
 # %% tags=[]
 with torch.no_grad():
-    z_e = model.encoder(x[chosen[2]][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
-    z_q = model.codebook.lookup(codes[chosen[2]][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+    z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+    z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
 show(
@@ -716,11 +733,16 @@ exercises.check_revive(revive)
 # **What's next:** `03_codebook_analysis` asks what each code stands for.
 
 # %% tags=[]
+if no_ssim:
+    reasons = {"ssim": no_ssim, "ssim_body": no_ssim}
+else:
+    no_body = "no held-out slice shows anything bright enough to be a body"
+    reasons = {"ssim_body": no_body} if np.isnan(ssim_body).all() else {}
 run.add_metrics(
     "vqvae",
     {
-        "ssim": float(ssim.mean()),
-        "ssim_body": float(np.nanmean(ssim_body)),
+        "ssim": metrics.mean_or_none(ssim),
+        "ssim_body": metrics.mean_or_none(ssim_body),
         "psnr": float(psnr.mean()),
         "codes_used": int((counts > 0).sum()),
         "perplexity": metrics.perplexity(counts),
@@ -728,4 +750,5 @@ run.add_metrics(
         "num_embeddings": model.num_embeddings,
         "train_seconds": result.seconds,
     },
+    reasons,
 )

@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 03 · What the codes mean
 #
-# The VQ-VAE invented its own alphabet. Nobody told it about bones or bladders. In this notebook we
+# The VQ-VAE invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
 # read the alphabet: how much of it is in use, where each code stands, how it looks, and how much
 # it knows about anatomy.
 #
@@ -96,7 +96,7 @@ show(
 # *Share of each code over all held-out slices, most used first; mind the logarithmic axis.*
 #
 # Is a perplexity well below $K$ a fault of the codebook? Look at the commonest code before you judge:
-# air fills a good part of every slice and needs few codes. Perplexity mixes how well the codebook
+# where a good part of every slice is empty, as the air around a body is, that part needs few codes. Perplexity mixes how well the codebook
 # works with how uneven the pictures are, so compare it between models on the same slices only.
 
 # %% [markdown] tags=[]
@@ -127,11 +127,13 @@ show(
 # ## Where each code stands
 #
 # **Predict:** a code's number is arbitrary. If we colour each code by how bright it is when decoded,
-# will the map of codes look like a pelvis?
+# will the map of codes look like the slice?
 
 # %% tags=[]
 heights = test.rows["height"].to_numpy()  # (N,)
-chosen = np.argsort(heights)[np.linspace(0, len(test) - 1, 5).astype(int)]
+evenly = np.unique(np.linspace(0, len(test) - 1, 5).astype(int))  # five, or all there are
+chosen = np.argsort(heights)[evenly]
+example = chosen[min(2, len(chosen) - 1)]
 by_brightness = patches.mean((1, 2)).argsort()  # (K,), the darkest code first
 rank = by_brightness.argsort()  # (K,): 0 for the darkest code, K - 1 for the brightest
 show(
@@ -139,15 +141,15 @@ show(
         images[chosen],
         rank[codes[chosen]].numpy(),
         K,
-        [f"height {h:.2f}" for h in heights[chosen]],
+        [f"place {h:.2f}" for h in heights[chosen]],
     ),
-    "Five slices above their code grids, coloured by the brightness rank of the code.",
+    "Slices above their code grids, coloured by the brightness rank of the code.",
 )
 
 # %% [markdown] tags=[]
 # *Slices (top) and their codes (bottom), coloured by rank from the darkest code to the brightest.*
 #
-# Outline and organs can be recognised in a grid of a few hundred codes. What you cannot see is what
+# On the default data outline and organs can be recognised in a grid of a few hundred codes. What you cannot see is what
 # a code says beside its brightness: an edge, a slope, a texture. That comes next.
 
 # %% [markdown] tags=[]
@@ -194,7 +196,7 @@ print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}"
 # with the next number. What will be left of the slice?
 
 # %% tags=[]
-grid = codes[chosen[2]]  # (h, w)
+grid = codes[example]  # (h, w)
 changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
 show(
     plots.slices.rows(
@@ -219,7 +221,7 @@ show(
 # Counting code and tissue together gives a table; each column divided by its sum says: *given this
 # code, which tissue is it?*
 #
-# **Predict:** five tissues and the air. Which of them will have codes of their own?
+# **Predict:** which tissues will have codes of their own?
 
 # %% tags=[]
 if slices.labels is None:
@@ -290,7 +292,7 @@ show(
 
 # %% tags=[]
 used = (counts > 0).numpy()  # (K,)
-likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1]
+likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1] if used.sum() > 1 else 1
 show(
     plots.codes.patch_plane(
         points[used],
@@ -317,7 +319,8 @@ atlas = codebook.make_atlas(model, codes, images, table)
 if table is None:
     telling = int(counts.argsort(descending=True)[1])
 else:
-    organs = share.drop(index=["background", "body"]).loc[:, (counts > 10).numpy()]
+    often = counts >= min(11, int(counts.max()))  # (K,), used often enough to mean something
+    organs = share.drop(index=["background", "body"]).loc[:, often.numpy()]
     telling = int(organs.max().idxmax())
 show(
     plots.codes.codebook_page(atlas, telling),
@@ -332,7 +335,7 @@ show(
 # Nearest is not always near: compare the distances under the patches with the mean printed above. Codes that are
 # near look alike to the decoder; they need not mean the same tissue.
 #
-# Leaf through the codebook: find the code of the skin line, one for bone, one that stands nowhere in
+# Leaf through the codebook: find the code of an outline, one of a single tissue, one that stands nowhere in
 # particular. (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
@@ -364,8 +367,8 @@ show(
 # The change reaches beyond its block, since the decoder's convolutions look at neighbouring codes as
 # well. That is also why blocks join without seams.
 #
-# Now you: choose a place and a code, keep the change, go on. Can you paint a second bladder, or close
-# the hole of the rectum? (The controls need a running kernel.)
+# Now you: choose a place and a code, keep the change, go on. Can you, on the default data, paint a second
+# bladder, or close the hole of the rectum? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 code_painter(model, grid, i, j, other)
@@ -496,11 +499,11 @@ exercises.check_nearest_other(nearest_other)
 
 # %% tags=["exercise"]
 patients = test.rows["patient"].to_numpy()  # (N,)
-away = np.abs(heights - heights[chosen[2]])  # (N,), from the height of the receiver
-away[patients == patients[chosen[2]]] += 1  # other patients first
+away = np.abs(heights - heights[example])  # (N,), from the place of the receiver
+away[patients == patients[example]] += 1  # other patients first
 donor, receiver = codes[away.argmin()], grid  # (h, w), (h, w)
 h, w = grid.shape
-box = (slice(3 * h // 8, 5 * h // 8), slice(w // 2, 7 * w // 8))  # middle of the body, in front
+box = (slice(3 * h // 8, 5 * h // 8), slice(w // 2, 7 * w // 8))  # the middle, upwards
 
 
 def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch.Tensor:

@@ -18,7 +18,7 @@
 # # 04 · How codes follow each other: the PixelCNN prior
 #
 # The VQ-VAE can decode *any* grid of codes. Fill a grid at random and the decoder draws static, for
-# almost no grid is a pelvis. What we lack is a sense of which grids are likely: a **prior**. The
+# almost no grid looks like a scan. What we lack is a sense of which grids are likely: a **prior**. The
 # PixelCNN learns one by reading each grid code by code and guessing the next.
 #
 # **You will learn**
@@ -33,7 +33,7 @@
 # | --- | --- | --- |
 # | $c$ | (B, H, W) | grids of codes, integers in $[0, K)$; H and W count codes here, so a slice has 4H × 4W pixels |
 # | $c_i$, $c_{<i}$ | | the code at position $i$, and all before it: the rows above, and those to its left |
-# | $h$ | (B,) | the slice's height in the body, 0 to 1 |
+# | $h$ | (B,) | the slice's place along the scan, 0 to 1 (in axial slices its height in the body) |
 # | $e_k$ | (D,) | the vector of code number $k$ of $K$ |
 # | $r$ | | reach of a kernel to either side: it is $2r+1$ wide |
 
@@ -103,7 +103,7 @@ settings.prior
 #
 # This holds for any order and any distribution; nothing is lost. Each factor is a choice among $K$
 # codes, just like classification. Learn to guess the next code and you have the prior; guess, write
-# down, move on, and you generate. The height $h$ is given, so that we can ask for a slice at a height.
+# down, move on, and you generate. The place $h$ is given, so that we can ask for a slice at a place.
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
@@ -248,9 +248,9 @@ receptive_field_explorer()
 
 # %% [markdown] tags=[]
 # The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
-# there because a convolution does not know where it is, while anatomy is a matter of where: at hip
-# height, femoral heads stand left and right of the middle, whatever the codes so far. Either way it comes
-# as sixteen smooth bumps along the body instead of one number, so that each level can have its own say.
+# there because a convolution does not know where it is, while anatomy is a matter of where: in
+# the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
+# way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
 
 # %% tags=[]
 show_source(height_features, PixelCNN.places)
@@ -370,9 +370,9 @@ rows |= {name: forgotten_mask.draw(model, filled) for name, model in small.items
 show(
     plots.slices.rows(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in rows.items()},
-        ["air", "random codes", "a held-out slice"],
+        ["one code", "random codes", "a held-out slice"],
     ),
-    "Grids of air, of random codes and of a held-out slice, and what both networks draw over them.",
+    "Grids of one code, of random codes and of a held-out slice, and what two networks draw there.",
 )
 for name, grids in rows.items():
     same = (grids == filled).float().mean((1, 2))  # (3,)
@@ -390,7 +390,7 @@ for name, grids in rows.items():
 # %% [markdown] tags=[]
 # ## Where is it surprised?
 #
-# **Predict:** which codes cost most bits: air, outline, organs?
+# **Predict:** which codes cost most bits: air around a body, its outline, what lies inside?
 
 # %% tags=[]
 cost = bits.mean(0)  # (H, W)
@@ -398,15 +398,15 @@ example = int((heights - 0.45).abs().argmin())
 show(
     plots.slices.maps(
         [cost.numpy(), bits[example].numpy()],
-        ["mean over held-out slices", f"one slice, height {heights[example]:.2f}"],
+        ["mean over held-out slices", f"one slice, place {heights[example]:.2f}"],
         label="bits",
     ),
     "Maps of the bits each position costs: mean over slices, and one slice.",
 )
 
 # %% [markdown] tags=[]
-# *Bits by position.* Air is nearly free: after some air comes more air. So is the inside of anything large and
-# even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
+# *Bits by position.* On the default data air is nearly free: after some air comes more air. So is the inside of
+# anything large and even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
 # textures, where the neighbourhood does not settle what comes next.
 
 # %% tags=[]
@@ -415,12 +415,12 @@ by_height = pd.DataFrame(
 )
 by_height = by_height.groupby("height").mean().rename(columns={"bits": "bits per code, held out"})
 show(
-    plots.training.lines(by_height, "height in the body", "bits"),
-    "Line plot of bits per code against height.",
+    plots.training.lines(by_height, "place along the scan", "bits"),
+    "Line plot of bits per code against the place along the scan.",
 )
 
 # %% [markdown] tags=[]
-# *Mean cost by height in the body, ten levels.* Each point is a mean over few slices and the axis does not
+# *Mean cost by place along the scan, in tenths.* Each point is a mean over few slices and the axis does not
 # begin at zero, so read the large differences only.
 
 # %% [markdown] tags=[]
@@ -460,7 +460,8 @@ show(
 # %% tags=[]
 vectors = vqvae.codebook.embedding  # (K, D)
 numbers = torch.arange(K, dtype=torch.float32, device=prior.device)  # (K,)
-levels = [0.15, 0.4, 0.65, 0.9]
+# places near these that training slices have
+levels = metrics.nearest_heights([0.15, 0.4, 0.65, 0.9], train.tensors[1])
 asked = height_features(torch.tensor(levels))  # (4, 16)
 ways = {  # walk goes through the grid in reading order and writes what the function returns
     "drawn from p": sample(prior, asked, seeds=[0, 1, 2, 3]),  # (4, H, W)
@@ -475,9 +476,9 @@ ways = {  # walk goes through the grid in reading order and writes what the func
 show(
     plots.slices.rows(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in ways.items()},
-        [f"height {level}" for level in levels],
+        [f"place {level:.2f}" for level in levels],
     ),
-    "Slices at four heights: drawn from the prior twice, by the mean vector, and by the mean number.",
+    "Slices at four places: drawn from the prior twice, by the mean vector, and by the mean number.",
 )
 
 # %% [markdown] tags=[]
@@ -485,7 +486,7 @@ show(
 # each position.* The mean number is static: a number is a name, and between two names lies nothing. The
 # mean vector does better, for codes that lie near each other look alike. But it has one slice for each
 # height, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
-# the fat under the skin, and the textures, with the draws above.
+# outlines and textures with the draws above.
 
 # %% [markdown] tags=[]
 # ## Exercises

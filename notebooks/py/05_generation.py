@@ -33,7 +33,7 @@
 # | --- | --- | --- |
 # | $c$, $c_i$ | (B, H/4, W/4) | grids of codes, integers in $[0, K)$; the code at position $i$ |
 # | $c_{<i}$ | | the codes before position $i$ in reading order |
-# | $h$ | (B,) | the height in the body that we ask for, 0 to 1 |
+# | $h$ | (B,) | the place along the scan that we ask for, 0 to 1 (in axial slices the height in the body) |
 # | $\ell$ | (B, K) | logits at one position: the prior's scores of the $K$ codes |
 # | $T$ | | temperature: the logits are divided by it before a code is drawn |
 # | $e_k$, $z_q$ | (D,), (B, D, H/4, W/4) | a row of the codebook; a grid of such rows, what the decoder reads |
@@ -84,18 +84,19 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown] tags=[]
-# ## Drawing at a height
+# ## Drawing at a place
 #
 # Notebook 04 wrote the probability of a grid as a product of guesses. Sampling walks through the same
 # product: at each position, draw a code from the guess, write it down, go on.
 #
 # $$c_i \sim p(c_i \mid c_{<i}, h), \qquad i = 1, 2, 3, \dots$$
 #
-# **Predict:** we ask for five heights with three different seeds. What will differ along a row, and
+# **Predict:** we ask for five places with three different seeds. What will differ along a row, and
 # what down a column?
 
 # %% tags=[]
-asked = [0.1, 0.3, 0.5, 0.7, 0.9]
+places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
+asked = metrics.nearest_heights([0.1, 0.3, 0.5, 0.7, 0.9], places)
 rows = {}
 for attempt in range(3):
     seeds = [sampling_seed + attempt * len(asked) + n for n in range(len(asked))]
@@ -103,14 +104,15 @@ for attempt in range(3):
     rows[f"draw {attempt + 1}"] = list(decoded(drawn).numpy())
 at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
 rows["held out"] = list(slices.images[at])
-figure = plots.slices.rows(rows, [f"height {h}" for h in asked])
+figure = plots.slices.rows(rows, [f"place {h:.2f}" for h in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Three rows of generated slices at five heights, and a row of held-out slices.")
+show(figure, "Three rows of generated slices at five places, and a row of held-out slices.")
 
 # %% [markdown] tags=[]
-# *Generated slices at five heights, three draws each, and held-out slices at the same heights below.*
+# *Generated slices at five places along the scan, three draws each, and held-out slices near the same places
+# below.*
 #
-# A column shares its level of the body; down the column the patient changes. Look closely at outlines
+# A column shares its place; down the column the patient changes. Look closely at outlines
 # and at symmetry: a mistake made early has to be lived with to the end. Part of the softness is not
 # the prior's fault: the bottom row never passed through the codes, the others did (notebook 02).
 
@@ -118,17 +120,18 @@ show(figure, "Three rows of generated slices at five heights, and a row of held-
 # ## One code at a time
 #
 # In which order does a slice appear? The grid is read row by row. Its rows stand upright in our
-# pictures, since the array's first axis runs from the patient's right to the left: the drawing grows
-# column by column, from your left, each column from the back upwards.
+# pictures, since the array's first axis is drawn from your left to your right: the drawing grows
+# column by column, from your left, each column from the bottom upwards.
 
 # %% tags=[]
-codes = sample(prior, condition(0.5), [sampling_seed + 3])[0]  # (h, w)
+(middle,) = metrics.nearest_heights([0.5], places)
+codes = sample(prior, condition(middle), [sampling_seed + 3])[0]  # (h, w)
 frames = []
 for row in range(grid[0] + 1):
     partial = codes.clone()
     partial[row:] = air  # for what is not drawn yet
     frames.append(decoded(partial[None])[0].numpy())
-show(plots.slices.animation(frames), "A slice appears from one side of the body to the other.")
+show(plots.slices.animation(frames), "A slice appears from one side to the other.")
 
 # %% [markdown] tags=[]
 # *A drawing from its first column to its last, over and over.*
@@ -152,7 +155,7 @@ show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of
 
 # %% tags=[]
 drawing = widgets.samples.record_drawing(
-    vqvae, prior, codes, condition(0.5), air
+    vqvae, prior, codes, condition(middle), air
 )  # holds p, (K, h, w)
 bits = -(drawing.p * drawing.p.clamp(min=1e-12).log2()).sum(0)  # (h, w), entropy of each guess
 i = grid[0] // 2
@@ -170,11 +173,11 @@ show(
 # and the prior's probability of each code there, with the one that was drawn.*
 #
 # The draw fell on one of the bars, which need not be the highest. Most positions are not like this one:
-# compare its entropy with the median. The decoder is shown air where nothing is drawn yet, so ignore the
+# compare its entropy with the median. The decoder is shown the corner's code where nothing is drawn yet, so ignore the
 # rim that it paints along the edge.
 #
 # Now you: step along a column with the arrow keys, and look for places without a choice (air), with a
-# few choices (does the fat end here?) and with many (texture). The controls need a running kernel.
+# few choices (does an outline end here?) and with many (texture). The controls need a running kernel.
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.samples.sampling_steps(vqvae, drawing)
@@ -199,17 +202,17 @@ for T in (0.25, 0.5, 1.0, 2.0, 10.0):
 # %% tags=[]
 temperatures = [0.0, 0.5, 1.0, 1.5]
 rows = {}
-for height in (0.25, 0.75):
+for height in metrics.nearest_heights([0.25, 0.75], places):
     where, seeds = condition(height), [sampling_seed + 7]
     at_each = [sample(prior, where, seeds, temperature=T) for T in temperatures]  # each (1, h, w)
-    rows[f"height {height}"] = [decoded(c)[0].numpy() for c in at_each]
+    rows[f"place {height:.2f}"] = [decoded(c)[0].numpy() for c in at_each]
 show(
     plots.slices.rows(rows, [f"T = {T}" for T in temperatures]),
-    "Slices drawn at two heights with rising temperature.",
+    "Slices drawn at two places with rising temperature.",
 )
 
 # %% [markdown] tags=[]
-# *The same seed at two heights (rows) and rising temperature (columns).*
+# *The same seed at two places (rows) and rising temperature (columns).*
 #
 # Low temperatures are smoother, high ones bolder. $T=1$ is the model's own opinion: what it learned from
 # the data. At any $T$, a draw that once loses the outline has to live with it: look for bodies that break
@@ -223,7 +226,7 @@ show(
 # **Predict:** we draw with six seeds at $T=0$ and at $T=1$. How different will the six be from each other?
 
 # %% tags=[]
-seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[0.5] * 6)
+seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[middle] * 6)
 by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1.3)}  # (6, h, w)
 rows = {f"T = {T}": list(decoded(by_T[T])[:4].numpy()) for T in (0.0, 1.0)}
 show(
@@ -234,7 +237,7 @@ show(
 # %% [markdown] tags=[]
 # *Four seeds, drawn greedily (top) and by chance at $T=1$ (bottom).*
 #
-# Greedy has no dice, so a seed changes nothing: one height, one slice, for ever. Is it at least a good
+# Greedy has no dice, so a seed changes nothing: one place, one slice, for ever. Is it at least a good
 # one? We put numbers on it. **Variety** is the mean root-mean-square difference between two of the six.
 # **Bits** are $-\log_2 p(c \mid h)$ of the whole grid, as in notebook 04: the fewer, the likelier.
 
@@ -243,11 +246,11 @@ by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
 real = by_height.drop_duplicates("patient").iloc[:6]  # one slice a patient, about as high
 groups = {f"T = {T}": (some, where) for T, some in by_T.items()}
 groups["held out"] = all_codes[real.index], condition(*real["height"])
-print(f"{'':10} variety  bits a slice  share that is body")
+print(f"{'':10} variety  bits a slice  share of the bright region")
 for name, (some, told) in groups.items():
     cost = metrics.bits_by_position(prior, some, told).sum((1, 2)).mean()
     body = np.mean([metrics.body_mask(image) for image in decoded(some).numpy()])
-    print(f"{name:10} {memorisation.variety(decoded(some)):7.3f}  {cost:12.0f}  {body:18.2f}")
+    print(f"{name:10} {memorisation.variety(decoded(some)):7.3f}  {cost:12.0f}  {body:26.2f}")
 
 # %% [markdown] tags=[]
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
@@ -255,7 +258,7 @@ for name, (some, told) in groups.items():
 # variety.) The greedy slice is far *likelier* than real ones, and for that very
 # reason not typical. Think of a coin that falls heads six times in ten: the likeliest thousand throws are
 # all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
-# The greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
+# On the default data the greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
 # "the skin begins here", so greedy waits until it must.
 #
 # ## Cutting the tail
@@ -265,17 +268,17 @@ for name, (some, told) in groups.items():
 
 # %% tags=[]
 few = min(8, K)
-figure = widgets.samples.samples_figure(vqvae, prior, 0.5, 0.8, few, sampling_seed)
-show(figure, "Three slices drawn at height 0.5, temperature 0.8, among the likeliest codes.")
+figure = widgets.samples.samples_figure(vqvae, prior, middle, 0.8, few, sampling_seed)
+show(figure, "Three slices drawn in the middle, at temperature 0.8, among the likeliest codes.")
 
 # %% [markdown] tags=[]
-# *Three seeds at height 0.5 and $T = 0.8$, with only the likeliest eight codes allowed at each position.*
+# *Three seeds in the middle of the scan and $T = 0.8$, with only the likeliest eight codes allowed at each position.*
 #
 # Outlines tend to hold better than at $T=1$, and the patients are more alike: the price is variety. No
 # setting is right in itself; for a fair picture of what the prior learned, use $T=1$ and all codes.
 #
 # Now you: lower the temperature until the three agree; then raise it and let a small top-k repair the
-# outlines. Does the same seed give the same patient at another height? (A running kernel is needed.)
+# outlines. Does the same seed give the same patient at another place? (A running kernel is needed.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.samples.sampler(vqvae, prior)
@@ -357,7 +360,8 @@ show(plots.slices.rows(rows), "Half slices, two completions of each, and the hel
 # %% [markdown] tags=[]
 # *The given half, two completions, and the truth, all through the decoder.*
 #
-# A body is nearly symmetric, so size and level follow from the given half; texture does not. Were the
+# A body cut from side to side is nearly symmetric, so size and level follow from the given half; texture does
+# not. Were the
 # prior perfect, the truth would be just one more completion: as near to ours as another of ours is.
 
 # %% tags=[]
@@ -380,9 +384,9 @@ for name, one, two in (
 # ## New, or remembered?
 #
 # For each sample we look for the nearest training slice, by root-mean-square difference of pixels. Two
-# yardsticks tell what "near" means. *Held-out* patients are new for certain. *Planted copies* are
+# yardsticks tell what "near" means. *Held-out* patients are new, if the split is by patient. *Planted copies* are
 # training slices whose last quarter was drawn again: memories for certain. The samples are drawn at
-# heights of held-out slices, so that like is compared with like.
+# places of held-out slices, so that like is compared with like.
 #
 # **Predict:** will the generated slices lie nearer to the planted copies, or to the held-out ones?
 
@@ -396,11 +400,12 @@ seconds = time.perf_counter() - start
 samples = decoded(drawn)  # (n, H, W)
 
 # %% tags=[]
-thin = max(1, len(train) // 2000)  # a large training set is thinned for this look
+most = max(1, min(2000, 2**28 // slices.images[0].size))  # slices that fit into memory together
+thin = -(-len(train) // most)  # a large training set is thinned for this look
 known = all_codes[train.rows.index[::thin]]  # (m, h, w)
 copies = np.linspace(0, len(known) - 1, images).astype(int)
 given = known[copies].clone()  # (n, h, w)
-given[:, 3 * grid[0] // 4 :] = -1
+given[:, max(1, 3 * grid[0] // 4) :] = -1
 where = condition(*train.rows["height"].to_numpy()[::thin][copies])
 planted = decoded(sample(prior, where, seeds, given=given))  # (n, H, W)
 training, held_out = decoded(known), decoded(all_codes[test.rows.index])  # all through the decoder
@@ -439,8 +444,8 @@ show(
 # %% [markdown] tags=[]
 # *The four samples that come closest to a training slice (top), above that slice (bottom).*
 #
-# These are the worst cases, not the average ones. Compare outline and organs: where they differ, it is
-# another body at the same level. Pixels remain a blunt measure; features learned for the purpose would
+# These are the worst cases, not the average ones. Compare outlines and what lies inside: where they differ, it is
+# another body at the same place. Pixels remain a blunt measure; features learned for the purpose would
 # see likeness of anatomy where pixels see a shift.
 
 # %% [markdown] tags=[]
@@ -599,8 +604,8 @@ exercises.check_top_k(top_k_filter)
 # ### Exercise 4 · Ask for the front
 #
 # The sampler completes whatever is -1. Write the `given` that keeps the patient's *back* and asks for
-# the front. The first axis of a grid runs from right to left, the second from back to front; keep the
-# first half of the second. Once it is right, try it in a cell of your own:
+# the front. On the default data the first axis of a grid runs from right to left, the second from back
+# to front; keep the first half of the second. Once it is right, try it in a cell of your own:
 # `sample(prior, condition(0.5), [0], given=keep_back(codes[None]))`.
 
 

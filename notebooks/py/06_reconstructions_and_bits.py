@@ -99,6 +99,7 @@ show_source(bootstrap.interval)
 
 # %% tags=[]
 mask = labels > 0 if has_tissues else None  # (n, H, W); without labels brightness finds the body
+no_ssim = metrics.why_no_ssim(x.shape[1:])  # why there is none; "" where there is
 ssim, ssim_body = metrics.ssim(x.numpy(), x_hat.numpy(), mask)  # (n,), (n,)
 scores = {
     "SSIM": ssim,
@@ -112,37 +113,46 @@ for name, values in scores.items():
     print(f"{name:20} {by_patient:26} {bootstrap.in_words(values, range(len(values)))}")
 low, high = bootstrap.interval(ssim_body, patients)
 low_slices, high_slices = bootstrap.interval(ssim_body, range(len(ssim_body)))
-print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide by patients")
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}")
+if np.isnan(low):
+    print("no interval over patients, since the held-out slices that have a score are of one")
+elif high_slices > low_slices:
+    print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide by patients")
 
 # %% [markdown] tags=[]
 # Where slices of a patient resemble each other, the left interval is wider, and it is the honest one. With few
-# patients even that is a little too hopeful. (With one patient there is nothing to draw, and it says nan.) To
+# patients even that is a little too hopeful. (With one patient there is nothing to draw, and no interval.) To
 # compare two models on the *same* patients, take the interval of the difference, patient by patient: a patient
 # who is hard for both does not count against either, so it is often much narrower.
 #
-# **Predict:** which tissue suffers most from passing through the codes, and at which height?
+# **Predict:** which tissue suffers most from passing through the codes, and at which place along the scan?
 
 # %% tags=[]
 groups = {"whole slice": ssim, "all of the body": ssim_body}
 if has_tissues:
     by_tissue = metrics.scores_by_tissue(x.numpy(), x_hat.numpy(), labels)
     groups |= {f"label {name}": found["ssim"].to_numpy() for name, found in by_tissue.items()}
-level = metrics.level_of(heights)  # (n,), the middle of each tenth of the body
-levels = {f"height {one:.2f}": np.where(level == one, ssim, np.nan) for one in np.unique(level)}
+level = metrics.level_of(heights)  # (n,), the middle of each tenth of the scan
+levels = {f"place {one:.2f}": np.where(level == one, ssim, np.nan) for one in np.unique(level)}
 panels = {
     "by tissue": bootstrap.with_intervals(groups, patients),
-    "by height, whole slice": bootstrap.with_intervals(levels, patients),
+    "by place, whole slice": bootstrap.with_intervals(levels, patients),
 }
-show(
-    plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
-    "SSIM with intervals, by tissue on the left and by height in the body on the right.",
-)
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}")
+else:
+    show(
+        plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
+        "SSIM with intervals, by tissue on the left and by place along the scan on the right.",
+    )
 
 # %% [markdown] tags=[]
-# *SSIM of reconstructions by tissue (left) and by height in the body (right), with 95 % intervals over patients.*
+# *SSIM of reconstructions by tissue (left; without labels the body as a whole) and by place along the scan, 0 to 1
+# (right), with 95 % intervals over patients, where there are several.*
 #
-# Air is easy and lifts the mean of the whole slice. A tissue that few slices show has a wide interval. The label
-# "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge around it, for the
+# Air is easy and lifts the mean of the whole slice. A tissue that few slices show has a wide interval. On the default
+# data the label "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge around it, for the
 # window reaches eleven pixels across.
 
 # %% tags=[]
@@ -150,6 +160,8 @@ if has_tissues:
     errors = {f"label {name}": found["l1"].to_numpy() for name, found in by_tissue.items()}
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
     print(bootstrap.with_intervals(errors, patients).round(4).to_string())
+else:
+    print("not every slice has labels, so scores by tissue are not measured")
 
 # %% [markdown] tags=[]
 # Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error
@@ -168,14 +180,17 @@ if has_tissues:
 
 # %% tags=[]
 some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
-codecs = code_lengths.image_file_rates(list(some))
-runs = compare.finished_runs(slices.content)
-show(
-    plots.evaluation.rate_distortion(
-        codecs, runs, run_name, compare.published_codes(slices.content)
-    ),
-    "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
-)
+if no_ssim:
+    print(f"no SSIM, since {no_ssim}: there is nothing to draw bits against")
+else:
+    codecs = code_lengths.image_file_rates(list(some))
+    runs = compare.finished_runs(slices.content)
+    show(
+        plots.evaluation.rate_distortion(
+            codecs, runs, run_name, compare.published_codes(slices.content)
+        ),
+        "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
+    )
 
 # %% [markdown] tags=[]
 # *SSIM on held-out slices against bits a pixel. Star: our codes with the prior's bits; ring: written plainly. Thin
@@ -185,8 +200,8 @@ show(
 # Further left is cheaper, higher is better. Where the gray lines are drawn, follow them: more codes move a point to
 # the right and up, and a smaller stride moves it much further. The grid sets the price, the codebook trims it.
 # Three things the figure leaves out: the formats' headers are not counted, but neither are our networks, which the
-# receiver must have; our codec knows pelvises only, JPEG takes any picture; and the formats were given fewer slices
-# than we were.
+# receiver must have; our codec knows such slices only, JPEG takes any picture; and the formats may have been given
+# fewer slices than we were.
 
 # %% [markdown] tags=[]
 # ## The prior against simpler ones
@@ -245,28 +260,28 @@ by_patient = pd.DataFrame({"mean": of.mean(), "low": of.min(), "high": of.max()}
 by_level = {name: np.where(np.isnan(there), np.nan, per_slice) for name, there in levels.items()}
 panels = {
     "by patient, with the range of slices": by_patient,
-    "by height, with intervals": bootstrap.with_intervals(by_level, patients),
+    "by place, with intervals": bootstrap.with_intervals(by_level, patients),
 }
 show(
     plots.evaluation.scores_with_intervals(panels, "bits a code"),
-    "Bits a code by patient with the range of the slices, and by height with intervals.",
+    "Bits a code by patient with the range of the slices, and by place with intervals.",
 )
 
 # %% [markdown] tags=[]
-# *Bits a code of each held-out patient, with the range of his slices (left), and at each height, with intervals
-# over patients (right).*
+# *Bits a code of each held-out patient, with the range of the slices (left; of very many patients forty, from the
+# cheapest to the dearest), and at each place, with intervals over patients (right).*
 #
 # The gap between the patients it has learned from and the others, printed above, is how much better it knows
 # those: overfitting, which is not yet copying. A patient far to the right is one that the prior finds hard to
-# guess: unlike the training patients, or simply large, with less of the air that costs nothing. Compare the
-# two panels: does it depend more on who it is, or on where he was cut?
+# guess: unlike the training patients, or simply large, with less of the air that costs little. Compare the
+# two panels: does it depend more on who it is, or on where the slice was cut?
 
 # %% [markdown] tags=[]
 # ## Are these bits real?
 #
 # "So many bits a code" is a sum of logarithms. Can one really write the codes down with so few? An entropy coder
 # takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
-# receiver has the bytes, the prior and the heights. He computes the first probability, reads the first code,
+# receiver has the bytes, the prior and the places. He computes the first probability, reads the first code,
 # computes the next, and so on: sampling, with the bytes in place of dice.
 
 # %% tags=[]
@@ -388,16 +403,22 @@ exercises.check_resample(resample)
 
 # %% tags=[]
 headline = {
-    "ssim": float(ssim.mean()),
+    "ssim": metrics.mean_or_none(ssim),
     "ssim_original": targets.ssim_of_the_original(slices.content),
     "ssim_original_more_time": targets.ssim_of_the_original(slices.content, "original_more_time"),
 }
 sections = {
-    "reconstruction": {name: float(np.nanmean(values)) for name, values in scores.items()},
+    "reconstruction": {name: metrics.mean_or_none(values) for name, values in scores.items()},
     "reconstruction_intervals": {
         name: bootstrap.interval(values, patients) for name, values in scores.items()
     },
     "bits_per_code": per_code,
     "bits_per_code_train": own_mean.mean(),
 }
-evaluation = run.add_evaluation(sections, headline)  # beside what 07 and 08 measure
+reasons = {"ssim": no_ssim} if no_ssim else {}
+reasons |= {
+    name: "the original's recipe was not measured on these data"
+    for name in ("ssim_original", "ssim_original_more_time")
+    if headline[name] is None
+}
+evaluation = run.add_evaluation(sections, headline, reasons)  # beside what 07 and 08 measure

@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 08 · What should surprise it
 #
-# A prior that has learned what pelvises look like should find other things odd, and say where. We show it slices with
+# A prior that has learned what its slices look like should find other things odd, and say where. We show it slices with
 # something wrong in them, and ask how well its bits tell them from others, and when they do not. At the end stands
 # the model card: what the model is, how good it is, and what its slices must not be used for.
 #
@@ -46,7 +46,7 @@ import pandas as pd
 import torch
 
 from vqgen_utils import plots
-from vqgen_utils.evaluation import anatomy, domain, metrics, outliers, targets
+from vqgen_utils.evaluation import anatomy, domain, metrics, outliers
 from vqgen_utils.machine import write_atomic
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
@@ -78,10 +78,11 @@ print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_
 # %% [markdown] tags=[]
 # ## Odd slices
 #
-# We change held-out slices (a metal implant in a hip, no bladder, front and back exchanged, right and left exchanged,
-# heavy noise), add a real head from notebook 01, encode them all and look at the bits.
+# We change held-out slices (turn them upside down, mirror them, add heavy noise; where labels name a hip joint or a
+# bladder, put a metal implant in its place or paint it over), add a real head from notebook 01, encode them all and
+# look at the bits. (If your data are heads, it is one more head, of another scanner.)
 #
-# One number a slice may not be enough: a bladder is a small part of a slice, and a missing one can drown in the mean
+# One number a slice may not be enough: an organ is a small part of a slice, and a missing one can drown in the mean
 # over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC** is the
 # chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never wrong.
 #
@@ -104,7 +105,10 @@ for name, change in outliers.CHANGES.items():
     if len(positions):
         costs[name] = surprise_of(odd[name], heights[positions])
 odd["a head"] = outliers.head_slices(tuple(x.shape[1:]))
-costs["a head"] = surprise_of(odd["a head"], np.linspace(0, 1, len(odd["a head"])))
+costs["a head"] = surprise_of(
+    odd["a head"],
+    metrics.nearest_heights(np.linspace(0, 1, len(odd["a head"])), train["height"]),
+)
 usual = metrics.bits_by_position(prior, c, condition(heights)).numpy()  # (n, h, w), unchanged
 found_odd = outliers.rank(costs, usual)
 print(f"unchanged: {usual.mean():.2f} bits a code")
@@ -122,8 +126,8 @@ for name, what in ((gain.idxmax(), "most"), (gain.idxmin(), "least")):
 # numbers says how well a *group* is told apart; for a single slice one would have to choose a threshold, and live with
 # its false alarms (exercise 1).
 #
-# **Predict:** where in each slice will the oddest place be? Think of the implant and of the missing bladder; and where is
-# it when front and back are exchanged?
+# **Predict:** where in each slice will the oddest place be? On the default data think of the implant and of the missing
+# bladder; and where is it when a slice is turned upside down?
 
 # %% tags=[]
 middle = {name: len(cost) // 2 for name, cost in costs.items()}  # one slice of each
@@ -141,9 +145,9 @@ show(
 # %% [markdown] tags=[]
 # *One slice of each kind (top), and what each of its codes costs (bottom), with the oddest place in red.*
 #
-# Does the red square find the implant, and the place where the bladder was? Where the whole slice is wrong, there is no
-# one place to find. And is the mirrored slice dear anywhere? A body is nearly its own mirror image, and a phantom's more
-# so than a patient's. What is grave for a surgeon can be little for a likelihood.
+# On the default data: does the red square find the implant, and the place where the bladder was? Where the whole slice
+# is wrong, there is no one place to find. And is the mirrored slice dear anywhere? A body cut from side to side is nearly
+# its own mirror image, and a phantom's more so than a patient's. What is grave for a surgeon can be little for a likelihood.
 
 # %% [markdown] tags=[]
 # ## Where likelihood misleads
@@ -155,7 +159,7 @@ show(
 
 # %% tags=[]
 empty = np.zeros((20, *x.shape[1:]), np.float32)  # (20, H, W)
-levels_asked = np.linspace(0, 1, len(empty))
+levels_asked = metrics.nearest_heights(np.linspace(0, 1, len(empty)), train["height"])
 greedy = sample(prior, condition(levels_asked), range(len(empty)), temperature=0)  # (20, h, w)
 cheap = {
     "held out": usual,
@@ -188,8 +192,13 @@ for name, cost in cheap.items():
 # run's `evaluation.json`.
 
 # %% tags=[]
+no_joint = "no held-out slice has labels that show a joint" if has_tissues else (
+    "not every slice of these data has labels"
+)  # fmt: skip
 evaluation = run.add_evaluation(
-    {"outliers": found_odd}, {"ood_auroc_implant": found_odd["auroc_place"].get("hip implant")}
+    {"outliers": found_odd},
+    {"ood_auroc_implant": found_odd["auroc_place"].get("hip implant")},
+    {} if "hip implant" in found_odd.index else {"ood_auroc_implant": no_joint},
 )
 needed = {"reconstruction": "06", "sets": "07"}  # for the card, and the notebook that measures it
 missing = [number for section, number in needed.items() if section not in evaluation]
@@ -199,10 +208,11 @@ if missing:
 # %% tags=[]
 if not missing:
     ssim = evaluation["reconstruction"]["SSIM"]
-    low, high = np.array(evaluation["reconstruction_intervals"]["SSIM"], float)  # (2,)
-    score = f"SSIM {ssim:.3f} ({low:.3f} to {high:.3f})"
+    low, high = evaluation["reconstruction_intervals"]["SSIM"]
+    score = "no SSIM" if ssim is None else f"SSIM {ssim:.3f}"
+    score += " (no interval)" if low is None else f" ({low:.3f} to {high:.3f})"
     limits = [
-        f"Scores rest on {len(set(patients))} held-out patients: {score}.",
+        f"Scores rest on {len(x)} held-out slices; patients among them: {len(set(patients))}; {score}.",
         "What the domain network cannot see, no distance and no rule here measures.",
         "The check for copies finds whole slices, not parts of them and not shifted ones.",
         "A high likelihood under the prior does not make a slice normal: it may just be empty.",
@@ -215,21 +225,13 @@ if not missing:
 
 # %% tags=[]
 if not missing:
-    counts = {
-        f"patients_{name}": rows["patient"].nunique()
-        for name, rows in (("train", train), ("test", test))
-    }
-    counts |= {"slices_train": len(train), "slices_test": len(test)}
-    counts |= {"samples": evaluation["samples"]}
-    scores = pd.DataFrame(evaluation["sets"])[["held out", "reconstructed", "generated"]]
-    headline = evaluation["headline"]
-    verdict = targets.verdict(headline)
-    card = model_card(run_name, settings, counts, scores, headline, verdict, limits)
+    card = model_card(run_name, settings, slices, evaluation, limits)
     write_atomic(run.path("model_card.md"), card.encode())
 
 # %% [markdown] tags=[]
-# The card is `model_card.md` in the run's folder. Its sentences on use are the same for every run; the scores and the
-# limits are this run's own, and a target that was missed is named there as well.
+# The card is `model_card.md` in the run's folder. Its sentences on use are the same for every run; the scores, who may
+# be seen and the limits are this run's own. A target that was missed is named there, and each score that could not be
+# measured with its reason.
 
 # %% [markdown] tags=[]
 # ## Exercises

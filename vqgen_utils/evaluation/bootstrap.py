@@ -44,8 +44,15 @@ def interval(
 
 
 def in_words(values: np.ndarray, groups: Sequence) -> str:
-    """'0.934 (0.928 to 0.940)': the mean and its interval, see `interval`."""
+    """'0.934 (0.928 to 0.940)': the mean and its interval, see `interval`.
+
+    '0.934 (no interval)' where one group has all the values, 'not measured' without any.
+    """
+    if np.isnan(values).all():
+        return "not measured"
     low, high = interval(values, groups)
+    if np.isnan(low):
+        return f"{np.nanmean(values):.3f} (no interval)"
     return f"{np.nanmean(values):.3f} ({low:.3f} to {high:.3f})"
 
 

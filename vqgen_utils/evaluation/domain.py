@@ -24,6 +24,7 @@ from vqgen_utils.data.tissues import TISSUES
 
 CLASSES = len(TISSUES)
 WEIGHT = torch.tensor([1.0, 1.0, 2.0, 3.0, 6.0, 4.0])  # small organs must not drown in body and air
+TRUSTED = 0.75  # of the error of who answers the same to every slice: a reader must be below it
 FEATURES = 32  # few enough that the covariance of a hundred slices means something
 
 
@@ -152,6 +153,69 @@ def dice(tissues: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         both = read.sum() + true.sum()
         overlap[name] = 2 * (read & true).sum() / both if both else float("nan")
     return overlap
+
+
+def why_blind(read: np.ndarray, heights: np.ndarray, known: np.ndarray) -> str:
+    """Why what the network says of slices is worth nothing; "" where it can read.
+
+    The yardstick knows nothing of a slice: it always answers the middle of the training slices.
+
+    Args:
+        read, heights: (n,) heights as read off held-out slices, and as they are.
+        known: (N,) heights of the training slices.
+    """
+    off = float(np.abs(read - heights).mean())
+    middle = float(np.abs(np.median(known) - heights).mean())
+    if off < TRUSTED * middle:
+        return ""
+    return (
+        "the domain network cannot read held-out slices: the place it reads is off by "
+        f"{off:.3f} of a scan on average, always answering the middle by {middle:.3f}"
+    )
+
+
+def why_no_tissues(read: np.ndarray, labels: np.ndarray, known: np.ndarray) -> str:
+    """Why the tissues that the network sees are worth nothing; "" where it can tell them apart.
+
+    The yardstick gives each pixel the tissue that it has most often in training slices.
+
+    Args:
+        read, labels: (n, H, W) integers 0-5 of held-out slices, as read and as they are.
+        known: (N, H, W) labels of training slices.
+    """
+    counts = np.stack([(known == value).sum(0) for value in range(CLASSES)])  # (6, H, W)
+    usual = np.broadcast_to(counts.argmax(0), labels.shape)
+
+    def mean_dice(tissues: np.ndarray) -> float:
+        inside = list(dice(tissues, labels).values())[1:]  # not the background
+        return float(np.nanmean(inside)) if not np.isnan(inside).all() else 0.0
+
+    ours, theirs = mean_dice(read), mean_dice(usual)
+    if ours > theirs:
+        return ""
+    return (
+        f"the domain network cannot tell tissues apart: mean Dice {ours:.2f}, answering each "
+        f"pixel's commonest tissue {theirs:.2f}"
+    )
+
+
+def why_no_place(heights: np.ndarray, known: np.ndarray, within: float | None) -> str:
+    """Why a place read back within a tolerance means nothing; "" where it does.
+
+    Args:
+        heights: (n,) of held-out slices.
+        known: (N,) of training slices.
+        within: the tolerance; None where scans have one slice each.
+    """
+    if within is None:
+        return "scans have one slice each, so there is no place along them to read"
+    middle = float((np.abs(np.median(known) - heights) <= within).mean())
+    if middle < 0.5:
+        return ""
+    return (
+        f"scans have so few slices that always answering the middle is right for {middle:.0%} of "
+        f"the held-out ones, with a tolerance of three slices ({within:.2f} of a scan)"
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vqgen_utils.evaluation.domain import Rounds
+from vqgen_utils.evaluation.metrics import WINDOW
 
 
 class _Given(nn.Module):
@@ -110,7 +111,12 @@ def compare_sets(reference: Tensor, sets: Sequence[Tensor]) -> dict[str, float]:
     Args:
         reference: (N, F).
         sets: R of (M, F), such as rounds of samples at the same heights.
+
+    Returns:
+        By the names of MEASURES; NaN where a set has a single member, and so no spread.
     """
+    if min(len(some) for some in (reference, *sets)) < 2:
+        return dict.fromkeys(MEASURES, float("nan"))
     rows = [(frechet(reference, one), kid(reference, one), *precision_recall(reference, one))
             for one in sets]  # fmt: skip
     return dict(zip(MEASURES, np.mean(rows, 0).tolist(), strict=True))
@@ -127,18 +133,31 @@ def counterparts(heights: np.ndarray, patients: Sequence) -> np.ndarray:
     return away.argmin(1)
 
 
+SCALES = (0.0448, 0.2856, 0.3001)  # weights of the scales, each half as fine as the one before
+
+
+def likeness_scales(shape: Sequence[int]) -> int:
+    """At how many scales SSIM's window fits into slices of this shape (H, W): 0 to 3."""
+    return sum(min(shape) // 2**halved >= WINDOW for halved in range(len(SCALES)))
+
+
 def likeness(images: Tensor, others: Tensor) -> Tensor:
     """Multi-scale SSIM of each pair of slices: two (N, H, W) in [0, 1] -> (N,), 1 for equal ones.
 
-    Wang et al. 2003, "Multi-scale Structural Similarity", with three of its five scales: the
-    window must fit into the slice at the coarsest.
+    Wang et al. 2003, "Multi-scale Structural Similarity", with the first three of its five scales,
+    or as many of them as fit: the window must lie inside the slice at the coarsest. NaN where it
+    fits at none.
     """
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
+    scales = likeness_scales(images.shape[1:])
+    if scales == 0:
+        return torch.full((len(images),), torch.nan)
+    weights = np.array(SCALES[:scales]) * (sum(SCALES) / sum(SCALES[:scales]))
     return multiscale_structural_similarity_index_measure(
         *(some.float().unsqueeze(1) for some in (images, others)),  # (N, 1, H, W)
         data_range=1.0,
-        betas=(0.0448, 0.2856, 0.3001),
+        betas=tuple(weights.tolist()),
         reduction="none",
     )
 

@@ -19,6 +19,7 @@ from vqgen_utils.training.loop import learning_rate
 
 SMALL = PriorConfig(prior_channels=32, prior_layers=1, prior_hidden_dim=64)
 STEPS, BATCH_SIZE, PEAK = 150, 8, 3e-2
+CAUGHT = 0.5  # of the slices known by heart; a check that finds fewer sees no copies
 
 
 def learn_by_heart(codes: Tensor, num_embeddings: int, seed: int = 0) -> tuple[PixelCNN, Tensor]:
@@ -71,6 +72,18 @@ class Nearness:
     def share(self, name: str) -> float:
         """Share of a group that is nearer than `limit`; about 0.01 for slices of new patients."""
         return float((self.groups[name] < self.limit).mean())
+
+    def why_not(self, copies: str) -> str:
+        """Why `share` says nothing; "" where it does.
+
+        Args:
+            copies: the group of slices that are known to be copies: most of them must be caught.
+        """
+        if not self.limit > 0:
+            return f"'{self.floor}' slices are equal to training slices, so none can be nearer"
+        if self.share(copies) < CAUGHT:
+            return f"of slices that are copies the check catches {self.share(copies):.0%}"
+        return ""
 
 
 def distances(some: Tensor, others: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from vqgen_utils.models.pixelcnn import PixelCNN
 
 AIR = 0.06  # after scaling to [0, 1], what is darker than this outside the body is air
 EDGE = 5  # pixels, the window's radius: closer to the border it would reach outside the slice
+WINDOW = 2 * EDGE + 1  # pixels; on a slice that is smaller along a side there is no SSIM
 FEW = 10  # pixels of a tissue; fewer say nothing
 
 
@@ -36,7 +37,12 @@ def body_mask(image: np.ndarray) -> np.ndarray:
 
 
 def ssim_map(image: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Structural similarity around each pixel: two (H, W) in [0, 1] -> (H, W) in [-1, 1]."""
+    """Structural similarity around each pixel: two (H, W) in [0, 1] -> (H, W) in [-1, 1].
+
+    NaN everywhere where the slice is smaller than the window, see `why_no_ssim`.
+    """
+    if why_no_ssim(image.shape):
+        return np.full(image.shape, np.nan, np.float32)
     return structural_similarity(
         np.asarray(image, np.float32),
         np.asarray(other, np.float32),
@@ -46,6 +52,20 @@ def ssim_map(image: np.ndarray, other: np.ndarray) -> np.ndarray:
         use_sample_covariance=False,
         full=True,
     )[1]
+
+
+def why_no_ssim(shape: tuple[int, int]) -> str:
+    """Why slices of this shape (H, W) have no SSIM; "" where they have."""
+    if min(shape) >= WINDOW:
+        return ""
+    size = " x ".join(map(str, shape))
+    return f"slices of {size} pixels are smaller than SSIM's window of {WINDOW} x {WINDOW}"
+
+
+def _inside(shape: tuple[int, int]) -> tuple[slice, slice]:
+    """The pixels (H, W) whose window lies inside the slice; all, where none does."""
+    edge = 0 if why_no_ssim(shape) else EDGE
+    return slice(edge, shape[0] - edge), slice(edge, shape[1] - edge)
 
 
 def ssim(
@@ -60,9 +80,10 @@ def ssim(
         masks: (N, H, W) bool, the body; default: `body_mask` of each image.
 
     Returns:
-        plain (N,) and body-masked (N,); a slice without a body has NaN in the second.
+        plain (N,) and body-masked (N,); a slice without a body has NaN in the second, and slices
+        smaller than the window have NaN in both.
     """
-    inside = (slice(EDGE, -EDGE), slice(EDGE, -EDGE))
+    inside = _inside(images.shape[1:])
     plain, body = [], []
     for n, (image, other) in enumerate(zip(images, others, strict=True)):
         similarity = ssim_map(image, other)[inside]
@@ -124,6 +145,8 @@ def bits_by_position(
 
 def mean_and_spread(values: Sequence[float]) -> str:
     """'0.912 ± 0.014' for a caption: mean and standard deviation, NaN left out."""
+    if np.isnan(values).all():
+        return "not measured"
     return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"
 
 
@@ -139,7 +162,7 @@ def scores_by_tissue(
     Returns:
         Tissue -> N rows with the columns ssim, l1; NaN where a slice has hardly any of it.
     """
-    inside = (slice(EDGE, -EDGE), slice(EDGE, -EDGE))
+    inside = _inside(images.shape[1:])
     rows = {name: [] for name in TISSUES}
     for image, other, label in zip(images, others, labels, strict=True):
         similarity = ssim_map(image, other)[inside]
@@ -152,6 +175,32 @@ def scores_by_tissue(
     return {name: pd.DataFrame(scores, columns=["ssim", "l1"]) for name, scores in rows.items()}
 
 
+def mean_or_none(values: Sequence[float]) -> float | None:
+    """The mean, NaN left out; None where there is no other value."""
+    return None if np.isnan(values).all() else float(np.nanmean(values))
+
+
+def slices_a_scan(index: pd.DataFrame) -> int | None:
+    """How many slices reach from height 0 to height 1 in a typical scan, left-out ones included.
+
+    Args:
+        index: a row a slice, with patient, week, slice (its number) and height.
+
+    Returns:
+        The median over scans; None where none has slices at two heights.
+    """
+    scans = index.groupby(["patient", "week"])[["slice", "height"]]
+    span = scans.max() - scans.min()
+    span = span[span["height"] > 0]
+    return None if span.empty else 1 + round(float((span["slice"] / span["height"]).median()))
+
+
+def nearest_heights(asked: Sequence[float], known: np.ndarray) -> list[float]:
+    """For each height asked for the nearest that a training slice has: n in [0, 1], (N,) -> n."""
+    known = np.asarray(known)
+    return [float(known[np.abs(known - height).argmin()]) for height in asked]
+
+
 def level_of(heights: np.ndarray, levels: int = 10) -> np.ndarray:
-    """The middle of the tenth of the body that each height lies in: (N,) in [0, 1] -> (N,)."""
+    """The middle of the tenth of the scan that each height lies in: (N,) in [0, 1] -> (N,)."""
     return (np.minimum(np.floor(np.asarray(heights) * levels), levels - 1) + 0.5) / levels

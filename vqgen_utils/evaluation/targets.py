@@ -17,6 +17,62 @@ HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
 )
 
 
+# what a score of notebook 07 passes through -> the scores that are none where it fails
+INSTRUMENTS = {
+    "reader": (
+        *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
+        *("precision", "recall", "height_within_3", "anatomy_pass_samples", "anatomy_pass_real"),
+    ),
+    "patients": (  # two held-out patients at least: a floor is what patients differ by
+        *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
+        *("precision", "recall", "anatomy_pass_real", "memorised_share"),
+    ),
+    "place": ("height_within_3",),
+    "tissues": ("anatomy_pass_samples", "anatomy_pass_real"),
+    "copies": ("memorised_share",),
+}
+MEASURED_BY = {  # score -> the notebook that measures it, where it is not 07
+    **dict.fromkeys(("ssim", "ssim_original", "ssim_original_more_time"), "06"),
+    "ood_auroc_implant": "08",
+}
+
+
+def not_measured(failed: dict[str, str]) -> dict[str, str]:
+    """The scores that are none, each with its reason.
+
+    Args:
+        failed: a key of INSTRUMENTS -> why it failed; "" where it did not.
+    """
+    reasons: dict[str, str] = {}
+    for instrument, reason in failed.items():
+        for score in INSTRUMENTS[instrument] if reason else ():
+            reasons.setdefault(score, reason)
+    return reasons
+
+
+def by_reason(reasons: dict[str, str]) -> dict[str, str]:
+    """Scores and their reasons, each reason once: "recall, precision" -> why they are none."""
+    scores: dict[str, list[str]] = {}
+    for score, reason in reasons.items():
+        scores.setdefault(reason, []).append(score)
+    return {", ".join(names): reason for reason, names in scores.items()}
+
+
+def with_reasons(headline: dict, reasons: dict[str, str]) -> tuple[dict, dict[str, str]]:
+    """A headline whose scores with a reason are None, and a reason for each that is None.
+
+    Args:
+        headline: the keys of HEADLINE; None or NaN where there was nothing to measure.
+        reasons: score -> why it is not measured.
+    """
+    headline = plain(headline | dict.fromkeys(reasons))
+    missing = [score for score, value in headline.items() if value is None]
+    unknown = "notebook {} has not measured it, or found nothing to measure"
+    return headline, {
+        score: reasons.get(score, unknown.format(MEASURED_BY.get(score, "07"))) for score in missing
+    }
+
+
 @dataclass(frozen=True)
 class Target:
     """One number, and what it should reach."""
@@ -37,7 +93,7 @@ class Target:
             return None
         if sign == "-":
             return value - second
-        return value / second if second else float("inf")
+        return value / second if second else None
 
     def asked(self) -> str:
         return f"at least {self.least:g}" if self.most is None else f"at most {self.most:g}"
@@ -86,7 +142,7 @@ def verdict(headline: dict) -> pd.DataFrame:
     """
     rows = []
     for target in TARGETS:
-        value = target.value(headline)
+        value = plain(target.value(headline))  # NaN becomes None
         met = "not measured" if value is None else ("yes" if target.met(value) else "no")
         rows.append((target.asked(), float("nan") if value is None else value, met))
     return pd.DataFrame(rows, columns=["asked", "got", "met"], index=[t.what for t in TARGETS])

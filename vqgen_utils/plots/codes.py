@@ -132,7 +132,7 @@ def patch_plane(points: np.ndarray, patches: np.ndarray, title: str) -> Figure:
     """Small patches (n, s, s) in [0, 1], each at its point (n, 2) of a plane."""
     figure = Figure(figsize=(10, 5.5), layout="constrained")
     ax = figure.subplots(subplot_kw={"facecolor": BETWEEN})
-    wide, high = np.ptp(points, axis=0) * (0.025, 0.055)  # about square on the page
+    wide, high = np.maximum(np.ptp(points, axis=0), 1e-3) * (0.025, 0.055)  # about square
     for (x, y), patch in zip(points, patches, strict=True):
         draw_patch(ax, patch, x, y, wide, high)
     (left, bottom), (right, top) = points.min(0), points.max(0)

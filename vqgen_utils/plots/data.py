@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
 from vqgen_utils.data.tissues import BONE, TISSUES
-from vqgen_utils.plots.slices import axes_grid, draw_slice
+from vqgen_utils.plots.slices import axes_grid, draw_slice, short
 
 _COLOURS = {"cmap": "viridis", "vmin": 0, "vmax": len(TISSUES) - 1, "alpha": 0.6}
 
@@ -68,7 +68,7 @@ def one_slice(image: np.ndarray, label: np.ndarray | None, title: str) -> Figure
 
     Laid out by hand: a slider waits for this picture.
     """
-    height = 7 * image.shape[1] / image.shape[0]  # inches, and one more for title and key
+    height = 7 * min(1.0, image.shape[1] / image.shape[0])  # inches, and one more for title and key
     figure = Figure(figsize=(7, height + 1))
     ax = figure.add_axes((0, 0.55 / (height + 1), 1, height / (height + 1)))
     draw_slice(ax, image, title)
@@ -80,6 +80,10 @@ def one_slice(image: np.ndarray, label: np.ndarray | None, title: str) -> Figure
 
 def intensity_histograms(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> Figure:
     """Histograms of a few volumes as stored and as scaled: name -> voxel values."""
+    before, after = (
+        {name: voxels[np.isfinite(voxels)] for name, voxels in some.items()}
+        for some in (before, after)
+    )
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, values, title in ((axes[0], before, "as stored"), (axes[1], after, "scaled to [0, 1]")):
@@ -89,7 +93,8 @@ def intensity_histograms(before: dict[str, np.ndarray], after: dict[str, np.ndar
             cycle(("-", "--", ":", "-.")), values.items(), strict=False
         ):
             share = np.full(voxels.size, 1 / voxels.size)
-            look = {"histtype": "step", "linestyle": style, "linewidth": 1.3, "label": name}
+            look = {"histtype": "step", "linestyle": style, "linewidth": 1.3}
+            look["label"] = short(name, 40).replace("$", r"\$")  # no formula
             ax.hist(voxels, bins=120, range=(low, high), weights=share, **look)
         ax.set(yscale="log", xlabel="intensity", title=title)
         ax.legend(fontsize=8)
@@ -98,7 +103,7 @@ def intensity_histograms(before: dict[str, np.ndarray], after: dict[str, np.ndar
 
 
 def slices_and_histograms(versions: dict[str, np.ndarray], body: np.ndarray) -> Figure:
-    """One slice in several versions, each shown from 0 to its maximum, above its histogram.
+    """One slice in several versions, each shown up to its maximum, above its histogram.
 
     Args:
         versions: title -> (H, W), each with intensities of its own.
@@ -107,8 +112,9 @@ def slices_and_histograms(versions: dict[str, np.ndarray], body: np.ndarray) -> 
     figure, axes = axes_grid(2, len(versions), body.shape)
     figure.set_figheight(figure.get_figheight() + 0.5)
     for column, (title, image) in enumerate(versions.items()):
-        draw_slice(axes[0, column], image, title, vmax=image.max())
-        axes[1, column].hist(image[body], bins=60, range=(0, image.max()), color="0.35")
+        low, high = min(0, image.min()), image.max()
+        draw_slice(axes[0, column], image, title, vmin=low, vmax=high)
+        axes[1, column].hist(image[body], bins=60, range=(low, high), color="0.35")
         axes[1, column].set(xlabel="intensity", yscale="log", ylim=(0.5, 2 * body.sum()))
     axes[1, 0].set_ylabel("pixels of the body")
     return figure
@@ -124,7 +130,10 @@ def bar_counts(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
         ax.bar(at, table[column], 1.0, below, label=str(column), hatch=hatch, edgecolor="white")
         below = below + table[column].to_numpy()
     step = max(1, len(table) // 24)
-    ax.set_xticks(at[::step], table.index[::step], fontsize=8)
+    names = [short(name) for name in table.index[::step]]
+    upright = sum(map(len, names)) > 110  # characters that fit side by side under the axis
+    ax.set_xticks(at[::step], names, fontsize=8, rotation=90 if upright else 0, parse_math=False)
+    figure.set_figheight(2.8 + 0.07 * max(map(len, names)) * upright)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.5, len(table) - 0.5))
     figure.legend(loc="outside upper right", ncols=len(table.columns), fontsize=8)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from vqgen_utils.plots.data import draw_tissues
-from vqgen_utils.plots.slices import axes_grid, draw_slice
+from vqgen_utils.plots.slices import axes_grid, draw_slice, short
 
 MARKERS = "osD^vP"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, and always by a marker too
@@ -18,19 +18,31 @@ BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, and alway
 
 def scores_with_intervals(panels: dict[str, pd.DataFrame], xlabel: str) -> Figure:
     """Means and their intervals, a panel a table: title -> rows with mean, low and high."""
-    rows = max(len(table) for table in panels.values())
+    panels = {title: some_rows(table) for title, table in panels.items()}
+    rows = max(1, *(len(table) for table in panels.values()))
     figure = Figure(figsize=(10, 0.27 * rows + 1.2), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
     for ax, (title, table) in zip(axes, panels.items(), strict=True):
         at = np.arange(len(table))
         ax.hlines(at, table["low"], table["high"], color="0.4", linewidth=3)
         ax.plot(table["mean"], at, "o", color=BLUE, markersize=5)
-        ax.set_yticks(at, [str(name) for name in table.index], fontsize=9)
-        ax.set_ylim(len(table) - 0.5, -0.5)
+        ax.set_yticks(at, [short(name) for name in table.index], fontsize=9, parse_math=False)
+        ax.set_ylim(max(1, len(table)) - 0.5, -0.5)
         ax.set_title(title, fontsize=10)
         ax.set_xlabel(xlabel)
         ax.grid(axis="x", alpha=0.3)
     return figure
+
+
+MOST_ROWS = 40  # in a panel; more would be as tall as a page, and nobody reads them
+
+
+def some_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """All rows of a table, or MOST_ROWS of them from its lowest to its highest mean."""
+    if len(table) <= MOST_ROWS:
+        return table
+    order = table["mean"].argsort().to_numpy()
+    return table.iloc[order[np.linspace(0, len(table) - 1, MOST_ROWS).astype(int)]]
 
 
 def rate_distortion(
@@ -44,6 +56,7 @@ def rate_distortion(
         own: the run that is drawn large.
         sweep: `runs.compare.published_codes`, a line a stride; it may be empty.
     """
+    runs = runs.dropna(subset=["ssim", "prior_bits"])  # a run without a score has no place here
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     ax = figure.subplots()
     for (stride, some), marker in zip(sweep.groupby("stride"), cycle("v<>^P"), strict=False):
@@ -64,14 +77,15 @@ def rate_distortion(
         ax.hlines(some["ssim"], some["prior_bits"], some["plain_bits"], color=color)
         ax.plot(some["prior_bits"], some["ssim"], "*", label=f"{name}, with the prior", **look)
         ax.plot(some["plain_bits"], some["ssim"], "o", mfc="none", label=f"{name}, plain", **look)
-    lowest = min(0.5, runs["ssim"].min() - 0.05)  # what is worse than this is no yardstick
+    lowest = min([0.5, *(runs["ssim"] - 0.05)])  # what is worse than this is no yardstick
     seen = pd.concat(
         [codecs["bits_per_pixel"][codecs["ssim"] > lowest], runs["prior_bits"], sweep["prior_bits"]]
     )
     ax.set(xlabel="bits a pixel", ylabel="SSIM on held-out slices", ylim=(lowest, 1), xscale="log")
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.set_xlim(0.8 * seen.min(), 1.2 * max(seen.max(), runs["plain_bits"].max()))
+    if len(seen):
+        ax.set_xlim(0.8 * max(1e-3, seen.min()), 1.2 * max([seen.max(), *runs["plain_bits"]]))
     ax.minorticks_off()
     ax.grid(alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=8)
@@ -104,13 +118,17 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
     at = np.arange(len(table))
     for ax, (name, xlabel) in zip(axes, better.items(), strict=True):
         values = table[name].to_numpy()
+        ax.set_xlabel(xlabel, fontsize=9)
+        if np.isnan(values).all():
+            ax.set_xticks([])
+            ax.text(0.5, 0.5, "not measured", transform=ax.transAxes, ha="center", fontsize=9)
+            continue
         ax.axvline(table.loc[floor, name], color="black", linestyle="--", linewidth=1)
         for place, value in zip(at, values, strict=True):
             ax.plot(value, place, MARKERS[place % len(MARKERS)], color=BLUE, markersize=7)
         if np.nanmax(values) > 20 * np.nanmedian(np.abs(values)):
             ax.set_xscale("symlog", linthresh=max(0.1, float(np.nanmedian(np.abs(values)))))
             ax.minorticks_off()
-        ax.set_xlabel(xlabel, fontsize=9)
         ax.tick_params(axis="x", labelsize=8)
         ax.grid(alpha=0.3)
     axes[0].set_yticks(at, table.index, fontsize=9)
@@ -134,7 +152,7 @@ def share_table(table: pd.DataFrame, xlabel: str) -> Figure:
 
 
 def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: float) -> Figure:
-    """Height read back against height asked for, with the band that counts as right.
+    """Place along the scan read back against that asked for, with the band that counts as right.
 
     Args:
         panels: title -> (asked (n,), read (n,)), 0 to 1.
@@ -149,9 +167,9 @@ def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: flo
         ax.plot(asked[right], read[right], ".", color=BLUE, markersize=4)
         ax.plot(asked[~right], read[~right], "x", color=ORANGE, markersize=6)
         ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=9)
-        ax.set(xlabel="height it should have", aspect="equal", xlim=(-0.1, 1.1), ylim=(-0.1, 1.1))
+        ax.set(xlabel="place it should have", aspect="equal", xlim=(-0.1, 1.1), ylim=(-0.1, 1.1))
         ax.grid(alpha=0.3)
-    axes[0].set_ylabel("height read back")
+    axes[0].set_ylabel("place read back")
     return figure
 
 

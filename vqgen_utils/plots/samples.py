@@ -17,7 +17,7 @@ from vqgen_utils.plots.slices import draw_slice
 def row(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """A few slices (H, W) in [0, 1] side by side, each with its title."""
     width, n = 9.5, len(images)
-    height = width / n * images[0].shape[1] / images[0].shape[0] + 0.3
+    height = width / n * min(1.5, images[0].shape[1] / images[0].shape[0]) + 0.3
     figure = Figure(figsize=(width, height))
     top = 1 - 0.25 / height
     axes = figure.subplots(1, n, squeeze=False)[0]

@@ -6,25 +6,49 @@ them. MR is gray, numbers are viridis, and nothing is told by colour alone.
 """
 
 import io
+import itertools
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+TALLEST = 4  # inches; a picture of a slice that is higher than wide is drawn narrower instead
+CHARACTERS = 16  # of a title that fit into an inch
+LONG = 24  # characters of a name that fit into a label; a longer one keeps both of its ends
+
+
+def short(name: str, longest: int = LONG) -> str:
+    """A name as a label: "sub-01", or "prostate_left…_visit_2" where it is long."""
+    name = str(name)
+    end = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[: longest - 1 - end]}…{name[-end:]}"
+
+
+def wrapped(title: str, ax: Axes) -> str:
+    """A title in as many lines as it takes to stay above its own axes, be a name ever so long."""
+    place = ax.get_subplotspec()
+    if place is None:
+        return title
+    fits = int(CHARACTERS * ax.figure.get_figwidth() / place.get_gridspec().ncols)
+    lines = (textwrap.wrap(line, max(8, fits)) for line in title.split("\n"))
+    return "\n".join(itertools.chain.from_iterable(lines))
+
 
 def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:
     """One slice or code grid (H, W), front at the top, without axes; gray in [0, 1] by default."""
     options = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"} | options
     ax.imshow(np.asarray(image, np.float32).T, origin="lower", **options)
-    ax.set_title(title, fontsize=9)
+    ax.set_title(wrapped(title, ax), fontsize=9, parse_math=False)
     ax.axis("off")
 
 
 def axes_grid(rows: int, columns: int, shape: Sequence[int], width: float = 11.0):
     """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns))."""
     cell = width / columns
-    height = rows * (cell * shape[1] / shape[0] + 0.25)
+    picture = min(cell * shape[1] / shape[0], max(cell, TALLEST))
+    height = rows * (picture + 0.25)
     figure = Figure(figsize=(width, height + 0.1), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 

@@ -8,25 +8,25 @@ Every number in it comes from the run. Text that a number could contradict is ch
 import pandas as pd
 
 from vqgen_utils.config import Profile
+from vqgen_utils.data.slices import Slices
+from vqgen_utils.evaluation import targets
 
 USE = """\
 To teach, and to try out methods: how a codebook and a prior learn slices, and how to measure what
-they make. Generated slices show no person; with the phantom, not even the training slices do.
+they make.
 
 Not for diagnosis, planning or any other care of patients. Not to train or test software for care:
 a generated slice has the anatomy that the network believes in, which is not anybody's. Not as
-anonymous stand-ins for patients: the check for copies below finds whole slices only, and whether
-images may be shared is a question of law and consent as well. Generated slices must be marked as
+anonymous stand-ins for patients: the check for copies finds whole slices only, and whether images
+may be shared is a question of law and consent as well. Generated slices must be marked as
 generated wherever they are shown."""
 
 
 def model_card(
     run_name: str,
     settings: Profile,
-    counts: dict[str, int],
-    scores: pd.DataFrame,
-    headline: dict,
-    targets: pd.DataFrame,
+    slices: Slices,
+    evaluation: dict,
     limits: list[str],
 ) -> str:
     """The card as Markdown.
@@ -34,39 +34,44 @@ def model_card(
     Args:
         run_name: of the run that made the model.
         settings: of that run.
-        counts: patients_train, patients_test, slices_train, slices_test, samples.
-        scores: a row a measure, a column a set of slices (floor, reconstructed, generated).
-        headline: see `targets.HEADLINE`.
-        targets: of `targets.verdict`.
+        slices: the run's data.
+        evaluation: what `Run.add_evaluation` returns once notebooks 06 to 08 have run.
         limits: sentences on where the numbers end.
     """
-    data, vqvae, prior = settings.data, settings.vqvae, settings.prior
-    missed = list(targets.index[targets["met"] == "no"])
-    open_ = list(targets.index[targets["met"] == "not measured"])
+    vqvae, prior, headline = settings.vqvae, settings.prior, evaluation["headline"]
+    verdict = targets.verdict(headline)
+    scores = pd.DataFrame(evaluation["sets"])[["held out", "reconstructed", "generated"]]
+    missed = list(verdict.index[verdict["met"] == "no"])
+    open_ = list(verdict.index[verdict["met"] == "not measured"])
+    height, width = slices.images.shape[1:]
+    plane = getattr(slices, "plane", None)
     sections = {
         "What it is": f"""\
 A VQ-VAE with {vqvae.num_embeddings} codes of {vqvae.embedding_dim} numbers and a gated PixelCNN of
 {prior.prior_layers} layers over its codes, made by the run `{run_name}` (profile {settings.name}).
-It draws axial slices of {data.image_height} x {data.image_width} pixels or thereabouts, at a height
-in the body that one asks for.""",
+It draws {f"{plane} " if plane else ""}slices of {height} x {width} pixels, at a place along the
+scan that one asks for.""",
         "Data": f"""\
-Source: {data.data_source}. Trained on {counts["slices_train"]} slices of
-{counts["patients_train"]} patients; every score is measured on {counts["slices_test"]} slices of
-{counts["patients_test"]} other patients, or on {counts["samples"]} generated slices.
-{_of_source(data.data_source)}""",
+Source: {settings.data.data_source}. Trained on {_count(slices, "train")}; every score is measured
+on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
+{WHOSE[slices.patients_disjoint]}
+{_of_source(settings)}""",
+        "Who may be seen": _who_is_seen(settings, evaluation),
         "Intended use, and uses to keep away from": USE,
         "Scores, beside their floor": f"""\
 {as_markdown(scores)}
 
-"Held out" is the floor: real slices of patients the model never saw, by the same measure.
+"Held out" is the floor: real slices that the model did not learn from, by the same measure.
 "Reconstructed" is the best this decoder can do. SSIM of reconstructions:
 {_number(headline["ssim"])}; of the original's recipe on the same data:
 {_number(headline["ssim_original"])}; at a tenth of its rate and for five times as long:
 {_number(headline["ssim_original_more_time"])}.""",
         "Targets": f"""\
-{as_markdown(targets)}
+{as_markdown(verdict)}
 
-{_in_words("Missed", missed)} {_in_words("Not measured in this run", open_)}""",
+{_in_words("Missed", missed)} {_in_words("Not measured in this run", open_)}
+
+{_reasons(evaluation["not_measured"])}""",
         "Limits": "\n".join(f"- {sentence}" for sentence in limits),
     }
     parts = [f"# Model card: {run_name}"]
@@ -74,13 +79,60 @@ Source: {data.data_source}. Trained on {counts["slices_train"]} slices of
     return "\n\n".join(parts) + "\n"
 
 
-def _of_source(source: str) -> str:
-    if source == "phantom":
+WHOSE = {
+    True: "No patient is on both sides.",
+    False: "Patients ARE on both sides of this split, so every score flatters.",
+    None: "Whether a patient is on both sides is unknown: the files' names do not tell.",
+}
+
+
+def _count(slices: Slices, split: str) -> str:
+    """'40 slices of 4 patients'."""
+    rows = slices.subset(split).rows
+    patients = rows["patient"].nunique()
+    return f"{len(rows)} slices of {patients} patient{'s' if patients > 1 else ''}"
+
+
+def _is_phantom(settings: Profile) -> bool:
+    return settings.data.data_source == "phantom" and not settings.data.data_dir
+
+
+def _of_source(settings: Profile) -> str:
+    if _is_phantom(settings):
         return (
             "The phantom is computed, patient by patient, from tables of anatomy: no person's data "
             "are in it. It knows healthy men in one position, and so does the model."
         )
     return "These are scans of people: what may be done with the model is for their owner to say."
+
+
+def _who_is_seen(settings: Profile, evaluation: dict) -> str:
+    """Whether samples may show somebody: by who is in the data, then by what the check found."""
+    if _is_phantom(settings):
+        return "Nobody: neither the generated slices nor the training slices show a person."
+    share, samples = evaluation["headline"]["memorised_share"], evaluation["samples"]
+    if share is None:
+        return (
+            "Whether samples are copies of training slices is not measured: "
+            f"{evaluation['not_measured']['memorised_share']}. Treat every sample as one that may "
+            "show a person it was learned from."
+        )
+    flagged = round(share * samples)
+    if flagged:
+        return (
+            f"{flagged} of {samples} samples ({share:.1%}) look copied: they are nearer to a "
+            "training slice than 99 in 100 held-out slices are, and may show the person in it."
+        )
+    return (
+        f"None of {samples} samples looks copied as a whole. That does not show that no person can "
+        "be recognised: parts of slices, and slices that were moved, are not looked for."
+    )
+
+
+def _reasons(not_measured: dict[str, str]) -> str:
+    """A line a reason, with the scores it takes away."""
+    found = targets.by_reason(not_measured)
+    return "\n".join(f"- {scores}: {reason}." for scores, reason in found.items())
 
 
 def _in_words(what: str, names: list[str]) -> str:

@@ -84,13 +84,24 @@ class Run:
         save_json(path, settings.to_dict())
         return settings
 
-    def add_metrics(self, section: str, values: dict) -> None:
-        """Put one notebook's scores into metrics.json beside the others'."""
+    def add_metrics(
+        self, section: str, values: dict, not_measured: dict[str, str] | None = None
+    ) -> None:
+        """Put one notebook's scores into metrics.json beside the others'.
+
+        Args:
+            section: of metrics.json.
+            values: the scores by name; what is not a finite number is null.
+            not_measured: score -> why it is null; kept beside the scores if there is any.
+        """
         path = self.path("metrics.json")
         metrics = load_json(path) if path.exists() else {}
-        save_json(path, {**metrics, section: values})
+        reasons = {"not_measured": not_measured} if not_measured else {}
+        save_json(path, {**metrics, section: targets.plain({**values, **reasons})})
 
-    def add_evaluation(self, sections: dict, headline: dict) -> dict:
+    def add_evaluation(
+        self, sections: dict, headline: dict, not_measured: dict[str, str] | None = None
+    ) -> dict:
         """Put what one notebook measured into evaluation.json beside what the others did.
 
         What was measured before the models were last trained goes. The targets are judged anew.
@@ -99,6 +110,8 @@ class Run:
             sections: the notebook's own tables and values, by name.
             headline: its own of the keys `targets.HEADLINE`; those that nobody has measured yet are
                 None.
+            not_measured: score of the headline -> why it is none, whatever `headline` says. The
+                file's own `not_measured` has a reason for every score that is null.
 
         Returns:
             All that evaluation.json now says.
@@ -109,9 +122,15 @@ class Run:
         if before.get("made_from") != models:  # scores of other models are none of this one's
             before = {}
         known = dict.fromkeys(targets.HEADLINE) | before.get("headline", {}) | headline
-        known = targets.plain(known)
+        reasons = {
+            score: reason
+            for score, reason in before.get("not_measured", {}).items()
+            if score not in headline
+        }
+        known, reasons = targets.with_reasons(known, reasons | (not_measured or {}))
         results = {
             "headline": known,
+            "not_measured": reasons,
             "data": checkpoint.load_settings(self.path("vqvae.safetensors"))["data"],
             "made_from": models,
             "targets": targets.verdict(known),
