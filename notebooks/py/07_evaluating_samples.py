@@ -29,7 +29,7 @@
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
 # **Time to learn:** 45 minutes.
-# **Time to run:** about 35 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 50 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
@@ -370,9 +370,9 @@ else:
 # %% tags=[]
 if judged:
     broken = anatomy.broken_rules(judged["generated"])  # a text a slice
-    failed = [n for n, text in enumerate(broken) if text]
-    print(f"{len(failed)} of {len(broken)} generated slices break a rule")
-    first = failed[:4]
+    breaking = [n for n, text in enumerate(broken) if text]
+    print(f"{len(breaking)} of {len(broken)} generated slices break a rule")
+    first = breaking[:4]
     if first:
         titles = [f"place {heights[n % len(x)]:.2f}: {broken[n]}" for n in first]
         images, tissues = (
