@@ -92,14 +92,8 @@ stride = vqvae.config.stride  # pixels a code covers along each axis
 train, validate, test = (
     codes_of(slices, all_codes, split) for split in ("train", "validate", "test")
 )
-print(
-    "grids of",
-    grid,
-    "codes to learn from, validate and test on:",
-    len(train),
-    len(validate),
-    len(test),
-)
+print(f"grids of {grid} codes to learn from, validate and test on:")
+print(len(train), len(validate), len(test))
 settings.prior
 
 # %% [markdown] tags=[]

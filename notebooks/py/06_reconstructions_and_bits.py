@@ -79,7 +79,7 @@ x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 c = all_codes[test.index]  # (n, h, w)
 x_hat = vqvae.decode(c)[:, 0]  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else None  # (n, H, W)
-print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
 
 # %% [markdown] tags=[]
 # ## Reconstructions, and how sure we are
@@ -161,7 +161,7 @@ if has_tissues:
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
     print(bootstrap.with_intervals(errors, patients).round(4).to_string())
 else:
-    print("not every slice has labels, so scores by tissue are not measured")
+    print(f"no scores by tissue, since {domain.why_unlabelled(slices)}")
 
 # %% [markdown] tags=[]
 # Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error
@@ -244,8 +244,11 @@ print(
     f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
 order0, order1 = per_code.iloc[1:3]
-way = (order0 - order1) / (order0 - ours)
-print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+if ours < order0:
+    way = (order0 - order1) / (order0 - ours)
+    print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+else:
+    print("our prior is no better than order-0: it was trained too briefly, or on too few patients")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
