@@ -171,7 +171,7 @@ show(
 #
 # The cure is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
 # as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
-# code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
+# code calls the second `h`; the place $h$ arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
 show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
@@ -250,7 +250,7 @@ show(
 receptive_field_explorer()
 
 # %% [markdown] tags=[]
-# The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
+# The place enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
 # there because a convolution does not know where it is, while anatomy is a matter of where: in
 # the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
 # way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
@@ -488,7 +488,7 @@ show(
 # *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
 # each position.* The mean number is static: a number is a name, and between two names lies nothing. The
 # mean vector does better, for codes that lie near each other look alike. But it has one slice for each
-# height, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
+# place, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
 # outlines and textures with the draws above.
 
 # %% [markdown] tags=[]
@@ -518,7 +518,7 @@ exercises.check_layers(enough_layers)
 #
 # Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
 # 30 layers. Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot
-# see it must read from nearer codes, from the height and from its map of places.
+# see it must read from nearer codes, from $h$ and from its map of places.
 #
 # </details>
 

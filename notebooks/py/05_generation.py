@@ -22,7 +22,7 @@
 #
 # **You will learn**
 #
-# - to turn guesses into slices: at a chosen height, bolder or safer, or completing a given half;
+# - to turn guesses into slices: at a chosen place, bolder or safer, or completing a given half;
 # - what goes wrong with greedy choices, and when a code's number is taken for its meaning;
 # - to check that samples are new and not memories, and how exact sampling becomes fast.
 #

@@ -89,7 +89,7 @@ print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_t
 # mean, do it two thousand times, and see where 95 in 100 of the means lie.
 #
 # But slices of one patient are alike. Draw *slices*, and one patient counts as many witnesses. Draw
-# *patients*, each with all his slices, and he counts as one.
+# *patients*, each with all their slices, and a patient counts as one.
 
 # %% tags=[]
 show_source(bootstrap.interval)
@@ -284,7 +284,7 @@ show(
 #
 # "So many bits a code" is a sum of logarithms. Can one really write the codes down with so few? An entropy coder
 # takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
-# receiver has the bytes, the prior and the places. He computes the first probability, reads the first code,
+# receiver has the bytes, the prior and the places. It computes the first probability, reads the first code,
 # computes the next, and so on: sampling, with the bytes in place of dice.
 
 # %% tags=[]

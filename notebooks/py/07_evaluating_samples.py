@@ -543,7 +543,9 @@ if not (failed["reader"] or failed["patients"]):
     names = ("precision", "recall") if failed["ceiling"] else ("frechet", "precision", "recall")
     ways = {name: table.loc[list(three), name].tolist() for name in names}
 if not no_place:
-    ways["height within 3"] = [(some.off(heights) <= WITHIN).mean() for some in three.values()]
+    ways["place within 3 slices"] = [
+        (some.off(heights) <= WITHIN).mean() for some in three.values()
+    ]
 if judged and not failed["patients"]:
     ways["all rules of anatomy"] = [judged[name]["all"].mean() for name in three]
 lost = pd.DataFrame.from_dict(ways, orient="index", columns=list(three))
@@ -587,7 +589,7 @@ if len(published):
 # 120 to 240 little is left to gain without a larger model or more steps.
 #
 # And the samples? They keep the rules of anatomy all the same, for what is put together from memory is a body. Even
-# the look for copies finds only some, since a slice between two known heights is no whole copy of either. It is the
+# the look for copies finds only some, since a slice between two known places is no whole copy of either. It is the
 # gap in bits that tells.
 
 # %% [markdown] tags=[]

@@ -286,7 +286,7 @@ exercises.check_auroc(my_auroc)
 # - **B** The likeliest grid is not a typical one. Real slices pay for detail at many positions, and their
 #   sums all end up near each other, far from the cheapest.
 # - **C** An empty slice has no codes, so its bits mean nothing.
-# - **D** It was asked about at the wrong height.
+# - **D** It was asked about at the wrong place.
 
 # %% tags=["exercise"]
 why_odd = ...  # "A", "B", "C" or "D"
