@@ -244,11 +244,11 @@ print(
     f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
 order0, order1 = per_code.iloc[1:3]
-if ours < order0:
+if ours < min(order0, order1):
     way = (order0 - order1) / (order0 - ours)
     print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
 else:
-    print("our prior is no better than order-0: it was trained too briefly, or on too few patients")
+    print("a simpler model does better: our prior learned too briefly, or from too few patients")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
