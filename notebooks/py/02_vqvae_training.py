@@ -381,7 +381,7 @@ no_ssim = metrics.why_no_ssim(x.shape[2:])  # why there is none; "" where there 
 ssim, ssim_body = metrics.ssim(originals, reconstructions, masks)  # (N,), (N,)
 psnr = metrics.psnr(originals, reconstructions)  # (N,)
 patients = test.rows["patient"].nunique()
-print(f"mean ± spread over {len(test)} slices of {patients} held-out patients")
+print(f"mean ± spread over {len(test)} held-out slices (patients: {patients})")
 print(f"SSIM            {metrics.mean_and_spread(ssim)}")
 print(f"SSIM, body only {metrics.mean_and_spread(ssim_body)}")
 print(f"PSNR            {metrics.mean_and_spread(psnr)} dB")
@@ -480,13 +480,13 @@ spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(i
 of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
-    f"{number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"{number} patients, scored on others": ssim_of_batches(model, x),
+    f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
+    f"all {number} patients, scored on others": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on others": ssim_of_batches(narrow, x),
 }
 for name, values in () if no_ssim else by_batch.items():
-    print(f"learned from {name:<32} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
+    print(f"learned from {name:<36} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
 
 # %% tags=[]
 if no_ssim:

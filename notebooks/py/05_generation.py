@@ -22,7 +22,7 @@
 #
 # **You will learn**
 #
-# - to turn guesses into slices: at a chosen height, bolder or safer, or completing a given half;
+# - to turn guesses into slices: at a chosen place, bolder or safer, or completing a given half;
 # - what goes wrong with greedy choices, and when a code's number is taken for its meaning;
 # - to check that samples are new and not memories, and how exact sampling becomes fast.
 #
@@ -246,11 +246,12 @@ by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
 real = by_height.drop_duplicates("patient").iloc[:6]  # one slice a patient, about as high
 groups = {f"T = {T}": (some, where) for T, some in by_T.items()}
 groups["held out"] = all_codes[real.index], condition(*real["height"])
-print(f"{'':10} variety  bits a slice  share of the bright region")
+print(f"{'':10}  variety  bits a slice  share of the bright region")
 for name, (some, told) in groups.items():
     cost = metrics.bits_by_position(prior, some, told).sum((1, 2)).mean()
     body = np.mean([metrics.body_mask(image) for image in decoded(some).numpy()])
-    print(f"{name:10} {memorisation.variety(decoded(some)):7.3f}  {cost:12.0f}  {body:26.2f}")
+    variety = f"{memorisation.variety(decoded(some)):.3f}" if len(some) > 1 else "one only"
+    print(f"{name:10} {variety:>8}  {cost:12.0f}  {body:26.2f}")
 
 # %% [markdown] tags=[]
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is

@@ -79,7 +79,7 @@ x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 c = all_codes[test.index]  # (n, h, w)
 x_hat = vqvae.decode(c)[:, 0]  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else None  # (n, H, W)
-print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
 
 # %% [markdown] tags=[]
 # ## Reconstructions, and how sure we are
@@ -89,7 +89,7 @@ print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_
 # mean, do it two thousand times, and see where 95 in 100 of the means lie.
 #
 # But slices of one patient are alike. Draw *slices*, and one patient counts as many witnesses. Draw
-# *patients*, each with all his slices, and he counts as one.
+# *patients*, each with all their slices, and a patient counts as one.
 
 # %% tags=[]
 show_source(bootstrap.interval)
@@ -161,7 +161,7 @@ if has_tissues:
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
     print(bootstrap.with_intervals(errors, patients).round(4).to_string())
 else:
-    print("not every slice has labels, so scores by tissue are not measured")
+    print(f"no scores by tissue, since {domain.why_unlabelled(slices)}")
 
 # %% [markdown] tags=[]
 # Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error
@@ -244,8 +244,11 @@ print(
     f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
 order0, order1 = per_code.iloc[1:3]
-way = (order0 - order1) / (order0 - ours)
-print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+if ours < min(order0, order1):
+    way = (order0 - order1) / (order0 - ours)
+    print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+else:
+    print("a simpler model does better: our prior learned too briefly, or from too few patients")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
@@ -281,7 +284,7 @@ show(
 #
 # "So many bits a code" is a sum of logarithms. Can one really write the codes down with so few? An entropy coder
 # takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
-# receiver has the bytes, the prior and the places. He computes the first probability, reads the first code,
+# receiver has the bytes, the prior and the places. It computes the first probability, reads the first code,
 # computes the next, and so on: sampling, with the bytes in place of dice.
 
 # %% tags=[]

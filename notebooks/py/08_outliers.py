@@ -73,7 +73,7 @@ def condition(heights: np.ndarray) -> torch.Tensor:
 x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 c = all_codes[test.index]  # (n, h, w)
 labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
-print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
 
 # %% [markdown] tags=[]
 # ## Odd slices
@@ -192,9 +192,7 @@ for name, cost in cheap.items():
 # run's `evaluation.json`.
 
 # %% tags=[]
-no_joint = "no held-out slice has labels that show a joint" if has_tissues else (
-    "not every slice of these data has labels"
-)  # fmt: skip
+no_joint = domain.why_unlabelled(slices) or "no held-out slice has labels that show a joint"
 evaluation = run.add_evaluation(
     {"outliers": found_odd},
     {"ood_auroc_implant": found_odd["auroc_place"].get("hip implant")},
@@ -209,8 +207,8 @@ if missing:
 if not missing:
     ssim = evaluation["reconstruction"]["SSIM"]
     low, high = evaluation["reconstruction_intervals"]["SSIM"]
-    score = "no SSIM" if ssim is None else f"SSIM {ssim:.3f}"
-    score += " (no interval)" if low is None else f" ({low:.3f} to {high:.3f})"
+    spread = "no interval" if low is None else f"{low:.3f} to {high:.3f}"
+    score = "no SSIM" if ssim is None else f"SSIM {ssim:.3f} ({spread})"
     limits = [
         f"Scores rest on {len(x)} held-out slices; patients among them: {len(set(patients))}; {score}.",
         "What the domain network cannot see, no distance and no rule here measures.",
@@ -288,7 +286,7 @@ exercises.check_auroc(my_auroc)
 # - **B** The likeliest grid is not a typical one. Real slices pay for detail at many positions, and their
 #   sums all end up near each other, far from the cheapest.
 # - **C** An empty slice has no codes, so its bits mean nothing.
-# - **D** It was asked about at the wrong height.
+# - **D** It was asked about at the wrong place.
 
 # %% tags=["exercise"]
 why_odd = ...  # "A", "B", "C" or "D"

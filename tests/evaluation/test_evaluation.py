@@ -96,6 +96,8 @@ def test_missing_values_are_left_out_and_one_patient_has_no_interval():
     values = np.array([1.0, np.nan, 3.0, np.nan])
     assert bootstrap.interval(values, ["a", "a", "b", "c"]) == (1.0, 3.0)
     assert all(math.isnan(end) for end in bootstrap.interval(values, ["a", "c", "a", "c"]))
+    assert bootstrap.in_words(np.array([1.0, 3.0]), ["a", "a"]) == "2.000 (no interval)"
+    assert bootstrap.in_words(np.array([np.nan]), ["a"]) == "not measured"
 
 
 # ---- Reconstructions ----------------------------------------------------------------------------
@@ -196,6 +198,41 @@ def test_the_network_learns_where_tissues_are_and_how_high_the_slice_is(slices):
     assert np.abs(reading.heights - batch[1].numpy()).mean() < 0.15
 
 
+PLACES = np.linspace(0, 1, 21)  # of slices, from one end of a scan to the other
+
+
+def test_a_reader_is_trusted_that_knows_more_than_the_middle():
+    noise = np.random.default_rng(0).standard_normal(21)
+    assert domain.why_blind(PLACES + 0.02 * noise, PLACES, PLACES) == ""
+
+
+@pytest.mark.parametrize(
+    "read",
+    [np.full(21, 0.5), np.random.default_rng(0).random(21), 0.1 * PLACES + 0.45, PLACES[::-1]],
+    ids=["the middle", "chance", "hardly more than the middle", "the wrong way round"],
+)
+def test_a_reader_is_blind_that_knows_no_more_than_the_middle(read):
+    reason = domain.why_blind(read, PLACES, PLACES)
+    assert "cannot read held-out slices" in reason and "middle by 0.262" in reason
+
+
+def test_where_all_slices_lie_at_one_place_no_reader_can_show_that_it_reads():
+    assert domain.why_blind(np.full(5, 0.5), np.full(5, 0.5), np.full(9, 0.5)) != ""
+
+
+def test_tissues_count_if_they_are_read_better_than_by_the_place_of_the_pixel(slices):
+    labels = slices.labels[slices.subset("test").rows.index]
+    known = slices.labels[slices.subset("train").rows.index]
+    assert domain.why_no_tissues(labels, labels, known) == ""
+    assert "mean Dice 0.00" in domain.why_no_tissues(np.zeros_like(labels), labels, known)
+
+
+def test_a_place_means_something_where_a_scan_has_more_than_a_few_slices():
+    assert domain.why_no_place(PLACES, PLACES, 3 / 59) == ""
+    assert "so few slices" in domain.why_no_place(PLACES, PLACES, 3 / 5)
+    assert "one slice each" in domain.why_no_place(PLACES, PLACES, None)
+
+
 def test_dice_of_known_maps():
     one, other = np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), int)
     one[0, :2], other[0, 1:3] = 1, 1
@@ -269,6 +306,16 @@ def test_the_limit_is_where_one_real_slice_in_a_hundred_is():
     assert near.share("some") == 0.5
 
 
+def test_a_check_that_misses_known_copies_says_so():
+    real, far = np.linspace(0.1, 1, 50), np.ones(10)
+    seeing = memorisation.Nearness({"real": real, "copies": np.zeros(10)}, "real")
+    assert seeing.why_not("copies") == ""
+    missing = memorisation.Nearness({"real": real, "copies": far}, "real")
+    assert "the check catches 0%" in missing.why_not("copies")
+    nothing = memorisation.Nearness({"real": np.zeros(50), "copies": np.zeros(10)}, "real")
+    assert "nothing can be nearer" in nothing.why_not("copies")
+
+
 # ---- Results ------------------------------------------------------------------------------------
 
 
@@ -289,6 +336,29 @@ def test_whether_a_target_is_met_is_computed():
     assert met["real slices that keep every rule"] == "no"
     assert met["share of samples that look memorised"] == "yes"
     assert table["asked"]["share of samples that look memorised"] == "at most 0.02"
+
+
+def test_a_failed_instrument_takes_its_scores_and_no_target_is_met_by_them():
+    reasons = targets.not_measured({"reader": "it is blind", "patients": "", "copies": "no parrot"})
+    best = dict.fromkeys(targets.HEADLINE, 1.0) | {"memorised_share": 0.0}
+    headline, reasons = targets.with_reasons(best, reasons)
+    assert headline["ssim"] == 1.0 and headline["precision"] is headline["memorised_share"] is None
+    assert reasons["recall"] == "it is blind" and reasons["memorised_share"] == "no parrot"
+    assert reasons.keys() == {name for name, value in headline.items() if value is None}
+    assert "yes" not in set(targets.verdict(headline)["met"])
+
+
+def test_what_is_no_number_is_not_measured_and_has_a_reason():
+    headline, reasons = targets.with_reasons({"ssim": float("nan"), "recall": None}, {})
+    assert headline == {"ssim": None, "recall": None}
+    assert "notebook 06" in reasons["ssim"] and "notebook 07" in reasons["recall"]
+    nan = dict.fromkeys(targets.HEADLINE, float("nan"))
+    assert set(targets.verdict(nan)["met"]) == {"not measured"}
+
+
+def test_a_ratio_to_nothing_is_not_measured():
+    nothing = dict.fromkeys(targets.HEADLINE, 0.0)
+    assert targets.verdict(nothing)["met"]["Fréchet: samples / reconstructions"] == "not measured"
 
 
 def test_the_targets_know_every_name_they_ask_for():
@@ -338,19 +408,28 @@ def test_results_become_plain_values():
     json.dumps(values, allow_nan=False)
 
 
-def a_card(source: str, headline: dict) -> str:
+def a_card(slices, source: str, headline: dict, reasons: dict | None = None, copied=0.0) -> str:
     settings = get_profile("smoke", data_source=source)
-    counts = {"patients_train": 4, "patients_test": 2, "slices_train": 40, "slices_test": 20,
-              "samples": 60}  # fmt: skip
-    scores = pd.DataFrame({"held out": [0.1234567], "generated": [0.2]}, index=["frechet"])
-    verdict = targets.verdict(headline)
-    return model_card("mine", settings, counts, scores, headline, verdict, ["Few patients."])
+    headline, reasons = targets.with_reasons(headline, reasons or {})
+    scores = {"held out": 0.1234567, "reconstructed": None, "generated": 0.2}
+    evaluation = {
+        "headline": headline,
+        "not_measured": reasons,
+        "samples": 60,
+        "memorised": {"pixels": 0.0, "features": copied, "blind": None},
+        "sets": {name: {"frechet": value} for name, value in scores.items()},
+    }
+    return model_card("mine", settings, slices, evaluation, ["Few patients."])
 
 
-def test_the_model_card_says_what_was_measured_and_what_was_not():
-    card = a_card("phantom", HEADLINE)
+def test_the_model_card_says_what_was_measured_and_what_was_not(slices):
+    card = a_card(slices, "phantom", HEADLINE)
+    train = slices.subset("train").rows
+    count, people = len(train), train["patient"].nunique()
     for words in (
-        "# Model card: mine", "40 slices", "60 generated slices", "0.123", "Few patients.",
+        "# Model card: mine", f"{count} slices of {people} patients", "60 generated slices",
+        "0.123",
+        "Few patients.", "slices of 128 x 64 pixels", "No patient is on both sides",
         "Not for diagnosis", "no person's data", "0.75",
         "Missed: Fréchet: samples / reconstructions; real slices that keep every rule.",
         "Not measured in this run: samples that keep every rule of anatomy.",
@@ -358,13 +437,45 @@ def test_the_model_card_says_what_was_measured_and_what_was_not():
         assert words in card.replace("\n", " "), words
 
 
-def test_the_model_card_of_real_scans_does_not_call_them_computed():
-    card = a_card("nifti", HEADLINE | {"ssim_original": None, "ssim_original_more_time": None})
+def test_the_model_card_of_real_scans_does_not_call_them_computed(slices):
+    card = a_card(slices, "nifti", HEADLINE | {"ssim_original": None})
     assert "no person's data" not in card and "scans of people" in card
     assert "not measured" in card
 
 
-def test_the_tables_of_the_card_round_and_say_what_is_missing():
-    card = a_card("phantom", HEADLINE | {"anatomy_pass_samples": None})
-    assert "|  | held out | generated |\n| --- | --- | --- |\n| frechet | 0.123 | 0.2 |" in card
+@pytest.mark.parametrize(
+    "reason, copied, words",
+    [
+        ("", 0.5, ["30 of 60 samples (50.0%) look copied"]),
+        ("", 0.0, ["None of 60 samples looks copied as a whole"]),
+        ("no copy is caught", 0.0, ["is not measured: no copy is caught"]),
+        ("one patient", 0.5, ["is not measured: one patient", "30 of 60 samples (50.0%) look"]),
+    ],
+)
+def test_the_card_of_real_scans_says_whether_somebody_may_be_seen(slices, reason, copied, words):
+    reasons = {"memorised_share": reason} if reason else {}
+    card = a_card(slices, "nifti", HEADLINE | {"memorised_share": copied}, reasons, copied)
+    assert all(text in card for text in words)
+    assert "Nobody" not in card and "show no person" not in card
+
+
+@pytest.mark.parametrize(
+    "disjoint, words",
+    [(True, "No patient is on both"), (False, "Patients ARE on both"), (None, "is unknown")],
+)
+def test_the_card_says_whether_patients_were_held_out(slices, disjoint, words):
+    theirs = slices.__class__(**{**vars(slices), "patients_disjoint": disjoint})
+    assert words in a_card(theirs, "nifti", HEADLINE)
+
+
+def test_the_card_gives_each_reason_once_with_the_scores_it_takes(slices):
+    reasons = dict.fromkeys(("precision", "recall"), "the reader is blind")
+    card = a_card(slices, "nifti", HEADLINE, reasons)
+    assert "- precision, recall: the reader is blind." in card
+    assert "| precision | at least 0.7 | not measured | not measured |" in card
+
+
+def test_the_tables_of_the_card_round_and_say_what_is_missing(slices):
+    card = a_card(slices, "phantom", HEADLINE | {"anatomy_pass_samples": None})
+    assert "| frechet | 0.123 | not measured | 0.2 |" in card
     assert "| samples that keep every rule of anatomy | at least 0.8 | not measured |" in card

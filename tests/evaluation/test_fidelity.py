@@ -108,6 +108,23 @@ def test_a_counterpart_is_another_patient_at_the_nearest_height():
     assert fidelity.counterparts(heights, ["a"] * 5).tolist() == [1, 0, 4, 2, 2]
 
 
+@pytest.mark.parametrize("side, scales", [(128, 3), (44, 3), (43, 2), (22, 2), (21, 1), (11, 1)])
+def test_likeness_is_measured_at_as_many_scales_as_its_window_fits_into(side, scales):
+    some = torch.rand(3, 80, side, generator=torch.Generator().manual_seed(0))
+    assert fidelity.likeness_scales(some.shape[1:]) == scales
+    assert fidelity.likeness(some, some) == pytest.approx(torch.ones(3), abs=1e-5)
+    assert fidelity.likeness(some, some.flip(1)).max() < 0.8
+
+
+def test_slices_smaller_than_the_window_have_no_likeness():
+    some = torch.rand(3, 64, 8)
+    assert fidelity.likeness_scales((64, 8)) == 0 and fidelity.likeness(some, some).isnan().all()
+
+
+def test_a_single_slice_has_no_distance_to_a_set():
+    assert np.isnan(list(fidelity.compare_sets(gaussian(50), [gaussian(1)]).values())).all()
+
+
 def test_equal_slices_are_alike_and_others_less_so():
     some = torch.rand(3, 64, 48, generator=torch.Generator().manual_seed(0))
     other = torch.rand(3, 64, 48, generator=torch.Generator().manual_seed(1))

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skimage.metrics import structural_similarity
@@ -23,6 +24,43 @@ def slices(number=3, seed=0):
 def test_a_slice_is_perfectly_similar_to_itself():
     plain, body = metrics.ssim(slices(), slices())
     assert plain == pytest.approx(1) and body == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 64), (64, 10)])
+def test_slices_smaller_than_the_window_have_no_ssim(shape):
+    some = np.random.default_rng(0).random((3, *shape))
+    plain, body = metrics.ssim(some, some)
+    assert np.isnan(plain).all() and np.isnan(body).all()
+    assert f"{shape[0]} x {shape[1]} pixels are smaller" in metrics.why_no_ssim(shape)
+    assert metrics.mean_and_spread(plain) == "not measured" and metrics.mean_or_none(plain) is None
+    by_tissue = metrics.scores_by_tissue(some, some, np.ones(some.shape, int))["body"]
+    assert by_tissue["ssim"].isna().all() and (by_tissue["l1"] == 0).all()
+
+
+def test_the_smallest_slice_that_holds_the_window_has_an_ssim():
+    some = np.random.default_rng(0).random((1, 11, 11))
+    assert metrics.ssim(some, some)[0] == pytest.approx(1) and metrics.why_no_ssim((11, 11)) == ""
+
+
+def scans(**heights):
+    """An index of scans: name -> (slice numbers, heights)."""
+    rows = [
+        {"patient": name, "week": 0, "slice": number, "height": height}
+        for name, pairs in heights.items()
+        for number, height in zip(*pairs, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_slices_of_a_scan_are_counted_from_numbers_and_heights():
+    thinned = scans(a=((0, 12, 48), (0, 12 / 59, 48 / 59)), b=((6, 54), (6 / 59, 54 / 59)))
+    assert metrics.slices_a_scan(thinned) == 60
+    assert metrics.slices_a_scan(scans(a=((7, 8, 9), (0, 0.5, 1)))) == 3
+    assert metrics.slices_a_scan(scans(a=((0,), (0.5,)), b=((0,), (0.5,)))) is None
+
+
+def test_places_are_asked_for_where_there_are_slices_to_learn_from():
+    assert metrics.nearest_heights([0.1, 0.5, 0.9], np.array([0.0, 0.45, 1.0])) == [0.0, 0.45, 1.0]
 
 
 def test_ssim_is_the_formula_of_the_paper():

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -49,6 +50,70 @@ def test_every_plot_returns_a_figure_that_can_be_drawn(draw):
     figure = draw()
     assert isinstance(figure, Figure)
     assert Image.open(io.BytesIO(plots.to_png(figure, dpi=40))).size[0] > 50
+
+
+LONG_NAMES = [f"Ασθενής_ohne_Namen_from_the_third_site_{n:02d}" for n in range(30)] + ["a$b", "$c"]
+
+
+def drawn_boxes(figure: Figure, texts) -> list:
+    """Where texts lie once the figure is drawn, in pixels."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    return [text.get_window_extent(renderer) for text in texts() if text.get_text()]
+
+
+def overlaps(boxes) -> int:
+    return sum(
+        one.x0 < other.x1 - 1 and other.x0 < one.x1 - 1 and one.y0 < other.y1 - 1
+        and other.y0 < one.y1 - 1
+        for n, one in enumerate(boxes) for other in boxes[:n]
+    )  # fmt: skip
+
+
+def test_long_names_of_patients_do_not_overlap_under_bars():
+    table = pd.DataFrame({"train": 5}, index=LONG_NAMES)
+    figure = plots.data.bar_counts(table, "patient", "slices")
+    boxes = drawn_boxes(figure, figure.axes[0].get_xticklabels)
+    assert len(boxes) > 20 and overlaps(boxes) == 0
+    assert min(box.y0 for box in boxes) >= 0 and figure.axes[0].get_position().height > 0.3
+
+
+def test_long_names_of_patients_do_not_overlap_above_slices():
+    titles = [f"place 0.50, patient {name}" for name in LONG_NAMES[-12:]]
+    figure = plots.slices.sheet([SLICES[0]] * 12, titles)
+    boxes = drawn_boxes(figure, lambda: [ax.title for ax in figure.axes])
+    assert len(boxes) == 12 and overlaps(boxes) == 0
+
+
+def test_long_names_of_patients_do_not_overlap_beside_scores():
+    table = pd.DataFrame({"mean": np.arange(90.0), "low": 0.0, "high": 90.0},
+                         index=[f"{n} {LONG_NAMES[n % 30]}" for n in range(90)])  # fmt: skip
+    figure = plots.evaluation.scores_with_intervals({"by patient": table, "none": table[:0]}, "x")
+    boxes = drawn_boxes(figure, figure.axes[0].get_yticklabels)
+    assert len(boxes) == 40 and overlaps(boxes) == 0
+    assert boxes[0].y0 != boxes[-1].y0
+
+
+@pytest.mark.parametrize("shape", [(8, 128), (128, 8), (8, 8)])
+def test_slices_of_any_shape_make_pictures_that_fit_on_a_page(shape):
+    image = np.zeros(shape, np.float32)
+    for figure in (
+        plots.slices.rows({"a": [image] * 3, "b": [image] * 3}),
+        plots.slices.maps([image], ["one"]),
+        plots.data.one_slice(image, None, "one"),
+        plots.samples.row([image] * 3, list("abc")),
+    ):
+        assert figure.get_figheight() < 15
+        plots.to_png(figure)
+
+
+def test_what_is_not_measured_is_said_in_its_panel():
+    table = pd.DataFrame({"frechet": [np.nan] * 2, "recall": [0.5, np.nan]}, index=["a", "b"])
+    better = {"frechet": "less", "recall": "more"}
+    figure = plots.evaluation.measure_panels(table, "a", better)
+    plots.to_png(figure)
+    said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert said == [["not measured"], []]
 
 
 def test_a_slice_is_drawn_with_the_front_at_the_top_and_the_right_side_left():

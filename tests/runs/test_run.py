@@ -206,6 +206,27 @@ def test_each_notebook_adds_its_part_to_the_evaluation(run):
     }
 
 
+def test_a_score_without_an_instrument_is_null_with_its_reason(run):
+    scores = {"precision": 0.9, "recall": 0.8}
+    first = run.add_evaluation({}, scores, {"precision": "the reader is blind"})
+    assert first["headline"]["precision"] is None and first["headline"]["recall"] == 0.8
+    assert first["targets"]["precision"]["met"] == "not measured"
+    assert first["not_measured"]["precision"] == "the reader is blind"
+    missing = {key for key, value in first["headline"].items() if value is None}
+    assert first["not_measured"].keys() == missing
+    other = run.add_evaluation({}, {"ssim": 0.9})  # another notebook's part leaves it as it is
+    assert other["not_measured"]["precision"] == "the reader is blind"
+    again = run.add_evaluation({}, scores)
+    assert again["headline"]["precision"] == 0.9 and "precision" not in again["not_measured"]
+
+
+def test_metrics_say_why_a_score_is_null():
+    run = Run("r")
+    run.add_metrics("vqvae", {"ssim": float("nan"), "psnr": 20.0}, {"ssim": "too small"})
+    section = load_json(run.path("metrics.json"))["vqvae"]
+    assert section == {"ssim": None, "psnr": 20.0, "not_measured": {"ssim": "too small"}}
+
+
 @pytest.mark.parametrize("train_again", [save_vqvae, save_prior])
 def test_what_was_measured_on_models_that_are_gone_is_forgotten(run, train_again):
     run.add_evaluation({"bits": {"ours": 2.0}}, {"ssim": 0.9})

@@ -82,7 +82,7 @@ def test_every_control_of_the_sampler_changes_the_samples(models):
     widget = widgets.samples.sampler(*models)
     controls, picture = widget.children[0].children, widget.children[1]
     names = [control.description for control in controls]
-    assert names == ["height", "temperature", "top-k", "seed"]
+    assert names == ["place", "temperature", "top-k", "seed"]
     assert controls[2].options == (1, 2, 4, 8)  # up to all of K
     for control, value in zip(controls, (0.9, 2.0, 2, 5), strict=True):
         before = picture.value

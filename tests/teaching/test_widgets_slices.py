@@ -72,7 +72,7 @@ def title(figure: Figure) -> str:
 
 def test_places_count_from_the_lowest_slice(slices):
     titles = [title(widgets.slice_figure(slices, "001", 0, place)) for place in range(3)]
-    assert [text.split(", height")[0].split("slice ")[1] for text in titles] == ["1", "13", "25"]
+    assert [text.split(", place")[0].split("slice ")[1] for text in titles] == ["1", "13", "25"]
     picture = widgets.slice_figure(slices, "001", 0, 2).axes[0].images[0].get_array()
     assert np.allclose(picture, 0.25)
 
@@ -110,7 +110,7 @@ def test_the_choices_follow_the_patient(slices, drawn):
 def test_every_control_changes_the_picture(slices):
     widget = widgets.slice_browser(slices)
     picture, seen = widget.children[1], set()
-    for name, value in (("place, from below", 0), ("labels", False), ("week", 2)):
+    for name, value in (("slice of the scan", 0), ("labels", False), ("week", 2)):
         seen.add(picture.value)
         controls(widget)[name].value = value
         assert picture.value not in seen

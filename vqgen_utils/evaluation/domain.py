@@ -52,7 +52,15 @@ class LabelledSlices(Dataset):
 
 def labelled(slices: Slices) -> bool:
     """Whether every slice has its labels; some without would teach that they show only air."""
-    return slices.labels is not None and bool((slices.index["label_file"] != "").all())
+    return not why_unlabelled(slices)
+
+
+def why_unlabelled(slices: Slices) -> str:
+    """Why nothing can be said of tissues; "" where every slice has its labels."""
+    if slices.labels is None:
+        return "these data have no labels"
+    without = int((slices.index["label_file"] == "").sum())
+    return f"{without} of {len(slices.index)} slices have no labels" if without else ""
 
 
 def convolutions(into: int, out: int, stride: int = 1) -> nn.Sequential:
@@ -155,22 +163,25 @@ def dice(tissues: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return overlap
 
 
-def why_blind(read: np.ndarray, heights: np.ndarray, known: np.ndarray) -> str:
+def why_blind(
+    read: np.ndarray, heights: np.ndarray, known: np.ndarray, what: str = "held-out slices"
+) -> str:
     """Why what the network says of slices is worth nothing; "" where it can read.
 
     The yardstick knows nothing of a slice: it always answers the middle of the training slices.
 
     Args:
-        read, heights: (n,) heights as read off held-out slices, and as they are.
+        read, heights: (n,) heights as read off slices, and as they are.
         known: (N,) heights of the training slices.
+        what: the slices that were read, in words.
     """
     off = float(np.abs(read - heights).mean())
     middle = float(np.abs(np.median(known) - heights).mean())
     if off < TRUSTED * middle:
         return ""
     return (
-        "the domain network cannot read held-out slices: the place it reads is off by "
-        f"{off:.3f} of a scan on average, always answering the middle by {middle:.3f}"
+        f"the domain network cannot read {what}: the place it reads is off by {off:.3f} of a scan "
+        f"on average, always answering the middle by {middle:.3f}"
     )
 
 

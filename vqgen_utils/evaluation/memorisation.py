@@ -80,7 +80,7 @@ class Nearness:
             copies: the group of slices that are known to be copies: most of them must be caught.
         """
         if not self.limit > 0:
-            return f"'{self.floor}' slices are equal to training slices, so none can be nearer"
+            return f"some '{self.floor}' slices equal training slices, and nothing can be nearer"
         if self.share(copies) < CAUGHT:
             return f"of slices that are copies the check catches {self.share(copies):.0%}"
         return ""

@@ -28,7 +28,7 @@ def implant(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> 
     Returns:
         The changed slice, None where there is no joint.
     """
-    radius = round(0.035 * len(image))
+    radius = max(1, round(0.035 * len(image)))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     joints, number = ndimage.label(ndimage.binary_opening(labels == BONE, disc))
     if number == 0:

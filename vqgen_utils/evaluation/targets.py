@@ -27,6 +27,7 @@ INSTRUMENTS = {
         *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
         *("precision", "recall", "anatomy_pass_real", "memorised_share"),
     ),
+    "ceiling": ("frechet_reconstructions",),  # what cannot be read is no ceiling to compare with
     "place": ("height_within_3",),
     "tissues": ("anatomy_pass_samples", "anatomy_pass_real"),
     "copies": ("memorised_share",),
@@ -112,7 +113,7 @@ TARGETS = (
     Target(
         "Fréchet: samples / reconstructions", "frechet_samples / frechet_reconstructions", most=2
     ),
-    Target("height read back within 3 slices", "height_within_3", least=0.90),
+    Target("place read back within 3 slices", "height_within_3", least=0.90),
     Target("samples that keep every rule of anatomy", "anatomy_pass_samples", least=0.80),
     Target("real slices that keep every rule", "anatomy_pass_real", least=0.98),
     Target("share of samples that look memorised", "memorised_share", most=0.02),

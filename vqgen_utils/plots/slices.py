@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 TALLEST = 4  # inches; a picture of a slice that is higher than wide is drawn narrower instead
-CHARACTERS = 16  # of a title that fit into an inch
+CHARACTERS = 13  # of a title that fit into an inch
 LONG = 24  # characters of a name that fit into a label; a longer one keeps both of its ends
 
 

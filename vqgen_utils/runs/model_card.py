@@ -110,20 +110,21 @@ def _who_is_seen(settings: Profile, evaluation: dict) -> str:
     """Whether samples may show somebody: by who is in the data, then by what the check found."""
     if _is_phantom(settings):
         return "Nobody: neither the generated slices nor the training slices show a person."
-    share, samples = evaluation["headline"]["memorised_share"], evaluation["samples"]
-    if share is None:
-        return (
-            "Whether samples are copies of training slices is not measured: "
+    samples = evaluation["samples"]
+    share = max((one for one in evaluation["memorised"].values() if one is not None), default=0)
+    said = ""
+    if evaluation["headline"]["memorised_share"] is None:
+        said = (
+            "How many samples are copies of training slices is not measured: "
             f"{evaluation['not_measured']['memorised_share']}. Treat every sample as one that may "
-            "show a person it was learned from."
+            "show a person it was learned from. "
         )
-    flagged = round(share * samples)
-    if flagged:
-        return (
+    if flagged := round(share * samples):
+        said += (
             f"{flagged} of {samples} samples ({share:.1%}) look copied: they are nearer to a "
             "training slice than 99 in 100 held-out slices are, and may show the person in it."
         )
-    return (
+    return said.strip() or (
         f"None of {samples} samples looks copied as a whole. That does not show that no person can "
         "be recognised: parts of slices, and slices that were moved, are not looked for."
     )

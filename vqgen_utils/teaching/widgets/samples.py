@@ -23,7 +23,7 @@ def samples_figure(
 
     Args:
         vqvae, prior: the trained models.
-        height: in the body, 0 to 1.
+        height: the place along the scan, 0 to 1.
         temperature: 0 or more.
         top_k: codes that may be drawn at a position, 1 to K.
         seed: of the first slice.
@@ -36,14 +36,14 @@ def samples_figure(
 
 
 def sampler(vqvae: VQVAE, prior: PixelCNN) -> ipywidgets.Widget:
-    """Choose height, temperature, top-k and seed by slider, and see three slices drawn."""
+    """Choose place, temperature, top-k and seed by slider, and see three slices drawn."""
     k = prior.num_embeddings
     powers = [2**n for n in range(k.bit_length()) if 2**n < k]
     return panel(
         lambda **chosen: samples_figure(vqvae, prior, **chosen),
         "Three slices drawn from the prior with the settings above.",
         {
-            "height": stops("height", [n / 20 for n in range(21)], 0.5),
+            "height": stops("place", [n / 20 for n in range(21)], 0.5),
             "temperature": stops("temperature", [0.0, 0.25, 0.5, 0.8, 1.0, 1.3, 2.0], 1.0),
             "top_k": stops("top-k", [*powers, k], k),
             "seed": slider("seed", 0, 99),

@@ -34,7 +34,7 @@ def slice_figure(
         return plots.data.one_slice(black, None, f"{name}: no slice at place {place}, {there}")
     row = scan.iloc[place]
     drawn = slices.labels[row.name] if labels and slices.labels is not None else None
-    title = f"{name}: slice {row['slice']}, height {row['height']:.2f} ({row['split']})"
+    title = f"{name}: slice {row['slice']}, place {row['height']:.2f} ({row['split']})"
     return plots.data.one_slice(slices.images[row.name], drawn, title)
 
 
@@ -47,7 +47,7 @@ def slice_browser(slices: Slices) -> ipywidgets.Widget:
     patient = choice("patient", list(index["patient"].unique()))
     week = choice("week", _weeks(index, patient.value))
     count = len(scan_of(index, patient.value, week.value))
-    place = slider("place, from below", count // 2, count - 1)
+    place = slider("slice of the scan", count // 2, count - 1)
     controls = {"patient": patient, "week": week, "place": place}
     if slices.labels is not None:
         controls["labels"] = ipywidgets.Checkbox(
