@@ -1,14 +1,20 @@
 # ---
 # jupyter:
 #   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
 # ---
 
-# %% [markdown] papermill={"duration": 0.004993, "end_time": "2026-11-25T19:04:26.463670+00:00", "exception": false, "start_time": "2026-11-25T19:04:26.458677+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # # 01 · What is in the folder
 #
 # Before a network sees a single pixel, we look at what we have: how many patients, how many
@@ -52,7 +58,7 @@ weeks: Optional[int] = None  # scans of each phantom patient
 slice_step: Optional[int] = None  # the phantom writes every n-th slice
 data_seed: Optional[int] = None
 
-# %%
+# %% tags=[]
 import nibabel
 import numpy as np
 import pandas as pd
@@ -77,7 +83,7 @@ settings = run.configure(
     patients_test=patients_test, weeks=weeks, slice_step=slice_step, data_seed=data_seed,
 )  # fmt: skip
 
-# %% [markdown] papermill={"duration": 0.004316, "end_time": "2026-11-25T19:04:29.062964+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.058648+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## One call, one table
 #
 # `load_slices` finds the scans, reads each once and packs them into an array on disk. The second
@@ -87,22 +93,22 @@ settings = run.configure(
 # written as NIfTI files in the layout of the real study and read back like any scan. Nobody's
 # medical data are needed to learn here. Set `data_source` and `data_dir` above for real scans.
 
-# %%
+# %% tags=[]
 slices = load_slices(settings.data)
 print(slices)
 for note in slices.notes:
     print("note:", note)
 
-# %% [markdown] papermill={"duration": 0.00439, "end_time": "2026-11-25T19:04:29.129872+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.125482+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # Each slice has a row in the index. `height` is $h$, counted over all slices that its volume has in
 # the study, also those that the phantom leaves out. `low` and `high` are the stored intensities that
 # became 0 and 1.
 
-# %%
+# %% tags=[]
 index = slices.index  # row i describes slices.images[i]
 index[["patient", "week", "slice", "height", "split", "rows", "columns", "low", "high"]].head()
 
-# %% [markdown] papermill={"duration": 0.004367, "end_time": "2026-11-25T19:04:29.159132+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.154765+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Count patients, not pictures
 #
 # A patient comes back in another week, and two slices that lie side by side in one body are nearly
@@ -110,7 +116,7 @@ index[["patient", "week", "slice", "height", "split", "rows", "columns", "low", 
 #
 # **Predict:** you know how many slices there are. On how many *people* does a test score rest?
 
-# %%
+# %% tags=[]
 scans = index.drop_duplicates(["split", "patient", "week"])
 per_split = pd.DataFrame(
     {
@@ -121,7 +127,7 @@ per_split = pd.DataFrame(
 )
 per_split.reindex(splits.SPLITS, fill_value=0)
 
-# %% [markdown] papermill={"duration": 0.004435, "end_time": "2026-11-25T19:04:29.188349+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.183914+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # A test on few people is a rough test, however many slices they bring. And it is no test at all if
 # the network has met them before. Nothing in a folder of slices forbids that, so we look:
 
@@ -132,11 +138,11 @@ for (one, other), patients in shared.items():
 apart = slices.patients_disjoint
 print("patients disjoint:", "unknown, the names do not say" if apart is None else apart)
 
-# %% [markdown] papermill={"duration": 0.004435, "end_time": "2026-11-25T19:04:29.213224+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.208789+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # The networks learn from `train`, the learning curves are watched on `validate`, and every score in
 # this series is measured on `test`.
 
-# %%
+# %% tags=[]
 per_patient = index.groupby(["patient", "split"]).size().unstack(fill_value=0)
 show(
     plots.data.bar_counts(
@@ -145,26 +151,26 @@ show(
     "Bar chart of the number of slices of each patient; each bar belongs to one split.",
 )
 
-# %% [markdown] papermill={"duration": 0.008543, "end_time": "2026-11-25T19:04:29.604615+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.596072+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Slices of each patient, coloured and hatched by split.*
 #
 # No bar has two colours, since patients are never divided. Where a bar is short or missing, the patient
 # lost a scan; the next section says why.
 
-# %% [markdown] papermill={"duration": 0.006475, "end_time": "2026-11-25T19:04:29.618956+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.612481+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What was left out, and why
 #
 # Real folders hold surprises. The study has one scan of another width, and the phantom copies that.
 # Whatever is not used is listed with its reason: a file that vanishes silently is how a count in a
 # paper goes wrong.
 
-# %%
+# %% tags=[]
 dropped = pd.DataFrame(slices.dropped, columns=["file", "reason"])
 print(f"{len(dropped)} files or slices were dropped")
 print("shapes in use:", index.groupby(["rows", "columns"]).size().to_dict())
 dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 
-# %% [markdown] papermill={"duration": 0.004821, "end_time": "2026-11-25T19:04:29.654101+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.649280+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Intensities: scaled, not clipped
 #
 # MR has no fixed unit, unlike CT. The same tissue may be 300 in one scan and 900 in the next, as coil
@@ -177,7 +183,7 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 # **Predict:** below, the same three scans before and after. Which features of the curves move, and
 # which stay?
 
-# %%
+# %% tags=[]
 known = index[index["split"] == "train"]
 known_scans = known.drop_duplicates(["patient", "week"])
 before, after = {}, {}
@@ -193,7 +199,7 @@ show(
     "Histograms of three volumes: spread over different ranges as stored, aligned once scaled.",
 )
 
-# %% [markdown] papermill={"duration": 0.006968, "end_time": "2026-11-25T19:04:29.996865+00:00", "exception": false, "start_time": "2026-11-25T19:04:29.989897+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
 #
 # In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and
@@ -201,11 +207,11 @@ show(
 # calibration: where no bladder is in view, fat would become 1. Nor does it remove the slow shading of
 # the coil across a slice.
 
-# %%
+# %% tags=[]
 clipped = scans["clipped"]
 print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.max():.3%} at most")
 
-# %% [markdown] papermill={"duration": 0.005114, "end_time": "2026-11-25T19:04:30.024122+00:00", "exception": false, "start_time": "2026-11-25T19:04:30.019008+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What 8 bits would have cost
 #
 # That share is the price of a robust scale, and now it is written down. A common shortcut pays another
@@ -213,7 +219,7 @@ print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.
 #
 # **Predict:** look at the left histogram again. What will be left of a slice?
 
-# %%
+# %% tags=[]
 limit = 255  # the largest number in 8 bits; try others
 one = known.loc[(known["height"] - 0.5).abs().idxmin()]
 v = slices.voxels(one)
@@ -230,7 +236,7 @@ show(
     "A slice as stored, clipped and scaled by percentiles, each above the histogram of its body.",
 )
 
-# %% [markdown] papermill={"duration": 0.005425, "end_time": "2026-11-25T19:04:30.650286+00:00", "exception": false, "start_time": "2026-11-25T19:04:30.644861+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *One slice as stored, clipped and scaled by percentiles, above the histograms of its body.*
 #
 # The clipped slice keeps little but an outline, and its histogram one spike: muscle and fat have become
@@ -238,14 +244,14 @@ show(
 # (the last lines; above 1, nothing). In a darker scan the muscle survives and only the fat is cut, so clipping
 # also makes scans differ that were alike. Our scale has its price too: in the phantom the bladder pays it, and its brightest part is flat.
 
-# %% [markdown] papermill={"duration": 0.005246, "end_time": "2026-11-25T19:04:30.661028+00:00", "exception": false, "start_time": "2026-11-25T19:04:30.655782+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Through the body
 #
 # The array's first axis runs from the patient's right to the left, the second from back to front.
 # Every figure here is turned so that the patient lies on the back with the front at the top, as
 # radiologists look at it: the patient's right is on your left.
 
-# %%
+# %% tags=[]
 sheet = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
 show(
     plots.slices.sheet(
@@ -255,20 +261,20 @@ show(
     "Twelve training slices from the lowest to the highest.",
 )
 
-# %% [markdown] papermill={"duration": 0.00605, "end_time": "2026-11-25T19:04:30.889707+00:00", "exception": false, "start_time": "2026-11-25T19:04:30.883657+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Twelve training slices from the lowest to the highest, with the patient's number.*
 #
 # In the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
 # bright bladder, then the iliac wings. The prior in notebook 04 is told the height, and draws
 # accordingly.
 
-# %% [markdown] papermill={"duration": 0.005872, "end_time": "2026-11-25T19:04:30.902712+00:00", "exception": false, "start_time": "2026-11-25T19:04:30.896840+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Labels
 #
 # The study's slices come with tissue labels. The VQ-VAE never sees them. Notebook 03 uses them to
 # ask what its codes mean.
 
-# %%
+# %% tags=[]
 if slices.labels is None:
     print("these data have no labels")
 else:
@@ -278,7 +284,7 @@ else:
         "Four slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
     )
 
-# %% [markdown] papermill={"duration": 0.006684, "end_time": "2026-11-25T19:04:31.061908+00:00", "exception": false, "start_time": "2026-11-25T19:04:31.055224+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Four slices (top), and the same with their tissues coloured and numbered (bottom).*
 #
 # The white line is the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
@@ -290,12 +296,12 @@ else:
 # %% tags=["nbval-ignore-output", "widget"]
 slice_browser(slices)
 
-# %% [markdown] papermill={"duration": 0.006594, "end_time": "2026-11-25T19:04:31.152768+00:00", "exception": false, "start_time": "2026-11-25T19:04:31.146174+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## The same patient, another week
 #
 # **Predict:** what changes within a person from week to week, and what does not?
 
-# %%
+# %% tags=[]
 patient = known["patient"].value_counts().index[0]
 times = index[index["patient"] == patient].groupby("slice")["week"].nunique()
 if times.max() < 2:
@@ -311,13 +317,13 @@ else:
         "The same slices of one patient in two weeks.",
     )
 
-# %% [markdown] papermill={"duration": 0.006799, "end_time": "2026-11-25T19:04:31.294951+00:00", "exception": false, "start_time": "2026-11-25T19:04:31.288152+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
 #
 # Bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and build stay.
 # A network tested on the second row after learning from the first would be tested on its memory.
 
-# %% [markdown] papermill={"duration": 0.006948, "end_time": "2026-11-25T19:04:31.308891+00:00", "exception": false, "start_time": "2026-11-25T19:04:31.301943+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What a leak is worth
 #
 # How much would that flatter? We score a **copycat**, which learns nothing: it stores slices, and answers
@@ -329,7 +335,7 @@ else:
 #
 # **Predict:** will the second score be better, and how often will its answer be the same patient?
 
-# %%
+# %% tags=[]
 asked = np.flatnonzero(index["split"] == "test")  # (n,), positions of the questions
 step = max(1, slices.images.shape[1] // 64)  # 64 rows of pixels are enough to find the nearest
 small = slices.images[:, ::step, ::step]  # (N, H / step, W / step)
@@ -349,7 +355,7 @@ else:
         print(f"{split}: SSIM {score[split].mean():.3f}, body only {np.nanmean(inside):.3f};",
               f"{same:.0%} of the answers are the same patient")  # fmt: skip
 
-# %%
+# %% tags=[]
 if score:
     gain = score["dealt out"] - score["by patient"]  # (n,)
     most = gain.argsort()[::-1][:5]
@@ -363,7 +369,7 @@ if score:
         "Five test slices, and the copycat's answer to each under either split.",
     )
 
-# %% [markdown] papermill={"duration": 0.008586, "end_time": "2026-11-25T19:04:32.149774+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.141188+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *The five test slices that gain most when slices are dealt out, and the copycat's answers.*
 #
 # These are the extreme cases; the means stand above. Nothing was learned either time. What the second
@@ -371,13 +377,13 @@ if score:
 # the score does not tell skill from memory. Data with denser slices or more weeks have more to copy. The
 # honest score is worth keeping as a yardstick, since a network should do better than a copycat.
 
-# %% [markdown] papermill={"duration": 0.008134, "end_time": "2026-11-25T19:04:32.166214+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.158080+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## A real scanner file through the same reader
 #
 # NiBabel ships a small real scan with its own tests. It is four-dimensional (two volumes in one
 # file), and our reader refuses to guess which is meant:
 
-# %%
+# %% tags=[]
 example = Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"
 try:
     read_volume(example)
@@ -389,7 +395,7 @@ volume, voxel_size = read_volume(example, frame=0)
 print("shape", volume.shape, "voxel size in mm", [round(float(mm), 2) for mm in voxel_size])
 print("stored values from", float(volume.min()), "to", float(volume.max()))
 
-# %%
+# %% tags=[]
 high = np.percentile(volume, 99.9)
 planes = [volume[:, :, k] / high for k in (4, 9, 14, 19)]
 show(
@@ -397,18 +403,18 @@ show(
     "Four axial slices of a real head scan.",
 )
 
-# %% [markdown] papermill={"duration": 0.011094, "end_time": "2026-11-25T19:04:32.339445+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.328351+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Four slices of a real head, read by the function that reads the phantom.*
 #
 # The reader turned the file's axes to the standard order, so the forehead is at the top here too. It
 # could, because the file says how the patient lay; a 2D export that does not say is taken as it is.
 
-# %% [markdown] papermill={"duration": 0.008586, "end_time": "2026-11-25T19:04:32.359054+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.350468+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Exercises
 #
 # Replace the three dots, run the cell, then run its check: it says in words what is still missing.
 
-# %% [markdown] papermill={"duration": 0.008149, "end_time": "2026-11-25T19:04:32.375765+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.367616+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 1 · One number
 #
 # Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so
@@ -424,7 +430,7 @@ exercises.check_percentile(top)
 top = 98  # 2 in 100 lie above it
 exercises.check_percentile(top)
 
-# %% [markdown] papermill={"duration": 0.008231, "end_time": "2026-11-25T19:04:32.492599+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.484368+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 2 · Slices in order
 #
 # The files of the study number their slices without leading zeros: `..._slice_2.nii.gz`,
@@ -450,7 +456,7 @@ def in_order(names: list[str]) -> list[str]:
 
 exercises.check_in_order(in_order)
 
-# %% [markdown] papermill={"duration": 0.008573, "end_time": "2026-11-25T19:04:32.572252+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.563679+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 3 · Find the leak
 #
 # A colleague sends the list of scans below with the note "split by patient". Is it? List every patient
@@ -469,7 +475,7 @@ splits_of = listed.groupby("patient")["split"].nunique()
 leaking = list(splits_of[splits_of > 1].index)
 exercises.check_leak(leaking)
 
-# %% [markdown] papermill={"duration": 0.008769, "end_time": "2026-11-25T19:04:32.661917+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.653148+00:00", "status": "completed"} tags=["solution"]
+# %% [markdown] tags=["solution"]
 # <details><summary>Why</summary>
 #
 # `nunique` counts the different splits of each patient, so coming back in another week does no harm.
@@ -478,7 +484,7 @@ exercises.check_leak(leaking)
 #
 # </details>
 
-# %% [markdown] papermill={"duration": 0.008849, "end_time": "2026-11-25T19:04:32.679427+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.670578+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 4 · A robust scale
 #
 # Write the scale of this notebook for one volume $v$ of any shape and type: percentile 0.5 becomes 0,
@@ -507,7 +513,7 @@ def scale(v: np.ndarray) -> np.ndarray:
 
 exercises.check_scale(scale)
 
-# %% [markdown] papermill={"duration": 0.008806, "end_time": "2026-11-25T19:04:32.767080+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.758274+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 5 · A split by patient
 #
 # You get the patient of each slice, (N,), and a seed. Say for each slice whether it is held out, (N,):
@@ -535,7 +541,7 @@ def hold_out(patients: np.ndarray, seed: int) -> np.ndarray:
 
 exercises.check_hold_out(hold_out)
 
-# %% [markdown] papermill={"duration": 0.012459, "end_time": "2026-11-25T19:04:32.860484+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.848025+00:00", "status": "completed"} tags=["solution"]
+# %% [markdown] tags=["solution"]
 # <details><summary>Why</summary>
 #
 # Draw people first and look up their pictures after: then no slice can part from its patient. `np.unique`
@@ -544,7 +550,7 @@ exercises.check_hold_out(hold_out)
 #
 # </details>
 
-# %% [markdown] papermill={"duration": 0.008805, "end_time": "2026-11-25T19:04:32.878526+00:00", "exception": false, "start_time": "2026-11-25T19:04:32.869721+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
@@ -554,7 +560,7 @@ exercises.check_hold_out(hold_out)
 #
 # **What's next:** `02_vqvae_training` learns to write each of these slices as a small grid of codes.
 
-# %%
+# %% tags=[]
 counts = index["split"].value_counts()
 run.add_metrics(
     "data",

@@ -1,14 +1,20 @@
 # ---
 # jupyter:
 #   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
 # ---
 
-# %% [markdown] papermill={"duration": 0.005588, "end_time": "2026-11-25T19:05:29.083564+00:00", "exception": false, "start_time": "2026-11-25T19:05:29.077976+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # # 04 · How codes follow each other: the PixelCNN prior
 #
 # The VQ-VAE can decode *any* grid of codes. Fill a grid at random and the decoder draws static, for
@@ -21,7 +27,7 @@
 # - why a plain stack of masked convolutions has a blind spot, and how two stacks cure it;
 # - to score a prior in bits per code, and to tell an honest score from one that saw the answer.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 45 minutes. **Time to run:** about 3 minutes on 2 CPU cores (profile quick).
+# **You need** notebook 02 to have run. **Time to learn:** 45 minutes. **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
@@ -49,7 +55,7 @@ prior_weight_decay: Optional[float] = None
 prior_seed: Optional[int] = None
 prior_compiled: Optional[bool] = None  # torch.compile, on a GPU only
 
-# %%
+# %% tags=[]
 
 import numpy as np
 import pandas as pd
@@ -67,7 +73,7 @@ from vqgen_utils.teaching.exercises import pixelcnn as exercises
 from vqgen_utils.teaching.widgets import LivePlot, receptive_field_explorer
 from vqgen_utils.training import fit
 
-# %%
+# %% tags=[]
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
 settings = run.configure(
@@ -87,7 +93,7 @@ train, validate, test = (codes_of(slices, all_codes, split) for split in splits)
 print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
 settings.prior
 
-# %% [markdown] papermill={"duration": 0.01211, "end_time": "2026-11-25T19:05:32.647724+00:00", "exception": false, "start_time": "2026-11-25T19:05:32.635614+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What is a prior over codes?
 #
 # A probability for every grid. By the chain rule it is a product over positions in reading order, row
@@ -101,7 +107,7 @@ settings.prior
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
-# %%
+# %% tags=[]
 counts = metrics.code_counts(train.tensors[0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
 drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator=generator)
@@ -113,11 +119,11 @@ show(
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
 
-# %% [markdown] papermill={"duration": 0.015103, "end_time": "2026-11-25T19:05:33.310724+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.295621+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom).* The
 # alphabet alone is not enough: the order carries the anatomy.
 
-# %% [markdown] papermill={"duration": 0.016114, "end_time": "2026-11-25T19:05:33.347738+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.331624+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Seeing only the past
 #
 # A network that guesses $c_i$ may see $c_{<i}$ and nothing else. A convolution sees a neighbourhood, and
@@ -129,18 +135,18 @@ show(
 for kind, centre in (("A", False), ("B", True)):
     print(f"type {kind}:", receptive_field.causal_mask(3, centre).int().tolist())  # (3, 3)
 
-# %% [markdown] papermill={"duration": 0.016125, "end_time": "2026-11-25T19:05:33.423703+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.407578+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # How much does a stack of such layers see? An output depends on an input exactly where its derivative
 # is not zero, so we need not draw arrows: we ask autograd.
 
-# %%
+# %% tags=[]
 show_source(receptive_field.field_of_masks)
 
-# %% [markdown] papermill={"duration": 0.016144, "end_time": "2026-11-25T19:05:33.491734+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.475590+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # **Predict:** each layer reaches one row up and one column to either side. After three, will the square
 # position see all codes before it, up to three rows and columns away?
 
-# %%
+# %% tags=[]
 size, position = (14, 23), (11, 11)  # (H, W) of a small grid, and (row, column) on it
 fields = {}
 for layers in (1, 3, 8):
@@ -152,22 +158,22 @@ show(
     "right of the position is missed.",
 )
 
-# %% [markdown] papermill={"duration": 0.016114, "end_time": "2026-11-25T19:05:33.683697+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.667583+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Bright: what the square position sees. Crosses: codes within reach that come before it, and yet are
 # missed.* This wedge is the **blind spot**. A masked step can go to the right only by going up as well,
 # so codes one row up and many columns to the right stay out of sight, however many layers there are.
 
-# %% [markdown] papermill={"duration": 0.016129, "end_time": "2026-11-25T19:05:33.715718+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.699589+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Two stacks
 #
 # The cure is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
 # as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
 # code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
 
-# %%
+# %% tags=[]
 show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 
-# %% [markdown] papermill={"duration": 0.005191, "end_time": "2026-11-25T19:05:33.764030+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.758839+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # Line by line, with $*$ for convolution and $W$ for weights; $W_1$, $W_2$ and $W_3$ are 1 × 1 convolutions,
 # `out_horizontal`, `down_to_right` and `out_vertical`:
 #
@@ -185,10 +191,10 @@ show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 #
 # But "this row and those above" holds the answer! What keeps it out is done once, at the entrance:
 
-# %%
+# %% tags=[]
 show_source(PixelCNN.forward)
 
-# %% [markdown] papermill={"duration": 0.005083, "end_time": "2026-11-25T19:05:33.789998+00:00", "exception": false, "start_time": "2026-11-25T19:05:33.784915+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # `v` enters shifted down by a row: what stands in row $i$ now is the code of row $i-1$. `h` enters shifted
 # right by a column. After that every kernel may use its own position, and no weight needs a mask.
 #
@@ -208,18 +214,18 @@ for layers in (1, 3, 5, 8):
     plain, gated = missed.loc[layers]
     print(f"{layers} layers: plain misses {plain:.1f} % of what it may see, gated {gated:.1f} %")
 
-# %%
+# %% tags=[]
 show(
     plots.training.lines(missed, "layers", "codes missed (%)"),
     "Line plot of the share of codes missed against depth: rising for the plain stack, zero for gated.",
 )
 
-# %% [markdown] papermill={"duration": 0.005709, "end_time": "2026-11-25T19:05:35.160025+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.154316+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Share of the codes before a position, within reach, that it does not see; both measured by gradient, for
 # kernels of 3.* Depth makes the plain stack worse: the wedge tends to half of the field's right
 # half, a quarter. The figure says what cannot be seen, not what that costs in likelihood: that depends on the data.
 
-# %%
+# %% tags=[]
 fields = {}
 for name, see in receptive_field.NETWORKS.items():
     seen = see(4, 3, size, position)  # (H, W) bool, four layers with kernels of 3
@@ -229,7 +235,7 @@ show(
     "Receptive fields of three networks of four layers: plain, gated, and with an unmasked last layer.",
 )
 
-# %% [markdown] papermill={"duration": 0.024145, "end_time": "2026-11-25T19:05:35.435723+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.411578+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Four layers of three networks. Left: the wedge. Middle: two stacks miss nothing, and the shift at the
 # entrance brings them one row and one column more. Right: a plain stack whose last mask was forgotten;
 # rings mark what it sees and must not, the answer itself among them.* We shall meet the third again.
@@ -240,16 +246,16 @@ show(
 # %% tags=["nbval-ignore-output", "widget"]
 receptive_field_explorer()
 
-# %% [markdown] papermill={"duration": 0.016114, "end_time": "2026-11-25T19:05:35.651699+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.635585+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
 # there because a convolution does not know where it is, while anatomy is a matter of where: in
 # the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
 # way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
 
-# %%
+# %% tags=[]
 show_source(height_features, PixelCNN.places)
 
-# %% [markdown] papermill={"duration": 0.016131, "end_time": "2026-11-25T19:05:35.715719+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.699588+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # A test worth more than any diagram: change one code, and see which guesses move.
 
 # %% tags=["nbval-check-output"]
@@ -264,7 +270,7 @@ with torch.no_grad():
 print("moved before or at (3, 2):", bool(moved[:3].any() or moved[3, :3].any()))
 print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any()))
 
-# %% [markdown] papermill={"duration": 0.011578, "end_time": "2026-11-25T19:05:35.815167+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.803589+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Training
 #
 # The logarithm of the product is a sum, and its mean over positions, with the sign turned, is the loss:
@@ -275,14 +281,14 @@ print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any())
 # logarithm; a nat is $1/\ln 2 \approx 1.44$ bits). All $HW$ guesses
 # come from one pass, since all codes are known in training.
 
-# %%
+# %% tags=[]
 show_source(prior_losses)
 
-# %% [markdown] papermill={"duration": 0.016122, "end_time": "2026-11-25T19:05:35.891735+00:00", "exception": false, "start_time": "2026-11-25T19:05:35.875613+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # **Predict:** a guess that gives each of the $K$ codes the same probability pays $\ln K$. Where will the
 # curve begin?
 
-# %%
+# %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(train)} grids of {grid} codes to learn from")
 prior = new_prior(settings, grid)
 print(sum(p.numel() for p in prior.parameters()), "weights")
@@ -301,12 +307,12 @@ result = fit(
 live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
-# %% [markdown] papermill={"duration": 0.005934, "end_time": "2026-11-25T19:07:45.613339+00:00", "exception": false, "start_time": "2026-11-25T19:07:45.607405+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Cross-entropy by step. Circles: patients not trained on.* The gap between them is what the prior knows of
 # its own patients alone; a line that drops whenever all grids have been seen once more is a sign of it. If
 # the circles turned upwards, more training would do harm.
 
-# %% [markdown] papermill={"duration": 0.008876, "end_time": "2026-11-25T19:07:45.628000+00:00", "exception": false, "start_time": "2026-11-25T19:07:45.619124+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Honest bits
 #
 # We score on held-out patients, in bits (nats / ln 2). The yardstick is the **order-0 entropy**: what a
@@ -314,7 +320,7 @@ print(f"trained in {result.seconds:.0f} s")
 # that are scored, a favour to the yardstick. What the prior saves on it, it saves by knowing what follows
 # what.
 
-# %%
+# %% tags=[]
 prior = run.load_prior()
 codes, heights = test.tensors  # (N, H, W), (N,)
 bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, H, W)
@@ -329,25 +335,25 @@ if per_code > order0:
         "worse than order-0: these patients are unlike those it learned from, or those were too few"
     )
 
-# %% [markdown] papermill={"duration": 0.006299, "end_time": "2026-11-25T19:07:46.949106+00:00", "exception": false, "start_time": "2026-11-25T19:07:46.942807+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # A code stands for 16 pixels (with a stride of 4), hence the last line. It is the price of the codes alone: they give back
 # the reconstruction, not the slice, so do not compare it with a lossless compression of pixels.
 
-# %% [markdown] papermill={"duration": 0.005868, "end_time": "2026-11-25T19:07:46.960893+00:00", "exception": false, "start_time": "2026-11-25T19:07:46.955025+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Too good: one mask forgotten
 #
 # A common mistake, and a hard one to notice: one convolution, often the last, is left unmasked. To see
 # what it does we train two small plain stacks of three masked layers, for a few seconds each, in all the same
 # but for the mask of the last layer.
 
-# %%
+# %% tags=[]
 show_source(forgotten_mask.PlainPixelCNN.forward, forgotten_mask.draw)
 
-# %% [markdown] papermill={"duration": 0.006101, "end_time": "2026-11-25T19:07:46.996709+00:00", "exception": false, "start_time": "2026-11-25T19:07:46.990608+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # **Predict:** one of the two can see the answer. Which one will score better on patients it has never
 # seen? Which one will draw better slices?
 
-# %%
+# %% tags=[]
 small = {}
 for name, mask_last in {"every layer masked": True, "last layer not masked": False}.items():
     small[name] = forgotten_mask.train(K, train.tensors[0][:800], mask_last)
@@ -355,7 +361,7 @@ for name, mask_last in {"every layer masked": True, "last layer not masked": Fal
     print(f"plain, {name:22} {paid:.3f} bits a code, held out")
 print(f"{f'our prior, {prior.config.prior_layers} gated layers':29} {per_code:.3f}")
 
-# %%
+# %% tags=[]
 air = codes[:, 0, 0].mode().values  # the commonest code in the corner
 noise = torch.randint(K, grid, generator=torch.Generator().manual_seed(0))  # (H, W)
 filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, H, W)
@@ -372,7 +378,7 @@ for name, grids in rows.items():
     same = (grids == filled).float().mean((1, 2))  # (3,)
     print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in same)}")
 
-# %% [markdown] papermill={"duration": 0.008815, "end_time": "2026-11-25T19:07:49.958082+00:00", "exception": false, "start_time": "2026-11-25T19:07:49.949267+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack
 # with every mask. It does not look at what is to come, so it draws the same slice three times; three small
 # layers make a poor one. Bottom: the stack with the better score copies what is there already, static
@@ -381,12 +387,12 @@ for name, grids in rows.items():
 # Held-out patients do not give this away: the score is just as good on them. Only its being too good does. Bits
 # are honest only if the network is causal. Test that first, as we did above.
 
-# %% [markdown] papermill={"duration": 0.007869, "end_time": "2026-11-25T19:07:49.980102+00:00", "exception": false, "start_time": "2026-11-25T19:07:49.972233+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Where is it surprised?
 #
 # **Predict:** which codes cost most bits: air around a body, its outline, what lies inside?
 
-# %%
+# %% tags=[]
 cost = bits.mean(0)  # (H, W)
 example = int((heights - 0.45).abs().argmin())
 show(
@@ -398,12 +404,12 @@ show(
     "Maps of the bits each position costs: mean over slices, and one slice.",
 )
 
-# %% [markdown] papermill={"duration": 0.010239, "end_time": "2026-11-25T19:07:50.113804+00:00", "exception": false, "start_time": "2026-11-25T19:07:50.103565+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Bits by position.* On the default data air is nearly free: after some air comes more air. So is the inside of
 # anything large and even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
 # textures, where the neighbourhood does not settle what comes next.
 
-# %%
+# %% tags=[]
 by_height = pd.DataFrame(
     {"height": (heights * 10).floor().clip(max=9) / 10 + 0.05, "bits": bits.mean((1, 2))}
 )
@@ -413,16 +419,16 @@ show(
     "Line plot of bits per code against the place along the scan.",
 )
 
-# %% [markdown] papermill={"duration": 0.006826, "end_time": "2026-11-25T19:07:50.208296+00:00", "exception": false, "start_time": "2026-11-25T19:07:50.201470+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Mean cost by place along the scan, in tenths.* Each point is a mean over few slices and the axis does not
 # begin at zero, so read the large differences only.
 
-# %% [markdown] papermill={"duration": 0.006648, "end_time": "2026-11-25T19:07:50.221728+00:00", "exception": false, "start_time": "2026-11-25T19:07:50.215080+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## The next code, as a distribution
 #
 # At four positions of one slice, the prior's guess before it sees the code.
 
-# %%
+# %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 logits = sampling.full_logits(prior, codes[example][None], height_features(heights[example][None]))
 p = logits[0].softmax(0)  # (1, K, H, W) -> (K, H, W)
@@ -435,12 +441,12 @@ show(
     "Four positions on a slice and the prior's probabilities for the code there.",
 )  # fmt: skip
 
-# %% [markdown] papermill={"duration": 0.007081, "end_time": "2026-11-25T19:07:51.077221+00:00", "exception": false, "start_time": "2026-11-25T19:07:51.070140+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Left: the position (red square). Right: the probability of each code, with the true one marked.* Where
 # one bar towers, the past leaves no choice; where many are low, there is a choice, and a sample will
 # make it at random.
 
-# %% [markdown] papermill={"duration": 0.007595, "end_time": "2026-11-25T19:07:51.095531+00:00", "exception": false, "start_time": "2026-11-25T19:07:51.087936+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Why not predict the code by least squares?
 #
 # Another published mistake: train the prior by mean squared error (MSE), to hit the next code's vector, or
@@ -451,7 +457,7 @@ show(
 #
 # **Predict:** codes 3 and 90 are equally likely. What does code 46 or 47 have to do with them?
 
-# %%
+# %% tags=[]
 vectors = vqvae.codebook.embedding  # (K, D)
 numbers = torch.arange(K, dtype=torch.float32, device=prior.device)  # (K,)
 # places near these that training slices have
@@ -475,19 +481,19 @@ show(
     "Slices at four places: drawn from the prior twice, by the mean vector, and by the mean number.",
 )
 
-# %% [markdown] papermill={"duration": 0.007616, "end_time": "2026-11-25T19:07:51.593286+00:00", "exception": false, "start_time": "2026-11-25T19:07:51.585670+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
 # each position.* The mean number is static: a number is a name, and between two names lies nothing. The
 # mean vector does better, for codes that lie near each other look alike. But it has one slice for each
 # height, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
 # outlines and textures with the draws above.
 
-# %% [markdown] papermill={"duration": 0.007554, "end_time": "2026-11-25T19:07:51.608472+00:00", "exception": false, "start_time": "2026-11-25T19:07:51.600918+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Exercises
 #
 # Replace the three dots, run the cell and the check below it. The checks need no trained prior.
 
-# %% [markdown] papermill={"duration": 0.007382, "end_time": "2026-11-25T19:07:51.623359+00:00", "exception": false, "start_time": "2026-11-25T19:07:51.615977+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 1 · How deep must it be?
 #
 # On a grid of 32 × 16 codes, how many gated layers with kernels of 3 does it take until the last
@@ -504,7 +510,7 @@ exercises.check_layers(enough_layers)
 enough_layers = 30  # 31 rows lie above: the shift brings one, each layer one more
 exercises.check_layers(enough_layers)
 
-# %% [markdown] papermill={"duration": 0.008339, "end_time": "2026-11-25T19:07:52.508343+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.500004+00:00", "status": "completed"} tags=["solution"]
+# %% [markdown] tags=["solution"]
 # <details><summary>Why</summary>
 #
 # Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
@@ -513,7 +519,7 @@ exercises.check_layers(enough_layers)
 #
 # </details>
 
-# %% [markdown] papermill={"duration": 0.007856, "end_time": "2026-11-25T19:07:52.524806+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.516950+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 2 · From nats to bits a pixel
 #
 # `fit` reports nats a code; papers report bits a pixel. Write the conversion, for codes that stand for
@@ -539,7 +545,7 @@ def bits_of(nats_per_code: float) -> tuple[float, float]:
 
 exercises.check_bits(bits_of)
 
-# %% [markdown] papermill={"duration": 0.008505, "end_time": "2026-11-25T19:07:52.614001+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.605496+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 3 · The probability of a grid
 #
 # A prior returned logits for a batch of grids. Compute $\ln p(c \mid h)$ of each grid, in nats.
@@ -566,7 +572,7 @@ def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
 exercises.check_log_probability(log_probability)
 
-# %% [markdown] papermill={"duration": 0.008284, "end_time": "2026-11-25T19:07:52.727262+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.718978+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 4 · Write the mask, then break it
 #
 # Write the causal mask of a kernel: 1 where it may look, 0 elsewhere. With `centre=False` it is type A,
@@ -609,11 +615,11 @@ show(
     "Fields of right masks, and of one weight too many.",
 )
 
-# %% [markdown] papermill={"duration": 0.008287, "end_time": "2026-11-25T19:07:52.892133+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.883846+00:00", "status": "completed"} tags=["solution"]
+# %% [markdown] tags=["solution"]
 # *Three layers with the masks of the solution, and with one more weight open in the last.* That one weight
 # shows the position its right neighbour, which has seen the answer.
 
-# %% [markdown] papermill={"duration": 0.008233, "end_time": "2026-11-25T19:07:52.908335+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.900102+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 5 · A layer that needs no mask
 #
 # Write one layer of a vertical stack: every row sees those above it, and neither itself nor those
@@ -642,7 +648,7 @@ def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 exercises.check_vertical_layer(rows_above)
 
-# %% [markdown] papermill={"duration": 0.008224, "end_time": "2026-11-25T19:07:53.000776+00:00", "exception": false, "start_time": "2026-11-25T19:07:52.992552+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of next-code guesses; causality is a property one can test.
@@ -653,7 +659,7 @@ exercises.check_vertical_layer(rows_above)
 #
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 
-# %%
+# %% tags=[]
 run.add_metrics(
     "prior",
     {

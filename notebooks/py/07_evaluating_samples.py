@@ -1,14 +1,20 @@
 # ---
 # jupyter:
 #   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
 # ---
 
-# %% [markdown] papermill={"duration": 0.004322, "end_time": "2026-11-25T19:10:07.938093+00:00", "exception": false, "start_time": "2026-11-25T19:10:07.933771+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # # 07 · Are the new slices any good?
 #
 # One nice sample proves little: anyone can find a slice that shines, and a measure that flatters. A generated slice
@@ -23,7 +29,7 @@
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
 # **Time to learn:** 45 minutes.
-# **Time to run:** about 1 minute on 2 CPU cores (profile quick).
+# **Time to run:** about 35 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
@@ -48,7 +54,7 @@ domain_weight_decay: Optional[float] = None
 domain_seed: Optional[int] = None
 domain_compiled: Optional[bool] = None  # torch.compile, on a GPU only
 
-# %%
+# %% tags=[]
 import math
 
 import numpy as np
@@ -84,7 +90,7 @@ settings = run.configure(
 vqvae, prior, all_codes = run.load_vqvae(), run.load_prior(), run.load_codes()
 slices = run.load_slices(settings)
 
-# %%
+# %% tags=[]
 train, test = slices.subset("train").rows, slices.subset("test").rows
 most = max(1, min(2000, 2**28 // slices.images[0].size))  # slices that fit into memory together
 known = train.iloc[:: math.ceil(len(train) / most)]  # a large training set is thinned
@@ -108,7 +114,7 @@ x_hat = decoded(all_codes[test.index])  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
 print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
 
-# %% [markdown] papermill={"duration": 0.004162, "end_time": "2026-11-25T19:10:11.436461+00:00", "exception": false, "start_time": "2026-11-25T19:10:11.432299+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## A network that reads slices
 #
 # A generated slice has no original. To judge it, we need someone who knows such slices and has never heard of
@@ -117,10 +123,10 @@ print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_
 # into $F$ numbers, its features $\phi(x)$. Networks trained on photographs offer features as well, but have
 # never seen a scan.
 
-# %%
+# %% tags=[]
 show_source(domain.DomainNetwork.forward)
 
-# %%
+# %% tags=[]
 torch.manual_seed(settings.domain_training.seed)
 reader = domain.DomainNetwork(settings.evaluation.domain_width)
 to_check = domain.LabelledSlices(slices, "validate")
@@ -135,7 +141,7 @@ result = fit(
 )
 print(f"trained in {result.seconds:.0f} s")
 
-# %% [markdown] papermill={"duration": 0.004935, "end_time": "2026-11-25T19:10:11.768133+00:00", "exception": false, "start_time": "2026-11-25T19:10:11.763198+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # Before we believe a word it says, we test it on held-out patients, where the truth is known. **Dice** is the
 # overlap of a tissue as read and as labelled: 1 is perfect. And we put it beside somebody who never looks: who
 # always answers the middle of the scan, and for each pixel its commonest tissue. A network that is no better than
@@ -143,7 +149,7 @@ print(f"trained in {result.seconds:.0f} s")
 #
 # **Predict:** it has never seen a reconstruction. Will it read $\hat x$ as well as $x$?
 
-# %%
+# %% tags=[]
 sets = {
     "held out": domain.read_rounds(reader, x),
     "reconstructed": domain.read_rounds(reader, x_hat),
@@ -160,7 +166,7 @@ for name, some in sets.items():
         dice = domain.dice(some.reading.tissues, labels)
         print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice.items()))
 
-# %%
+# %% tags=[]
 real_reading, failed = sets["held out"].reading, {}  # what fails -> why; "" where it does not
 failed["reader"] = domain.why_blind(real_reading.heights, heights, train["height"])
 one_patient = "the held-out slices are of one patient, and how patients differ is not known"
@@ -173,7 +179,7 @@ if has_tissues:
 for scores, reason in targets.by_reason(targets.not_measured(failed)).items():
     print(f"not measured: {scores}. {reason}.")
 
-# %%
+# %% tags=[]
 if has_tissues:
     read = sets["reconstructed"].reading
     shown = np.argsort(heights)[np.linspace(len(x) // 5, 4 * len(x) // 5, 4).astype(int)]
@@ -185,7 +191,7 @@ if has_tissues:
 else:
     print("not every slice of these data has labels, so the network reads places alone")
 
-# %% [markdown] papermill={"duration": 0.004891, "end_time": "2026-11-25T19:10:13.189071+00:00", "exception": false, "start_time": "2026-11-25T19:10:13.184180+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Four reconstructions (top) and what the network sees in them (bottom; colours and numbers as in notebook 01), where
 # there are labels.*
 #
@@ -193,14 +199,14 @@ else:
 # reconstructed and generated slices all pass through the same instrument, and its mistakes count against
 # all of them.
 
-# %% [markdown] papermill={"duration": 0.004576, "end_time": "2026-11-25T19:10:13.198290+00:00", "exception": false, "start_time": "2026-11-25T19:10:13.193714+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Samples, and some that we spoil on purpose
 #
 # We draw slices at the places of the held-out slices, several rounds of them, so that each round has the
 # held-out set's size and places and the measures cannot take one for the other. Beside them we put sets
 # that we know to be wrong: a measure that does not mind those is worth nothing.
 
-# %%
+# %% tags=[]
 number = math.ceil(settings.evaluation.evaluation_samples / len(x))  # of rounds
 told = condition(heights)  # (n, 16)
 seeds = [range(sampling_seed + r * len(x), sampling_seed + (r + 1) * len(x)) for r in range(number)]
@@ -210,7 +216,7 @@ bolder = sample(prior, told, seeds[0], temperature=0.8)  # (n, h, w)
 sets["at T = 0.8"] = domain.read_rounds(reader, decoded(bolder))
 print(f"{number} rounds of {len(x)} samples, {number * len(x)} in all")
 
-# %%
+# %% tags=[]
 partner = fidelity.counterparts(heights, patients)  # (n,), another patient about as high
 half = x.shape[1] // 2
 two_in_one = x_hat.clone()  # (n, H, W)
@@ -228,12 +234,12 @@ show(
     "Slices at up to five places: held out, reconstructed, generated, and two sets spoiled on purpose.",
 )
 
-# %% [markdown] papermill={"duration": 0.004623, "end_time": "2026-11-25T19:10:24.966471+00:00", "exception": false, "start_time": "2026-11-25T19:10:24.961848+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *The sets to be told apart, at a few places: real, reconstructed, generated, patched together from two patients,
 # and eight reconstructions for all places.* The set at $T = 0.8$ is measured below, but not shown. The places
 # were chosen, the slices were not.
 
-# %% [markdown] papermill={"duration": 0.004553, "end_time": "2026-11-25T19:10:24.975620+00:00", "exception": false, "start_time": "2026-11-25T19:10:24.971067+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## How far apart are two sets?
 #
 # Five measures, on the features $\phi$ of each set against those of the training patients' real slices. Each
@@ -262,7 +268,7 @@ for name, a_set in {
     precision, recall = fidelity.precision_recall(both_kinds, a_set + 0.01)
     print(f"{name:10}  precision {precision:.1f}  recall {recall:.1f}")
 
-# %% [markdown] papermill={"duration": 0.005077, "end_time": "2026-11-25T19:10:25.004883+00:00", "exception": false, "start_time": "2026-11-25T19:10:24.999806+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # The *floor* is what real slices of new patients get, and the *ceiling* of this decoder is what their
 # reconstructions get. (For precision and recall, where more is better, read both upside down.) Neither is a hard
 # limit. The held-out slices are few bodies, each cut many times; as many samples are as many bodies. So samples
@@ -271,7 +277,7 @@ for name, a_set in {
 # **Predict:** one of the sets consists of eight good slices, again and again. Which of the measures will see
 # little wrong with it?
 
-# %%
+# %% tags=[]
 train_slices = torch.from_numpy(slices.images[known.index])  # (N, H, W)
 reference = domain.look_at(reader, train_slices)
 table = fidelity.compare_rounds(sets, reference.features, partner)
@@ -290,7 +296,7 @@ scales = fidelity.likeness_scales(x.shape[1:])
 print(f"likeness at {scales} of 3 scales" if scales else "no likeness: slices are too small for it")
 table.round(3)
 
-# %%
+# %% tags=[]
 better = {"frechet": "Fréchet\n(less is nearer)", "kid": "KID\n(less is nearer)",
           "precision": "precision\n(more is better)", "recall": "recall\n(more is better)",
           "likeness": "likeness of pairs\n(as the line is best)"}  # fmt: skip
@@ -299,7 +305,7 @@ show(
     "Five panels, one a measure, with a marker for each set and a dashed line at the floor.",
 )
 
-# %% [markdown] papermill={"duration": 0.005581, "end_time": "2026-11-25T19:10:32.296963+00:00", "exception": false, "start_time": "2026-11-25T19:10:32.291382+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Five measures of the sets against the training patients; the dashed line is the floor, real held-out slices.*
 #
 # Read a row, not a number, and take differences as small as those between single rounds, printed above, for
@@ -310,7 +316,7 @@ show(
 # KID can fall below zero: it takes off what chance would add to sets drawn at random, and ours are more even
 # than that, with as many slices at each place. What counts is its distance from the floor.
 
-# %% [markdown] papermill={"duration": 0.005224, "end_time": "2026-11-25T19:10:32.307579+00:00", "exception": false, "start_time": "2026-11-25T19:10:32.302355+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Does it obey the body?
 #
 # A distance does not say what is wrong. Anatomy does: on the default data one body, organs where they belong and in
@@ -318,14 +324,14 @@ show(
 # training patients, at the same place and through the same network; only the tolerances are set by hand. The rules
 # are written for the study's labels of the pelvis; without them nothing is asked here.
 
-# %%
+# %% tags=[]
 show_source(anatomy.rules_kept)
 
-# %% [markdown] papermill={"duration": 0.005443, "end_time": "2026-11-25T19:10:32.335436+00:00", "exception": false, "start_time": "2026-11-25T19:10:32.329993+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # **Predict:** real held-out slices keep the rules by definition. Will all of them pass? And which rule will
 # generated slices break most often?
 
-# %%
+# %% tags=[]
 judged, passed = {}, None
 no_rules = failed["tissues"] or failed["reader"]
 if not no_rules:
@@ -348,7 +354,7 @@ if not no_rules:
 else:
     print(f"no rules are checked, since {no_rules}")
 
-# %% [markdown] papermill={"duration": 0.008016, "end_time": "2026-11-25T19:10:35.940257+00:00", "exception": false, "start_time": "2026-11-25T19:10:35.932241+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Share of slices that keep each rule, and all of them (right), in percent.*
 #
 # What the first row loses is the instrument's own error and the strictness of the rules; the second adds the
@@ -361,7 +367,7 @@ else:
 # organs lie, and finds a rectum at the back even there: an instrument that expects what it should measure. And what
 # no rule asks for, such as the texture of a muscle, is not checked.
 
-# %%
+# %% tags=[]
 if judged:
     broken = anatomy.broken_rules(judged["generated"])  # a text a slice
     breaking = [n for n, text in enumerate(broken) if text]
@@ -378,20 +384,20 @@ if judged:
             "The first generated slices that break a rule, with the tissues seen in them.",
         )
 
-# %% [markdown] papermill={"duration": 0.005953, "end_time": "2026-11-25T19:10:36.156355+00:00", "exception": false, "start_time": "2026-11-25T19:10:36.150402+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *The first generated slices that fail, in the order of their seeds, with the rule that each breaks.*
 #
 # Look at them as a radiologist would: does the fault leap to the eye, must one trust the ruler, or has the
 # network misread the slice? If it is symmetry that breaks most: the prior draws column by column, and when it
 # closes the body, the side it began with is out of its sight (notebook 04, exercise 1).
 
-# %% [markdown] papermill={"duration": 0.008083, "end_time": "2026-11-25T19:10:36.170511+00:00", "exception": false, "start_time": "2026-11-25T19:10:36.162428+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Is it the place we asked for?
 #
 # **Predict:** three slices are the tolerance, printed above as a share of the scan. The network itself misses some of the real ones. How many
 # generated slices will be read within it?
 
-# %%
+# %% tags=[]
 three = {name: sets[name] for name in ("held out", "reconstructed", "generated")}
 asked_and_read = {
     name: (np.tile(heights, len(some.slices)), some.reading.heights) for name, some in three.items()
@@ -405,13 +411,13 @@ else:
         "Place read back against place asked for, for held-out, reconstructed and generated slices.",
     )
 
-# %% [markdown] papermill={"duration": 0.00632, "end_time": "2026-11-25T19:10:36.344783+00:00", "exception": false, "start_time": "2026-11-25T19:10:36.338463+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Place read off each slice against the place it should have; crosses lie outside the gray band of three slices.*
 #
 # The left panel is the ruler's own error, and the middle one adds the decoder's share. What the right one has more
 # of is slices that the prior drew at another place than it was told, or so flawed that the ruler fails.
 
-# %% [markdown] papermill={"duration": 0.013529, "end_time": "2026-11-25T19:10:36.366426+00:00", "exception": false, "start_time": "2026-11-25T19:10:36.352897+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Copies
 #
 # The easiest way to draw a perfect slice is to remember one. For each sample we look up the nearest training
@@ -424,7 +430,7 @@ else:
 #
 # **Predict:** which share of its samples will the test catch?
 
-# %%
+# %% tags=[]
 learned = np.linspace(0, len(known) - 1, min(32, len(known))).astype(int)
 parrot, name_of = memorisation.learn_by_heart(all_codes[known.index[learned]], K)
 parroted = decoded(sample(parrot, name_of, range(len(learned))))  # (32, H, W)
@@ -432,7 +438,7 @@ training = decoded(all_codes[known.index])  # (N, H, W)
 samples = sets["generated"].all_slices  # (rounds * n, H, W)
 candidates = {"held out": x_hat, "generated": samples, "learned by heart": parroted}
 
-# %%
+# %% tags=[]
 of_training = domain.look_at(reader, training).features  # (N, F)
 pixels, features, which = {}, {}, {}
 for name, some in candidates.items():
@@ -460,7 +466,7 @@ show(
     "and in features, with the limit as a dashed line.",
 )
 
-# %% [markdown] papermill={"duration": 0.016143, "end_time": "2026-11-25T19:10:51.643751+00:00", "exception": false, "start_time": "2026-11-25T19:10:51.627608+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice, in pixels (left) and features (right). Upright line: median;
 # dashed: the limit.*
 #
@@ -470,7 +476,7 @@ show(
 # copied and moved by a few pixels. And a prior may have learned too much by heart without ever copying; the gap in bits
 # between its own patients and others (notebook 06) is what shows that.
 
-# %%
+# %% tags=[]
 pairs, titles = {"drawn": [], "nearest": []}, []
 for name, count in (("generated", 3), ("learned by heart", 2)):
     for n in np.argsort(pixels[name])[:count]:
@@ -482,13 +488,13 @@ show(
     "The three generated slices nearest to a training slice and two memorised ones, above that slice.",
 )
 
-# %% [markdown] papermill={"duration": 0.024325, "end_time": "2026-11-25T19:10:51.888199+00:00", "exception": false, "start_time": "2026-11-25T19:10:51.863874+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *The three samples that come nearest to a training slice, and two of the parrot's (top), above that slice (bottom),
 # with their distance.*
 #
 # Of all samples, these three are the most like a training slice. Compare outlines, and what lies inside.
 
-# %% [markdown] papermill={"duration": 0.017192, "end_time": "2026-11-25T19:10:51.919727+00:00", "exception": false, "start_time": "2026-11-25T19:10:51.902535+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What was asked, and what we got
 #
 # The targets stand in `vqgen_utils/evaluation/targets.py`, made for the default data and profile *quick*. Whether one
@@ -497,7 +503,7 @@ show(
 # the benchmarks, if it was measured there. The first target is an easy one: at its published rate that recipe collapses
 # to one code, so a second row gives it a tenth of the rate and five times the seconds.
 
-# %%
+# %% tags=[]
 headline = {
     "frechet_samples": table.loc["generated", "frechet"],
     "frechet_reconstructions": table.loc["reconstructed", "frechet"],
@@ -516,14 +522,14 @@ for scores, reason in targets.by_reason(evaluation["not_measured"]).items():
     print(f"not measured: {scores}. {reason}.")
 targets.verdict(evaluation["headline"])
 
-# %% [markdown] papermill={"duration": 0.024595, "end_time": "2026-11-25T19:10:51.992156+00:00", "exception": false, "start_time": "2026-11-25T19:10:51.967561+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # A met target does not say that nothing is left to gain, and a missed one does not say whose fault it is. Three
 # steps lead from a perfect score to that of a sample. Real slices of new patients lose the first, to the
 # instrument's mistakes and because patients differ (the floor); reconstructions lose the second, to the decoder;
 # samples lose the third, to the prior. Where is most lost? (A step can also gain a little, see above; then the
 # table blames one of the others.)
 
-# %%
+# %% tags=[]
 ways = {}
 if not (failed["reader"] or failed["patients"]):
     names = ("frechet", "precision", "recall")
@@ -539,11 +545,11 @@ lost["most is lost by"] = [
 ]
 lost.round(3)
 
-# %% [markdown] papermill={"duration": 0.007333, "end_time": "2026-11-25T19:10:52.056077+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.048744+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # This tells where to work next (an empty table: nothing could be measured). A better decoder cannot help where the prior loses, nor a longer training of the
 # prior where the codes have no word for it.
 
-# %% [markdown] papermill={"duration": 0.007148, "end_time": "2026-11-25T19:10:52.070566+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.063418+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## What would more patients buy?
 #
 # All of this rests on one set of training patients. So we ran notebooks 01 to 04 five times, on the first 15, 30,
@@ -555,7 +561,7 @@ lost.round(3)
 # **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
 # between the patients it has learned from and the others?
 
-# %%
+# %% tags=[]
 published = compare.published_patients()
 if len(published):
     show(
@@ -563,7 +569,7 @@ if len(published):
         "SSIM, bits a code and scores of samples against the number of training patients.",
     )
 
-# %% [markdown] papermill={"duration": 0.007546, "end_time": "2026-11-25T19:10:52.327817+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.320271+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # *Scores of the series against the number of training patients (log scale): reconstructions, the prior on
 # held-out patients and on those it has learned from, and samples. Mind the narrow axis on the left.*
 #
@@ -576,12 +582,12 @@ if len(published):
 # the look for copies finds only some, since a slice between two known heights is no whole copy of either. It is the
 # gap in bits that tells.
 
-# %% [markdown] papermill={"duration": 0.007996, "end_time": "2026-11-25T19:10:52.343975+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.335979+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Exercises
 #
 # Replace the three dots, run the cell and then its check. The solutions are folded away.
 
-# %% [markdown] papermill={"duration": 0.010511, "end_time": "2026-11-25T19:10:52.366053+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.355542+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 1 · One number, by chance
 #
 # A perfect model draws new patients. Of 600 of its samples, how many do you expect to be nearer to a training
@@ -597,7 +603,7 @@ exercises.check_by_chance(by_chance)
 by_chance = 6  # one in a hundred
 exercises.check_by_chance(by_chance)
 
-# %% [markdown] papermill={"duration": 0.019883, "end_time": "2026-11-25T19:10:52.510334+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.490451+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 2 · Precision
 #
 # A fake is *among* the real ones if at least one real slice has it within reach, and the reach of a real slice is the
@@ -625,7 +631,7 @@ def my_precision(real: torch.Tensor, fake: torch.Tensor, k: int) -> float:
 
 exercises.check_precision(my_precision)
 
-# %% [markdown] papermill={"duration": 0.016084, "end_time": "2026-11-25T19:10:52.643691+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.627607+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ### Exercise 3 · A rule of anatomy
 #
 # Write a rule for the study's labels: the centre of the bladder (label 3) does not lie behind that of the rectum (label 4). The axes of
@@ -653,7 +659,7 @@ def bladder_in_front(tissues: np.ndarray) -> bool:
 
 exercises.check_bladder_in_front(bladder_in_front)
 
-# %% [markdown] papermill={"duration": 0.007599, "end_time": "2026-11-25T19:10:52.789528+00:00", "exception": false, "start_time": "2026-11-25T19:10:52.781929+00:00", "status": "completed"}
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A number says something beside its floor, its ceiling, and sets that were spoiled on purpose.
@@ -665,7 +671,7 @@ exercises.check_bladder_in_front(bladder_in_front)
 # **What's next:** a prior says of every slice how likely it is. `08_outliers` asks whether that tells odd slices from
 # normal ones, and writes the model card.
 
-# %%
+# %% tags=[]
 sections = {
     "samples": len(samples),
     "sets": table,
