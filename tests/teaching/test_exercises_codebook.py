@@ -26,7 +26,7 @@ def namespace() -> dict:
         **{"np": np, "torch": torch, "plots": plots, "exercises": exercises},
         **{"show": lambda figure, alt: plots.to_png(figure), "test": Test, "counts": COUNTS},
         **{"codes": codes, "heights": np.array([0.1, 0.5, 0.6]), "chosen": [0, 0, 1]},
-        **{"grid": codes[1], "model": VQVAE(VQVAEConfig(8, 4, 8)).eval()},
+        **{"example": 1, "grid": codes[1], "model": VQVAE(VQVAEConfig(8, 4, 8)).eval()},
     }
 
 
