@@ -458,10 +458,9 @@ for name, near in copies.items():
     if name not in working:
         print(f"  does not count, since {faults[name] or failed['patients']}")
 failed["copies"] = "" if working else "; ".join(filter(None, dict.fromkeys(faults.values())))
+strips = {name: (near.groups, near.limit) for name, near in copies.items()}
 show(
-    plots.evaluation.nearness_strips(
-        {name: (near.groups, near.limit) for name, near in copies.items()}
-    ),
+    plots.evaluation.nearness_strips(strips),
     "Distances to the nearest training slice for held-out, generated and memorised slices, in pixels "
     "and in features, with the limit as a dashed line.",
 )
