@@ -54,6 +54,12 @@ def test_precision_and_recall_of_hand_made_sets():
     assert recall == 1.0
 
 
+def test_features_of_a_single_slice_are_centred_and_stay_numbers():
+    reference, other = fidelity.standardise(gaussian(1, 3.0, 2.0), gaussian(10, 7.0, 2.0))
+    assert torch.equal(reference, torch.zeros_like(reference))
+    assert torch.isfinite(other).all()
+
+
 def test_standardising_uses_the_reference_alone():
     reference, other = fidelity.standardise(gaussian(500, 3.0, 2.0), gaussian(10, 7.0, 2.0))
     assert reference.mean().abs() < 1e-5

@@ -31,7 +31,9 @@ class _Given(nn.Module):
 
 def standardise(reference: Tensor, *others: Tensor) -> list[Tensor]:
     """Features (N, F) of all sets, scaled so that the reference's have mean 0 and variance 1."""
-    mean, spread = reference.mean(0), reference.std(0).clamp(min=1e-6)
+    mean = reference.mean(0)
+    several = len(reference) > 1  # a single slice has no spread: its features are only centred
+    spread = reference.std(0).clamp(min=1e-6) if several else torch.ones_like(mean)
     return [(features - mean) / spread for features in (reference, *others)]
 
 
