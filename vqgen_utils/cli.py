@@ -278,7 +278,7 @@ def check_scans(
     whose scans these are), 2 nothing usable.
     """
     from vqgen_utils.data.check import check_folder, nothing_usable
-    from vqgen_utils.training.checkpoint import write_atomic
+    from vqgen_utils.machine.files import write_atomic
 
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
     try:

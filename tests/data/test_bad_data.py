@@ -27,11 +27,6 @@ VOLUME = (16, 16, 4)
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VQGEN_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture(autouse=True)
 def no_hang_and_no_warning():
     """A case that waits for ever fails, and so does one that lets a library complain."""
 
@@ -45,13 +40,6 @@ def no_hang_and_no_warning():
         yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
 
 
 def checked(config, capsys) -> tuple[int, str, list[str]]:

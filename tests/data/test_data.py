@@ -23,18 +23,6 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine import whole_folder
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VQGEN_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
-
-
 def reasons(slices) -> str:
     return " ".join(entry["reason"] for entry in slices.dropped)
 
@@ -494,7 +482,7 @@ def test_a_changed_file_or_setting_is_packed_anew(scans):
 @pytest.mark.parametrize(
     "failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_packing_that_is_stopped_leaves_nothing_half_made(scans, tmp_path, monkeypatch, failure):
+def test_packing_that_is_stopped_leaves_nothing_half_made(scans, home, monkeypatch, failure):
     save_study(scans, train=(1, 2), test=(3,))
 
     def fail(*_):
@@ -506,7 +494,7 @@ def test_packing_that_is_stopped_leaves_nothing_half_made(scans, tmp_path, monke
             load_slices(study(scans))
     if stopped.type is InputError:
         assert "No space left" in str(stopped.value) and "packed" in str(stopped.value)
-    assert list((tmp_path / "home" / "data" / "packed").iterdir()) == []
+    assert list((home / "data" / "packed").iterdir()) == []
     assert len(load_slices(study(scans)).index) == 9
 
 
@@ -570,10 +558,10 @@ def pickled(path: Path) -> None:
         ("meta.json", lambda path: path.write_bytes(b"\xff")),
     ],
 )
-def test_a_damaged_cache_says_what_to_delete_and_runs_no_code(scans, tmp_path, file, damage):
+def test_a_damaged_cache_says_what_to_delete_and_runs_no_code(scans, home, file, damage):
     save_study(scans, train=(1, 2), test=(3,), labels=True)
     load_slices(study(scans))
-    packed = next((tmp_path / "home" / "data" / "packed").iterdir())
+    packed = next((home / "data" / "packed").iterdir())
     damage(packed / file)
     with pytest.raises(InputError, match="delete this folder"):
         load_slices(study(scans))

@@ -32,18 +32,6 @@ from vqgen_utils.errors import InputError
 VOLUME = (24, 20, 6)
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VQGEN_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
-
-
 def body(seed: int = 0) -> np.ndarray:
     return picture(*VOLUME, seed=seed).astype(np.int16)
 
@@ -290,7 +278,7 @@ def test_beside_nifti_files_dicom_files_are_counted_and_not_read_a_second_time(s
     assert "no NIfTI files or hidden: 6 .dcm, 1 .png" in " ".join(report.notes)
 
 
-def test_nothing_that_says_who_was_scanned_is_kept_or_said(scans, tmp_path, recwarn, caplog, capfd):
+def test_nothing_that_says_who_was_scanned_is_kept_or_said(scans, home, recwarn, caplog, capfd):
     dates = {"StudyDate": "19770717", "PatientBirthTime": "not a time", "StudyTime": "121314"}
     for number in range(3):
         who = {**IDENTIFYING, "PatientID": f"QM-773{number}", **dates}
@@ -305,7 +293,7 @@ def test_nothing_that_says_who_was_scanned_is_kept_or_said(scans, tmp_path, recw
     report = check_folder(nifti(scans))
     said = [*report.lines(), *slices.notes, json.dumps(slices.dropped), slices.index.to_csv()]
     said += [str(warning.message) for warning in recwarn] + [caplog.text, *capfd.readouterr()]
-    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    files = [path for path in home.rglob("*") if path.is_file()]
     assert len(files) >= 3
     everything = b"\n".join([*(path.read_bytes() for path in files), "\n".join(said).encode()])
     everything += "\n".join(map(str, files)).encode()

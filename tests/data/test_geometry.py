@@ -14,18 +14,6 @@ from vqgen_utils.data import check_folder, load_slices, read_header, read_volume
 from vqgen_utils.errors import InputError
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VQGEN_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
-
-
 def text_of(slices) -> str:
     return " ".join(slices.notes)
 

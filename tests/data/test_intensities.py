@@ -12,18 +12,6 @@ from vqgen_utils.data import check_folder, load_slices
 from vqgen_utils.errors import InputError
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VQGEN_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
-
-
 def body(shape=(48, 48, 6), seed=0) -> np.ndarray:
     """Noisy tissue of two kinds, 300 and 600, inside a disc; dark noise around it."""
     x, y, _ = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")

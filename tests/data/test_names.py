@@ -16,13 +16,6 @@ from vqgen_utils.data import check_folder, load_slices
 from vqgen_utils.errors import InputError
 
 
-@pytest.fixture
-def scans(tmp_path) -> Path:
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    return folder
-
-
 def write(folder: Path, *names: str, shape=(16, 16, 4)) -> Path:
     """Files of these names, each another picture."""
     for seed, name in enumerate(names):

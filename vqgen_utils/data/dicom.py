@@ -23,7 +23,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
 
 from vqgen_utils.data.listing import starts_like_dicom
-from vqgen_utils.data.nifti import AXES, MAX_BYTES
+from vqgen_utils.data.nifti import AXES, MAX_BYTES, PLANES, what_is_wrong
 from vqgen_utils.errors import InputError
 
 CLASSES = {
@@ -34,7 +34,6 @@ CLASSES = {
     "LegacyConvertedEnhancedCTImageStorage": "CT",
     "LegacyConvertedEnhancedPETImageStorage": "PET",
 }
-PLANES = ("sagittal", "coronal", "axial")  # by the patient's axis that their normal is closest to
 LONG_ECHO = 45  # ms; T2-weighted spin echoes are above it, T1 and proton density below
 NOT_SLICES = {
     "LOCALIZER": "is a localiser",
@@ -280,10 +279,8 @@ def _quietly(path: Path) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: does not exist; check the path.") from None
-    except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions.") from None
+    except (FileNotFoundError, PermissionError) as error:
+        raise InputError(f"{path}: {what_is_wrong(error)}") from None
     except InvalidDicomError:
         what = "is not a DICOM file, whatever its name says; export it again or remove it."
         raise InputError(f"{path}: {what}") from None
@@ -378,7 +375,7 @@ def _is_placed(image: Image) -> bool:
 def _kind(header: pydicom.Dataset, image: Image) -> tuple[str, ...]:
     """What a series shows and how, as coarse as its plane and the weighting of MR."""
     modality = CLASSES[uid.UID(_text(header, "SOPClassUID")).keyword]
-    plane = PLANES[int(np.abs(image.normal).argmax())]
+    plane = PLANES[int(np.abs(image.normal).argmax())]  # by the axis that the normal is closest to
     if modality != "MR":
         return modality, plane
     sequences = _text(header, "ScanningSequence").split("\\")

@@ -87,23 +87,6 @@ def read_head(path: Path, *, frame: int | None = None, as_stored: bool = False) 
     return Head(left, np.delete(sizes, axis), slice_axis=axis, thickness=float(sizes[axis]), **seen)
 
 
-def read_header(path: Path, *, frame: int | None = None) -> tuple[tuple[int, ...], np.ndarray]:
-    """What `read_volume` would return, without reading the voxels.
-
-    Args:
-        path, frame: as for `read_volume`.
-
-    Returns:
-        Shape (2 or 3 lengths) and voxel sizes in mm, one an axis; a size is 0 or NaN where the
-        header gives none.
-
-    Raises:
-        InputError: as `read_volume`.
-    """
-    head = read_head(path, frame=frame)
-    return head.shape, head.sizes
-
-
 def read_volume(
     path: Path, *, frame: int | None = None, as_stored: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +170,7 @@ def _open(path: Path):
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: {_what_is_wrong(error)}") from error
+        raise InputError(f"{path}: {what_is_wrong(error)}") from error
 
 
 def _voxels(path: Path, header, stream) -> np.ndarray:
@@ -358,7 +341,7 @@ def _intent(header) -> str:
     return ""
 
 
-def _what_is_wrong(error: Exception) -> str:
+def what_is_wrong(error: Exception) -> str:
     """A sentence for the person who owns the file; the exception itself is chained for us."""
     if isinstance(error, FileNotFoundError):
         return "does not exist; check the path."

@@ -6,14 +6,14 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vqgen_utils.data.names import Scan, natural
-from vqgen_utils.data.whose import Found
+from vqgen_utils.data.nifti import what_is_wrong
+from vqgen_utils.data.whose import Found, common_folders
 from vqgen_utils.errors import InputError
 
 MAX_PIXELS = 2**26  # of one slice; a larger claim is refused unread
@@ -86,10 +86,8 @@ def _open(path: Path) -> Iterator[Image.Image]:
             yield image
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: does not exist; check the path.") from None
-    except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions.") from None
+    except (FileNotFoundError, PermissionError) as error:
+        raise InputError(f"{path}: {what_is_wrong(error)}") from None
     except Image.DecompressionBombError:
         raise InputError(_too_large(path)) from None
     except UnidentifiedImageError:
@@ -170,7 +168,7 @@ def _find_course(files: list[str]) -> Found:
 def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
     """Any other folder: slices whose names end in a number."""
     names = [_name(file) for file in sorted(files, key=natural)]
-    common = _common([name.folders for name in names])
+    common = common_folders([name.folders for name in names])
     by_folder = len({one.folders for one in names}) > len({one.name for one in names})
     sessions: dict[str, dict] = defaultdict(dict)  # patient -> what tells its volumes apart -> week
     volumes, alone = defaultdict(dict), 0
@@ -203,11 +201,6 @@ def _name(file: str) -> _Name:
     if not said:
         return _Name(file, split, others, name, None)
     return _Name(file, split, others, name[: said.end("name")], int(said["number"]))
-
-
-def _common(folders: list[tuple[str, ...]]) -> int:
-    """How many folders all paths start with."""
-    return sum(takewhile(bool, (len(set(level)) == 1 for level in zip(*folders, strict=False))))
 
 
 def _keep_first(slices: dict, scan: Scan, dropped: list[dict]) -> None:

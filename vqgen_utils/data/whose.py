@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from vqgen_utils.data.names import (
     MASK_FOLDERS,
@@ -49,7 +50,8 @@ def read_paths(files: Iterable[str]) -> list[Path]:
     files = list(files)
     stems = {file: unicodedata.normalize("NFC", stem_of(file)) for file in files}
     channels = _channels(stems)
-    common = _common_folders(files)
+    # a file alone shares its folders with none, so each of them may be a name
+    common = common_folders([file.split("/")[:-1] for file in files]) if len(files) > 1 else 0
     paths = []
     for file in files:
         *folders, name = stems[file].split("/")
@@ -83,14 +85,10 @@ def _channels(stems: dict[str, str]) -> dict[str, str]:
     return {file: match[2] for file, match in matches.items() if match}
 
 
-def _common_folders(files: list[str]) -> int:
-    """How many folders from the top down all files share."""
-    levels = list(zip(*(file.split("/")[:-1] for file in files), strict=False))
-    shared = 0
-    while shared < len(levels) and len(set(levels[shared])) == 1 and len(files) > 1:
-        shared += 1
-    shortest = min((file.count("/") for file in files), default=0)
-    return min(shared, shortest)
+def common_folders(folders: Iterable[Sequence[str]]) -> int:
+    """How many folders, from the top down, all these paths share."""
+    levels = zip(*folders, strict=False)
+    return sum(takewhile(bool, (len(set(level)) == 1 for level in levels)))
 
 
 def _read_folder(path: Path, folder: str, common: bool) -> None:
