@@ -50,12 +50,16 @@ Layers = Annotated[int, Field(ge=1, le=256)]
 LayersOrNone = Annotated[int, Field(ge=0, le=256)]
 Kernel = Annotated[int, Field(ge=1, le=63), AfterValidator(odd)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
+StepsOrNone = Annotated[int, Field(ge=0, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0, le=1000)]  # of a loss term
 Share = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Pattern = Annotated[str, AfterValidator(pattern)]
+
+FEW = 30  # training patients up to whom augmentation has its full strength
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -113,12 +117,46 @@ class TrainingConfig:
     """One optimisation run."""
 
     batch_size: Count = 4  # slices a step; on a CPU's clock, many small steps beat few large ones
-    epochs: CountOrNone = 0  # passes over all training slices; 0: stop after `steps`
-    steps: Steps = 1500  # batches; a time budget that holds for 100 slices as for 10,000
+    epochs: CountOrNone = 0  # passes over all training slices; 0: by `steps`
+    steps: StepsOrNone = 0  # batches; 0: as the slices ask for, up to `longest`
+    longest: Steps = 1500  # batches that the profile has time for
+    patience: Share = 0.4  # of the steps; after so many without better validation, stop
     learning_rate: Rate = 2e-3  # peak of the one-cycle schedule, AdamW
     weight_decay: Weight = 0.01  # AdamW's
     seed: Seed = 0  # of weights, data order and codebook revival
     compiled: bool = False  # torch.compile, on a GPU only: a minute to start, then faster steps
+
+
+@dataclass(frozen=True, config=STRICT)
+class AugmentationConfig:
+    """How far a picture is changed before it is learned from, at most; all draws equally likely.
+
+    Full strength is for a handful of people. It is what differs between two bodies laid on the same
+    table by two radiographers, and not more: whatever is shown is learned, and then drawn.
+    """
+
+    augment: Literal["auto", "full", "off"] = "auto"  # auto: full for FEW patients, less for more
+    augment_turn: Degrees = 5.0  # degrees to either side; nobody lies exactly straight
+    augment_scale: Share = 0.08  # exp(+-0.08): bodies 8 % larger or smaller
+    augment_shift: Share = 0.08  # of the picture's sides; nobody lies exactly in the middle
+    augment_contrast: Share = 0.22  # brightness to the power of exp(+-0.22); coils and fat differ
+    augment_mirror: bool = False  # also right for left: only where sides mean nothing to you
+
+    def scaled_for(self, patients: int) -> "AugmentationConfig":
+        """The ranges for a number of training patients, at the strength that `augment` asks for."""
+        strength = {"full": 1.0, "off": 0.0, "auto": min(1.0, FEW / max(1, patients))}[self.augment]
+        names = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
+        return dataclasses.replace(
+            self,
+            **{name: strength * getattr(self, name) for name in names},
+            augment_mirror=self.augment_mirror and strength > 0,
+        )
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every range is empty."""
+        ranges = (self.augment_turn, self.augment_scale, self.augment_shift, self.augment_contrast)
+        return not any(ranges) and not self.augment_mirror
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -137,6 +175,7 @@ class Profile:
     data: DataConfig = field(default_factory=DataConfig)
     vqvae: VQVAEConfig = field(default_factory=VQVAEConfig)
     vqvae_training: TrainingConfig = field(default_factory=TrainingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     prior_training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -164,6 +203,7 @@ SECTIONS: dict[str, tuple[type, str]] = {
     "data": (DataConfig, ""),
     "vqvae": (VQVAEConfig, ""),
     "vqvae_training": (TrainingConfig, ""),
+    "augmentation": (AugmentationConfig, ""),
     "prior": (PriorConfig, ""),
     "prior_training": (TrainingConfig, "prior_"),
     "evaluation": (EvaluationConfig, ""),

@@ -22,7 +22,11 @@ MAKER = {  # file -> the notebook that makes it
 
 def of_vqvae(settings: Profile, data: str) -> dict:
     """What a VQ-VAE is made from, besides how it is trained; `data` is `Slices.content`."""
-    return {"model": dataclasses.asdict(settings.vqvae), "data": data}
+    return {
+        "model": dataclasses.asdict(settings.vqvae),
+        "data": data,
+        "augmentation": dataclasses.asdict(settings.augmentation),
+    }
 
 
 def of_codes(vqvae: dict, weights: str) -> dict:
@@ -38,6 +42,7 @@ def of_prior(settings: Profile, grid: tuple[int, int], data: str, weights: str) 
         "grid": list(grid),
         "vqvae": weights,
         "data": data,
+        "augmentation": dataclasses.asdict(settings.augmentation),
     }
 
 

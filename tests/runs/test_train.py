@@ -147,7 +147,7 @@ def test_a_trained_model_is_not_trained_again(trained, capsys):
             "the VQ-VAE and its training have no parameter",
         ),
         (["train", "prior", "--set", "steps=3"], "did you mean prior_steps"),
-        (["train", "vqvae", "--set", "steps=0"], "'steps' is 0"),
+        (["train", "vqvae", "--set", "steps=-1"], "'steps' is -1"),
         (["train", "vqvae", "--set", "data_dir=x"], "use the option --data-dir"),
         (["train", "vqvae", "--data-dir", "nowhere"], "is not a folder"),
         (["train", "vqvae", "--profile", "huge"], "profile 'huge' does not exist"),

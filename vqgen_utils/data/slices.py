@@ -24,7 +24,7 @@ from vqgen_utils.data.listing import Listing, list_files
 from vqgen_utils.data.nifti import cut
 from vqgen_utils.data.packing import open_packed, pack
 from vqgen_utils.data.reading import read_volume
-from vqgen_utils.data.split import SPLITS, disjoint
+from vqgen_utils.data.split import SPLITS, decides, disjoint
 from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
@@ -117,6 +117,19 @@ class Slices:
         if split not in SPLITS:
             raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
         return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
+
+    def to_learn_from(self) -> tuple[SliceDataset, SliceDataset]:
+        """The slices that weights are fitted to, and those that choose among the weights.
+
+        They are those to train and to validate on. Where there are none to validate on, a part of
+        the training patients chooses; of one patient, a part of the slices. It may have none.
+        """
+        train, validate = self.subset("train"), self.subset("validate")
+        if len(validate):
+            return train, validate
+        chosen = decides(train.rows)
+        path = self.images.filename
+        return SliceDataset(path, train.rows[~chosen]), SliceDataset(path, train.rows[chosen])
 
     def voxels(self, row: pd.Series) -> np.ndarray:
         """A slice before scaling and framing, by its row of the index.

@@ -42,6 +42,22 @@ def split_in_blocks(height: np.ndarray) -> np.ndarray:
     return np.array(blocks + ["test"] * held_out, dtype=object)[rank]
 
 
+def decides(rows: pd.DataFrame) -> np.ndarray:
+    """Which training slices choose among weights, where no patients are there to validate on.
+
+    Args:
+        rows: columns patient and height, of the training slices.
+
+    Returns:
+        (n,) bool: those of a tenth of the patients; of a single patient, the blocks of heights that
+        `split_in_blocks` holds out for validation. It may be none.
+    """
+    if rows["patient"].nunique() > 1:
+        splits = rows["patient"].map(split_by_patient(rows["patient"], seed=0))
+        return (splits == "test").to_numpy()
+    return split_in_blocks(rows["height"].to_numpy()) == "test"
+
+
 def disjoint(index: pd.DataFrame, known: bool) -> bool | None:
     """Whether no patient is in two splits; None: the names do not say, so nobody can know."""
     if any(shared_patients(index).values()):

@@ -8,9 +8,17 @@ sample      many slices from a trained run
 from vqgen_utils.runs import compare
 from vqgen_utils.runs.model_card import model_card
 from vqgen_utils.runs.run import Run
-from vqgen_utils.runs.train import codes_of, new_prior, new_vqvae, train_prior, train_vqvae
+from vqgen_utils.runs.train import (
+    codes_of,
+    new_prior,
+    new_vqvae,
+    prior_lesson,
+    train_prior,
+    train_vqvae,
+    vqvae_lesson,
+)
 
 __all__ = [
-    *("Run", "codes_of", "compare", "model_card", "new_prior", "new_vqvae", "train_prior"),
-    "train_vqvae",
+    *("Run", "codes_of", "compare", "model_card", "new_prior", "new_vqvae", "prior_lesson"),
+    *("train_prior", "train_vqvae", "vqvae_lesson"),
 ]
