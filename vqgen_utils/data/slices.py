@@ -131,6 +131,16 @@ class Slices:
         path = self.images.filename
         return SliceDataset(path, train.rows[~chosen]), SliceDataset(path, train.rows[chosen])
 
+    @property
+    def places(self) -> list[float]:
+        """Places along the scan that training slices have, as densely as they have them.
+
+        A hundred of them from the lowest to the highest, each as many slices from the next.
+        """
+        heights = self.index["height"][self.index["split"] == "train"]
+        shares = (np.arange(100) + 0.5) / 100
+        return np.quantile(heights, shares, method="inverted_cdf").tolist()
+
     def voxels(self, row: pd.Series) -> np.ndarray:
         """A slice before scaling and framing, by its row of the index.
 

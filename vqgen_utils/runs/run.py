@@ -158,7 +158,11 @@ class Run:
     def prior_made_from(self, settings: Profile, grid: tuple[int, int], slices: Slices) -> dict:
         """What goes with the weights of a prior into their file, besides how it is trained."""
         vqvae = self.fingerprint("vqvae.safetensors")
-        return made_from.of_prior(settings, grid, slices.content, vqvae)
+        return made_from.of_prior(settings, grid, slices.content, slices.places, vqvae)
+
+    def places(self) -> list[float]:
+        """The places along the scan that the prior has learned from: `Slices.places`."""
+        return checkpoint.load_settings(self._made("prior.safetensors"))["places"]
 
     def load_vqvae(self) -> VQVAE:
         """The trained VQ-VAE, in eval mode, on the GPU if there is one.
