@@ -77,7 +77,6 @@ from torch.utils.data import Subset
 
 from vqgen_utils import plots
 from vqgen_utils.data import load_slices
-from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
@@ -100,12 +99,9 @@ settings = run.configure(
     decay=decay, revive_below=revive_below, weight_decay=weight_decay, seed=seed, compiled=compiled,
 )  # fmt: skip
 slices = load_slices(settings.data)
+slices.must_hold_out()  # or nothing could be scored
 train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))
 print(slices)
-if not len(test):
-    raise InputError(
-        "no slices are held out, so nothing could be scored: give more scans, or a longer one."
-    )
 settings.vqvae
 
 # %% [markdown] tags=[]

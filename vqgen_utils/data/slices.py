@@ -118,6 +118,18 @@ class Slices:
             raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
         return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
 
+    def must_hold_out(self) -> None:
+        """Make sure that something is held out, without which nothing learned can be scored.
+
+        Raises:
+            InputError: when all slices are for training.
+        """
+        if not len(self.subset("test")):
+            raise InputError(
+                f"{self.folder}: {len(self.index)} slices of one patient are too few to hold any "
+                "out, so nothing could be scored; give more scans, or a longer one."
+            )
+
     def voxels(self, row: pd.Series) -> np.ndarray:
         """A slice before scaling and framing, by its row of the index.
 

@@ -45,6 +45,7 @@ def train_vqvae(
             load_slices(settings.data, progress=progress)  # packs the scans, for all to open
         settings = _as_the_first_left_it(run, profile, state)
         slices = load_slices(settings.data)
+        slices.must_hold_out()
         train, validate = slices.subset("train"), slices.subset("validate")
         result = fit(
             new_vqvae(settings, train),
