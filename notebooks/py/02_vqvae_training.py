@@ -102,6 +102,7 @@ slices = load_slices(settings.data)
 slices.must_hold_out()  # or nothing could be scored
 train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))
 print(slices)
+print(slices.whose)
 settings.vqvae
 
 # %% [markdown] tags=[]
@@ -338,8 +339,8 @@ print(f"trained in {result.seconds:.0f} s")
 # %% [markdown] tags=[]
 # *Loss terms by step, log scale on the left; on the right the late phase alone, which the early fall
 # would hide.* The commitment term starts low, for the untrained encoder's vectors are all alike and
-# any code is near; it rises while the encoder learns to tell things apart. Circles are patients not
-# trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
+# any code is near; it rises while the encoder learns to tell things apart. Circles are the validation slices,
+# which are not trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
 
 # %% [markdown] tags=[]
 # ## Originals and reconstructions
@@ -477,9 +478,9 @@ of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices)) 
 number = train.rows["patient"].nunique()
 by_batch = {
     f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on others": ssim_of_batches(model, x),
+    f"all {number} patients, scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
-    "1 patient, scored on others": ssim_of_batches(narrow, x),
+    "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
 for name, values in () if no_ssim else by_batch.items():
     print(f"learned from {name:<36} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
@@ -495,9 +496,9 @@ else:
     )
 
 # %% [markdown] tags=[]
-# *SSIM by batch: the bar is the score, the star what a lucky pick would report.* Compare rows within
-# a model. The second model does better on its own patient than on others, and no score on patients it
-# has learned from can show that. If the first model's two bars lie close, that is a result, and we have
+# *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star what
+# a lucky pick would report.* Compare rows within a model. The second
+# model does better on its own patient than on others, and no score on patients it has learned from can show that. If the first model's two bars lie close, that is a result, and we have
 # it because some patients were kept back. The star is never left of the bar, whatever the model.
 
 # %% [markdown] tags=[]
@@ -551,7 +552,7 @@ all_codes = model.encode(slices.tensor)  # (N, H/4, W/4)
 run.save_codes(all_codes)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")
-print(f"codes used on held-out patients: {int((counts > 0).sum())} of {model.num_embeddings}")
+print(f"codes used on held-out slices: {int((counts > 0).sum())} of {model.num_embeddings}")
 print(f"perplexity: {metrics.perplexity(counts):.1f}")
 
 # %% [markdown] tags=[]

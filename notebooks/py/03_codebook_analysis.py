@@ -224,12 +224,12 @@ show(
 # **Predict:** which tissues will have codes of their own?
 
 # %% tags=[]
-if slices.labels is None:
-    table = None
-    print("these data have no labels")
-else:
-    labels = slices.labels[test.rows.index]  # (N, H, W)
-    table = codebook.code_tissue_table(codes, labels, K)  # (tissues, K)
+labelled = (test.rows["label_file"] != "").to_numpy()  # (N,)
+print(f"held-out slices with labels: {labelled.sum()} of {len(labelled)}")
+table = None
+if labelled.any():
+    labels = slices.labels[test.rows.index[labelled]]  # (n, H, W)
+    table = codebook.code_tissue_table(codes[labelled], labels, K)  # (tissues, K)
     share = table / table.sum().clip(lower=1)  # (tissues, K), columns sum to 1
     order = share.T.sort_values(list(table.index), ascending=False).index
     show(
@@ -249,8 +249,9 @@ else:
 
 # %% tags=[]
 if table is not None:
-    mixed = codes.flatten()[torch.randperm(codes.numel(), generator=torch.manual_seed(0))]
-    chance = codebook.code_tissue_table(mixed.view_as(codes), labels, K)
+    read = codes[labelled]  # (n, h, w)
+    mixed = read.flatten()[torch.randperm(read.numel(), generator=torch.manual_seed(0))]
+    chance = codebook.code_tissue_table(mixed.view_as(read), labels, K)
     inside = table.drop(index="background")
     for name, counted in {"codes": table, "random order": chance, "body only": inside}.items():
         worth = metrics.entropy_bits(torch.tensor(counted.sum(axis=1).to_numpy()))

@@ -91,6 +91,7 @@ stride = vqvae.config.stride  # pixels a code covers along each axis
 splits = ("train", "validate", "test")  # each a dataset of codes (N, H, W) and heights (N,)
 train, validate, test = (codes_of(slices, all_codes, split) for split in splits)
 print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
+print(slices.whose)
 settings.prior
 
 # %% [markdown] tags=[]
@@ -308,7 +309,7 @@ live.draw(result.history)
 print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
-# *Cross-entropy by step. Circles: patients not trained on.* The gap between them is what the prior knows of
+# *Cross-entropy by step. Circles: the validation slices, which are not trained on.* The gap between them is what the prior knows of
 # its own patients alone; a line that drops whenever all grids have been seen once more is a sign of it. If
 # the circles turned upwards, more training would do harm.
 
@@ -332,7 +333,7 @@ print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
 print(f"that is           {per_code / stride**2:.4f} bits a pixel")
 if per_code > order0:
     print(
-        "worse than order-0: these patients are unlike those it learned from, or those were too few"
+        "worse than order-0: it learned too briefly, or from slices that are too few or unlike these"
     )
 
 # %% [markdown] tags=[]

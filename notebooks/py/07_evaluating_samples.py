@@ -112,7 +112,8 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 x_hat = decoded(all_codes[test.index])  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
-print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
+print(slices.whose)
 
 # %% [markdown] tags=[]
 # ## A network that reads slices
@@ -236,7 +237,7 @@ show(
 
 # %% [markdown] tags=[]
 # *The sets to be told apart, at a few places: real, reconstructed, generated, patched together from two patients,
-# and eight reconstructions for all places.* The set at $T = 0.8$ is measured below, but not shown. The places
+# and eight reconstructions (or all, if there are fewer) for all places.* The set at $T = 0.8$ is measured below, but not shown. The places
 # were chosen, the slices were not.
 
 # %% [markdown] tags=[]
@@ -425,7 +426,7 @@ else:
 # first percentile of their distances, so about one sample in a hundred may pass it by chance. All slices go
 # through the decoder, so that a copy is equal to what it copies.
 #
-# Does this test find copies at all? We make some: a small prior is trained on 32 training slices and nothing
+# Does this test find copies at all? We make some: a small prior is trained on 32 training slices at most and nothing
 # else, until it knows them by heart.
 #
 # **Predict:** which share of its samples will the test catch?

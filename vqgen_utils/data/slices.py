@@ -38,6 +38,16 @@ _PACKING_FIELDS = (
 )
 
 
+_WHOSE = {  # Slices.patients_disjoint -> what a reader of a score must know
+    True: "No patient is on both sides of the split.",
+    False: (
+        "Patients ARE on both sides of the split: what is held out are slices, not people, and "
+        "every score flatters."
+    ),
+    None: "Whether a patient is on both sides of the split is unknown: the names do not say.",
+}
+
+
 class SliceDataset(torch.utils.data.Dataset):
     """The slices of one split, read from disk when they are asked for.
 
@@ -107,6 +117,11 @@ class Slices:
     def tensor(self) -> torch.Tensor:
         """All images as (N, 1, H, W) float16, on the disk until they are looked at."""
         return torch.from_numpy(self.images)[:, None]
+
+    @property
+    def whose(self) -> str:
+        """A sentence on whether those who are held out are strangers to what was learned."""
+        return _WHOSE[self.patients_disjoint]
 
     def subset(self, split: str) -> SliceDataset:
         """The slices of "train", "validate" or "test"; it may have none.
