@@ -349,8 +349,11 @@ step = max(1, slices.images.shape[1] // 64)  # 64 rows of pixels are enough to f
 small = slices.images[:, ::step, ::step]  # (N, H / step, W / step)
 patients = index["patient"].to_numpy()  # (N,)
 score, answer = {}, {}
-if len(set(patients)) < 2:
-    print("these data are of one patient: there is no split by patient")
+no_ssim = metrics.why_no_ssim(slices.images.shape[1:])  # why there is none; "" where there is
+if no_ssim or len(set(patients)) < 2:
+    print(
+        "no scores, since", no_ssim or "these data are of one patient, and no split divides people"
+    )
 else:
     stored = {  # (n, N) bool: what it may remember when asked
         "by patient": leakage.hold_out_patients(index),

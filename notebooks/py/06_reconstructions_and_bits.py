@@ -261,7 +261,9 @@ print("on held-out slices, with interval:", bootstrap.in_words(per_slice, patien
 # %% tags=[]
 of = pd.Series(per_slice).groupby(patients)
 by_patient = pd.DataFrame({"mean": of.mean(), "low": of.min(), "high": of.max()})
-by_level = {name: np.where(np.isnan(there), np.nan, per_slice) for name, there in levels.items()}
+by_level = {
+    f"place {one:.2f}": np.where(level == one, per_slice, np.nan) for one in np.unique(level)
+}
 panels = {
     "by patient, with the range of slices": by_patient,
     "by place, with intervals": bootstrap.with_intervals(by_level, patients),

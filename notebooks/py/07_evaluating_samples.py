@@ -173,7 +173,7 @@ failed["reader"] = domain.why_blind(real_reading.heights, heights, train["height
 one_patient = "the held-out slices are of one patient, and how patients differ is not known"
 failed["patients"] = one_patient if len(set(patients)) < 2 else ""
 failed["place"] = domain.why_no_place(heights, train["height"], WITHIN)
-failed["tissues"] = "not every slice of these data has labels"
+failed["tissues"] = domain.why_unlabelled(slices)
 if has_tissues:
     known_labels = slices.labels[known.index]  # (N, H, W)
     failed["tissues"] = domain.why_no_tissues(real_reading.tissues, labels, known_labels)
@@ -190,7 +190,7 @@ if has_tissues:
         "Four reconstructed slices, and below them the tissues that the domain network sees in them.",
     )
 else:
-    print("not every slice of these data has labels, so the network reads places alone")
+    print(f"{failed['tissues']}, so the network reads places alone")
 
 # %% [markdown] tags=[]
 # *Four reconstructions (top) and what the network sees in them (bottom; colours and numbers as in notebook 01), where
@@ -295,7 +295,7 @@ if failed["patients"]:
     table["likeness"] = np.nan
 scales = fidelity.likeness_scales(x.shape[1:])
 print(f"likeness at {scales} of 3 scales" if scales else "no likeness: slices are too small for it")
-table.round(3)
+targets.spelled_out(table.round(3))
 
 # %% tags=[]
 better = {"frechet": "Fréchet\n(less is nearer)", "kid": "KID\n(less is nearer)",
@@ -520,7 +520,7 @@ reasons = targets.not_measured(failed)
 evaluation = run.add_evaluation({}, headline, reasons)  # beside what 06 and 08 measure
 for scores, reason in targets.by_reason(evaluation["not_measured"]).items():
     print(f"not measured: {scores}. {reason}.")
-targets.verdict(evaluation["headline"])
+targets.spelled_out(targets.verdict(evaluation["headline"]).round(3))
 
 # %% [markdown] tags=[]
 # A met target does not say that nothing is left to gain, and a missed one does not say whose fault it is. Three
