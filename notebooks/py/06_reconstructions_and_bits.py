@@ -160,7 +160,8 @@ else:
 if has_tissues:
     errors = {f"label {name}": found["l1"].to_numpy() for name, found in by_tissue.items()}
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
-    print(bootstrap.with_intervals(errors, patients).round(4).to_string())
+    with_intervals = bootstrap.with_intervals(errors, patients).round(4)
+    print(with_intervals.dropna(axis=1, how="all").to_string(na_rep="-"))
 else:
     print(f"no scores by tissue, since {domain.why_unlabelled(slices)}")
 

@@ -165,7 +165,8 @@ for name, some in sets.items():
     print(f", {(off <= WITHIN).mean():.1%} by three slices at most" if a_scan else "")
     if has_tissues:
         dice = domain.dice(some.reading.tissues, labels)
-        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice.items()))
+        there = {tissue: value for tissue, value in dice.items() if not np.isnan(value)}
+        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in there.items()))
 
 # %% tags=[]
 real_reading, failed = sets["held out"].reading, {}  # what fails -> why; "" where it does not
