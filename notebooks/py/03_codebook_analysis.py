@@ -224,10 +224,10 @@ show(
 # **Predict:** which tissues will have codes of their own?
 
 # %% tags=[]
-labelled = (test.rows["label_file"] != "").to_numpy()  # (N,)
-print(f"held-out slices with labels: {labelled.sum()} of {len(labelled)}")
+labelled = np.flatnonzero(test.rows["label_file"] != "")  # (n,)
+print(f"held-out slices with labels: {len(labelled)} of {len(test)}")
 table = None
-if labelled.any():
+if len(labelled):
     labels = slices.labels[test.rows.index[labelled]]  # (n, H, W)
     table = codebook.code_tissue_table(codes[labelled], labels, K)  # (tissues, K)
     share = table / table.sum().clip(lower=1)  # (tissues, K), columns sum to 1
@@ -258,7 +258,7 @@ if table is not None:
         told = codebook.mutual_information_bits(counted)
         print(f"{name:>12}: tissue worth {worth:.2f} bits, its code tells {told:.2f} of them")
     print()
-    for tissue, row in share.iterrows():
+    for tissue, row in share[table.sum(axis=1) > 0].iterrows():
         print(f"{tissue:>12}: code {row.idxmax()} means it in {row.max():.0%} of its uses")
 
 # %% [markdown] tags=[]

@@ -398,9 +398,9 @@ def test_the_stage_that_loses_most_is_named(scores, best, stage):
     assert targets.who_loses(*scores, best=best) == stage
 
 
-def test_a_table_for_reading_says_not_measured_where_a_number_is_missing():
+def test_a_table_for_reading_says_none_where_a_number_is_missing():
     table = pd.DataFrame({"got": [1.0, np.nan], "met": ["yes", "not measured"]})
-    assert targets.spelled_out(table)["got"].tolist() == [1.0, "not measured"]
+    assert targets.spelled_out(table)["got"].tolist() == [1.0, "none"]
     assert table["got"].isna().sum() == 1, "the table itself stays"
 
 

@@ -150,8 +150,8 @@ def verdict(headline: dict) -> pd.DataFrame:
 
 
 def spelled_out(table: pd.DataFrame) -> pd.DataFrame:
-    """A table for reading: "not measured" where a number is missing."""
-    return table.astype(object).where(table.notna(), "not measured")
+    """A table for reading: "none" where a number is missing."""
+    return table.astype(object).where(table.notna(), "none")
 
 
 STAGES = ("the floor", "the decoder", "the prior")

@@ -44,12 +44,19 @@ def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:
     ax.axis("off")
 
 
-def axes_grid(rows: int, columns: int, shape: Sequence[int], width: float = 11.0):
-    """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns))."""
+def axes_grid(
+    rows: int, columns: int, shape: Sequence[int], width: float = 11.0, together: float = 1.0
+):
+    """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns)).
+
+    With `together` below 1 the pictures move together in that share of the height, but for those
+    that are so narrow that their titles would run into each other.
+    """
     cell = width / columns
     picture = min(cell * shape[1] / shape[0], max(cell, TALLEST))
-    height = rows * (picture + 0.25)
-    figure = Figure(figsize=(width, height + 0.1), layout="constrained")
+    close = together < 1 and picture == cell * shape[1] / shape[0]  # it fills its cell's width
+    height = (rows * (picture + 0.25) + 0.1) * (together if close else 1)
+    figure = Figure(figsize=(width, height), layout="compressed" if close else "constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
