@@ -329,7 +329,10 @@ order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
 print(f"order-0 entropy   {order0:.3f}")
-print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
+print(
+    f"prior             {per_code:.3f}"
+    + (f"  = {per_code / order0:.3f} of order-0" if order0 else "")
+)
 print(f"that is           {per_code / stride**2:.4f} bits a pixel")
 if per_code > order0:
     print(

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from scan_files import picture, save
+from scan_files import picture, save, save_brains
 
 from vqgen_utils.cli import main
 from vqgen_utils.errors import InputError
@@ -115,6 +115,14 @@ def test_the_study_is_known_at_any_depth_and_patterns_reach_the_notebook(
         assert vqgen("run", "--run-name", place[0], "--data-dir", folder, *options)[0] == 0
         executed = tmp_path / "runs" / place[0] / "notebooks" / "01_first.ipynb"
         assert printed(executed) == f"{[source, '*a*,*b', '(?=.)(.)']}\n"
+
+
+def test_the_courses_pictures_of_brains_are_not_taken_for_the_study(vqgen, tmp_path):
+    save_brains(tmp_path / "brains", train=(1, 2), validate=(3,), test=(4,))
+    code, out, _ = vqgen("data", "check", tmp_path / "brains", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["layout"] == "png-course" and found["plane"] is None
+    assert not found["errors"] and found["patients"] == 4
 
 
 def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks, vqgen, tmp_path):
