@@ -36,6 +36,7 @@ def told(request, tmp_path_factory):
         output.get("text", "") or output.get("data", {}).get("text/plain", "")
         for path in sorted((folder / "notebooks").iterdir())
         for cell in anatomy.code_cells(nbformat.read(path, as_version=4))
+        if "solution" not in cell.metadata.get("tags", [])
         for output in cell.outputs
     ]
     return request.param, "\n".join(said), folder

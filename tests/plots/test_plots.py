@@ -108,6 +108,15 @@ def test_titles_beside_a_colour_bar_do_not_overlap_on_slices_of_any_shape(shape)
         assert len(boxes) == 5 and overlaps(boxes) == 0
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(48, 8), (128, 8), (8, 8), (8, 64)])
+def test_names_of_rows_do_not_overlap_beside_slices_of_any_shape(shape):
+    names = ("last layer not masked", "every layer masked", "held-out codes")
+    figure = plots.slices.rows({name: [np.zeros(shape)] * 4 for name in names}, list("abcd"))
+    boxes = drawn_boxes(figure, lambda: [text for ax in figure.axes for text in ax.texts])
+    assert len(boxes) == 3 and overlaps(boxes) == 0
+
+
 @pytest.mark.parametrize("shape", [(8, 128), (128, 8), (8, 8)])
 def test_slices_of_any_shape_make_pictures_that_fit_on_a_page(shape):
     image = np.zeros(shape, np.float32)
