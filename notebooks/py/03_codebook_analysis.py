@@ -300,7 +300,7 @@ show(
         in_use[used].numpy(),
         f"correlation of the widest direction with brightness: {abs(likeness):.2f}",
     ),
-    "The mean 4 by 4 block under each code, drawn at the code's place in the same plane.",
+    "The mean block under each code, drawn at the code's place in the same plane.",
 )
 
 # %% [markdown] tags=[]

@@ -169,12 +169,12 @@ for name, some in sets.items():
         print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in there.items()))
 
 # %% tags=[]
-real_reading, failed = sets["held out"].reading, {}  # what fails -> why; "" where it does not
+real_reading = sets["held out"].reading
+failed = {"tissues": domain.why_unlabelled(slices)}  # what fails -> why; "" where it does not
 failed["reader"] = domain.why_blind(real_reading.heights, heights, train["height"])
 one_patient = "the held-out slices are of one patient, and how patients differ is not known"
 failed["patients"] = one_patient if len(set(patients)) < 2 else ""
 failed["place"] = domain.why_no_place(heights, train["height"], WITHIN)
-failed["tissues"] = domain.why_unlabelled(slices)
 if has_tissues:
     known_labels = slices.labels[known.index]  # (N, H, W)
     failed["tissues"] = domain.why_no_tissues(real_reading.tissues, labels, known_labels)
