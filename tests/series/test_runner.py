@@ -361,6 +361,17 @@ def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):
     assert "so far" in printed(tmp_path / "runs" / "tutorial" / "notebooks" / "01_first.ipynb")
 
 
+def test_ctrl_c_while_the_scans_are_read_is_one_sentence(notebooks, vqgen, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vqgen_utils.data.slices.load_slices", interrupted)
+    write_notebook(notebooks, "02_vqvae_training.ipynb", COMMON, "1 / 0")
+    code, out, err = vqgen("run")
+    assert (code, out, err) == (130, "", "stopped while the scans were read; nothing has run.\n")
+    assert not (tmp_path / "runs").exists()
+
+
 # ---- The command ---------------------------------------------------------------------------------
 
 

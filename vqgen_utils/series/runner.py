@@ -159,7 +159,10 @@ def _look_at_scans(
     chosen = {name: changes[name] for name in changes if PARAMETERS.get(name, ("",))[0] == "data"}
     anew = any("data_seed" in parameters for parameters in kinds.values())  # not as they were left
     settings = Run(run_name).settled(profile, *(["data"] if anew else []), **chosen)
-    slices = load_slices(settings.data, progress=progress)
+    try:
+        slices = load_slices(settings.data, progress=progress)
+    except KeyboardInterrupt:
+        raise Stopped("stopped while the scans were read; nothing has run.", 130) from None
     if trains:
         slices.must_hold_out()
 
