@@ -178,7 +178,9 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 #
 # $$x = \mathrm{clip}\left(\frac{v - p_{0.5}}{p_{99.9} - p_{0.5}},\ 0,\ 1\right)$$
 #
-# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan.
+# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan. (A fill value
+# around the picture is set aside first, and fat that a coil makes far brighter than the rest is cut; where scans
+# needed that, the notes above say so.)
 #
 # **Predict:** below, the same scans before and after. Which features of the curves move, and
 # which stay?
