@@ -127,6 +127,7 @@ def run_notebooks(
             stop=stop,
             only=only,
             folder=runner.NOTEBOOKS,
+            progress=_show,
         )
 
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]

@@ -44,7 +44,8 @@ Source = Literal["phantom", "hipmri", "nifti", "msd-prostate"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
 Pixels = Annotated[int, Field(ge=8, le=4096)]
-Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector, codes
+Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector
+Codes = Annotated[int, Field(ge=2, le=2**20)]  # one code alone would say nothing
 WidthToHalve = Annotated[int, Field(ge=2, le=2**20)]  # by the first layer of the strided stem
 Layers = Annotated[int, Field(ge=1, le=256)]
 LayersOrNone = Annotated[int, Field(ge=0, le=256)]
@@ -88,7 +89,7 @@ class DataConfig:
 class VQVAEConfig:
     """The autoencoder and its codebook. Names as in van den Oord et al. 2017."""
 
-    num_embeddings: Width = 128  # K, codes in the codebook
+    num_embeddings: Codes = 128  # K, codes in the codebook
     embedding_dim: Width = 32  # D, numbers in a code; few make the nearest-code search meaningful
     hidden_dim: WidthToHalve = 96  # channels inside encoder and decoder
     residual_layers: LayersOrNone = 2  # residual blocks on each side

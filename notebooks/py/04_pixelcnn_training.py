@@ -94,6 +94,7 @@ stride = vqvae.config.stride  # pixels a code covers along each axis
 splits = ("train", "validate", "test")  # each a dataset of codes (N, H, W) and heights (N,)
 train, validate, test = (codes_of(slices.subset(split), all_codes) for split in splits)
 print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
+print(slices.whose)
 settings.prior
 
 # %% [markdown] tags=[]
@@ -336,11 +337,14 @@ order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
 print(f"order-0 entropy   {order0:.3f}")
-print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
+print(
+    f"prior             {per_code:.3f}"
+    + (f"  = {per_code / order0:.3f} of order-0" if order0 else "")
+)
 print(f"that is           {per_code / stride**2:.4f} bits a pixel")
 if per_code > order0:
     print(
-        "worse than order-0: these patients are unlike those it learned from, or those were too few"
+        "worse than order-0: it learned too briefly, or from slices that are too few or unlike these"
     )
 
 # %% [markdown] tags=[]

@@ -38,6 +38,16 @@ _PACKING_FIELDS = (
 )
 
 
+_WHOSE = {  # Slices.patients_disjoint -> what a reader of a score must know
+    True: "No patient is on both sides of the split.",
+    False: (
+        "Patients ARE on both sides of the split: what is held out are slices, not people, and "
+        "every score flatters."
+    ),
+    None: "Whether a patient is on both sides of the split is unknown: the names do not say.",
+}
+
+
 class SliceDataset(torch.utils.data.Dataset):
     """The slices of one split, read from disk when they are asked for.
 
@@ -108,6 +118,11 @@ class Slices:
         """All images as (N, 1, H, W) float16, on the disk until they are looked at."""
         return torch.from_numpy(self.images)[:, None]
 
+    @property
+    def whose(self) -> str:
+        """A sentence on whether those who are held out are strangers to what was learned."""
+        return _WHOSE[self.patients_disjoint]
+
     def subset(self, split: str) -> SliceDataset:
         """The slices of "train", "validate" or "test"; it may have none.
 
@@ -140,6 +155,18 @@ class Slices:
         heights = self.index["height"][self.index["split"] == "train"]
         shares = (np.arange(100) + 0.5) / 100
         return np.quantile(heights, shares, method="inverted_cdf").tolist()
+
+    def must_hold_out(self) -> None:
+        """Make sure that something is held out, without which nothing learned can be scored.
+
+        Raises:
+            InputError: when all slices are for training.
+        """
+        if not len(self.subset("test")):
+            raise InputError(
+                f"{self.folder}: {len(self.index)} slices of one patient are too few to hold any "
+                "out, so nothing could be scored; give more scans, or a longer one."
+            )
 
     def voxels(self, row: pd.Series) -> np.ndarray:
         """A slice before scaling and framing, by its row of the index.

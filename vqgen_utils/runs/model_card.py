@@ -44,17 +44,16 @@ def model_card(
     missed = list(verdict.index[verdict["met"] == "no"])
     open_ = list(verdict.index[verdict["met"] == "not measured"])
     height, width = slices.images.shape[1:]
-    plane = getattr(slices, "plane", None)
+    kind = f"{slices.plane} slices" if slices.plane else "slices"
     sections = {
         "What it is": f"""\
 A VQ-VAE with {vqvae.num_embeddings} codes of {vqvae.embedding_dim} numbers and a gated PixelCNN of
 {prior.prior_layers} layers over its codes, made by the run `{run_name}` (profile {settings.name}).
-It draws {f"{plane} " if plane else ""}slices of {height} x {width} pixels, at a place along the
-scan that one asks for.""",
+It draws {kind} of {height} x {width} pixels, at a place along the scan that one asks for.""",
         "Data": f"""\
 Source: {settings.data.data_source}. Trained on {_count(slices, "train")}; every score is measured
 on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
-{WHOSE[slices.patients_disjoint]}
+{slices.whose}
 {_of_source(settings)}""",
         "Who may be seen": _who_is_seen(settings, evaluation),
         "Intended use, and uses to keep away from": USE,
@@ -79,18 +78,11 @@ on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
     return "\n\n".join(parts) + "\n"
 
 
-WHOSE = {
-    True: "No patient is on both sides.",
-    False: "Patients ARE on both sides of this split, so every score flatters.",
-    None: "Whether a patient is on both sides is unknown: the files' names do not tell.",
-}
-
-
 def _count(slices: Slices, split: str) -> str:
     """'40 slices of 4 patients'."""
     rows = slices.subset(split).rows
-    patients = rows["patient"].nunique()
-    return f"{len(rows)} slices of {patients} patient{'s' if patients > 1 else ''}"
+    counts = {"slice": len(rows), "patient": rows["patient"].nunique()}
+    return " of ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in counts.items())
 
 
 def _is_phantom(settings: Profile) -> bool:

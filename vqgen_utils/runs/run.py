@@ -73,16 +73,19 @@ class Run:
         Raises:
             InputError: for an unknown profile or parameter, or a value that cannot be.
         """
+        settings = self.settled(profile, *sections, **changes)
+        save_json(self.path("config.json"), settings.to_dict())
+        return settings
+
+    def settled(self, profile: str, *sections: str, **changes) -> Profile:
+        """What `configure` would settle, and nothing is written down."""
         settings = get_profile(profile)
-        path = self.path("config.json")
-        if path.exists():
+        if self.path("config.json").exists():
             before = self._config()
             if before.name == profile:
                 own = {section: getattr(settings, section) for section in sections}
                 settings = dataclasses.replace(before, **own)
-        settings = change(settings, **changes)
-        save_json(path, settings.to_dict())
-        return settings
+        return change(settings, **changes)
 
     def add_metrics(
         self, section: str, values: dict, not_measured: dict[str, str] | None = None

@@ -48,6 +48,7 @@ def train_vqvae(
             load_slices(settings.data, progress=progress)  # packs the scans, for all to open
         settings = _as_the_first_left_it(run, profile, state)
         slices = load_slices(settings.data)
+        slices.must_hold_out()
         lesson = vqvae_lesson(settings, slices)
         result = fit(
             new_vqvae(settings, lesson.train),

@@ -20,6 +20,7 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json, save_json
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.places import REPOSITORY, home, run_folder
+from vqgen_utils.made_from import MAKER
 from vqgen_utils.series import record
 from vqgen_utils.series.notebook import ProgressLine, duration, execute
 from vqgen_utils.series.request import (
@@ -75,11 +76,13 @@ def run_series(
     stop: int | None = None,
     only: int | None = None,
     folder: Path = NOTEBOOKS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """Run the notebooks of `folder` in order; report on standard output.
 
     With `start` or `only` the notebooks they name run in any case; otherwise those from the first
-    one on that is not done. `stop` is the number of the last.
+    one on that is not done. `stop` is the number of the last. `progress` is told how far the scans
+    have been read: they are packed before the first notebook starts.
 
     Raises:
         InputError: before anything runs, if the request makes no sense or another process works on
@@ -101,6 +104,9 @@ def run_series(
     options = _options(profile, run_name, data, settings, stop)
     if "VQGEN_HOME" in os.environ:
         os.environ["VQGEN_HOME"] = str(home().resolve())  # a kernel works in another folder
+    begin = time.perf_counter()
+    _look_at_scans(run_name, kinds, profile, {**data, **changes}, progress)
+    looked = time.perf_counter() - begin
     (run / "notebooks").mkdir(parents=True, exist_ok=True)
     with exclusive(run) as lock:
         print(f"run '{run_name}', profile {profile}", flush=True)
@@ -112,7 +118,7 @@ def run_series(
         if todo:
             later = find_notebooks(folder, start=_number(todo[0]))
             record.forget(run, later)  # they stand on what is about to change
-        total = 0.0
+        total = looked
         for notebook in todo:
             select = "--from" if only is None else "--only"
             again = shlex.join([*options, select, f"{_number(notebook):02d}"])
@@ -128,6 +134,37 @@ def run_series(
         print(f"nothing to do; to run them again: {shlex.join([*options, '--from', '01'])}")
     results = [name for name in RESULTS if (run / name).exists()]
     print(f"results: {run} ({', '.join(results)})")
+
+
+def _look_at_scans(
+    run_name: str,
+    kinds: dict[Path, dict],
+    profile: str,
+    changes: dict,
+    progress: Callable[[str, int, int], None] | None,
+) -> None:
+    """Pack the scans as the notebooks of `kinds` will open them.
+
+    Raises:
+        InputError: when they are no good for what is to run: there is nothing to learn from, or,
+            where a model is to be trained on them, nothing to score it on.
+    """
+    trains = any(notebook.stem == MAKER["vqvae.safetensors"] for notebook in kinds)
+    reads = any("data_dir" in parameters for parameters in kinds.values())
+    if not trains and not (reads and "data_dir" in changes):
+        return
+    from vqgen_utils.data.slices import load_slices
+    from vqgen_utils.runs.run import Run
+
+    chosen = {name: changes[name] for name in changes if PARAMETERS.get(name, ("",))[0] == "data"}
+    anew = any("data_seed" in parameters for parameters in kinds.values())  # not as they were left
+    settings = Run(run_name).settled(profile, *(["data"] if anew else []), **chosen)
+    try:
+        slices = load_slices(settings.data, progress=progress)
+    except KeyboardInterrupt:
+        raise Stopped("stopped while the scans were read; nothing has run.", 130) from None
+    if trains:
+        slices.must_hold_out()
 
 
 def _number(notebook: Path) -> int:
