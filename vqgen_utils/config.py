@@ -43,6 +43,7 @@ def pattern(text: str) -> str:
 Source = Literal["phantom", "hipmri", "nifti", "msd-prostate"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
+FoldsOrNone = Annotated[int, Field(ge=0, le=1000)]
 Pixels = Annotated[int, Field(ge=8, le=4096)]
 Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector
 Codes = Annotated[int, Field(ge=2, le=2**20)]  # one code alone would say nothing
@@ -83,6 +84,9 @@ class DataConfig:
     weeks: Count = 2  # scans of each phantom patient (the study: up to eight)
     slice_step: Count = 12  # the phantom writes every n-th of a volume's 60 slices
     data_seed: Seed = 0  # of the phantom, and of the split by patient where the folder gives none
+    folds: FoldsOrNone = 0  # parts that the patients are dealt into, each tested once; 0: one split
+    fold: CountOrNone = 0  # which of them is the test: 0 to folds - 1
+    test_patients: str = ""  # who is the test, by name, with commas between; empty: drawn by seed
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -290,6 +294,7 @@ def change(profile: Profile, **changes) -> Profile:
             raise InputError(f"parameter '{parameter}' {what_is_wrong(error)}.") from error
         profile = dataclasses.replace(profile, **{section: changed})
     _must_be_whole_blocks(profile)
+    _must_be_one_split(profile.data)
     return profile
 
 
@@ -326,3 +331,13 @@ def _must_be_whole_blocks(profile: Profile) -> None:
                 f"parameter '{parameter}' is {pixels}: give a multiple of {block}, so that it is "
                 "made of whole blocks of pixels."
             )
+
+
+def _must_be_one_split(data: DataConfig) -> None:
+    if data.folds == 1:
+        raise InputError("parameter 'folds' is 1: give 2 or more, or 0 for a single split.")
+    if data.fold >= max(data.folds, 1):
+        most = f"give 0 to {data.folds - 1}" if data.folds else "set 'folds' as well"
+        raise InputError(f"parameter 'fold' is {data.fold} of {data.folds} folds: {most}.")
+    if data.folds and data.test_patients:
+        raise InputError("parameters 'folds' and 'test_patients' both say who is tested: set one.")

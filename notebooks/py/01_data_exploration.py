@@ -57,6 +57,9 @@ patients_test: Optional[int] = None
 weeks: Optional[int] = None  # scans of each phantom patient
 slice_step: Optional[int] = None  # the phantom writes every n-th slice
 data_seed: Optional[int] = None
+folds: Optional[int] = None  # parts that the patients are dealt into, each tested once
+fold: Optional[int] = None  # which of them is the test, from 0
+test_patients: Optional[str] = None  # or who is the test, by name, with commas between
 
 # %% tags=[]
 import nibabel
@@ -81,6 +84,7 @@ settings = run.configure(
     slice_axis=slice_axis, image_height=image_height, image_width=image_width,
     patients_train=patients_train, patients_validate=patients_validate,
     patients_test=patients_test, weeks=weeks, slice_step=slice_step, data_seed=data_seed,
+    folds=folds, fold=fold, test_patients=test_patients,
 )  # fmt: skip
 
 # %% [markdown] tags=[]

@@ -44,6 +44,10 @@ profile: str = "quick"  # smoke (seconds), quick (two CPU cores) or full (a GPU)
 run_name: str = "tutorial"  # results go to runs/<run_name>/
 data_source: Optional[str] = None  # default: as in notebook 01
 data_dir: Optional[str] = None  # default: as in notebook 01
+folds: Optional[int] = None  # parts that the patients are dealt into, each tested once
+fold: Optional[int] = None  # which of them is the test, from 0
+test_patients: Optional[str] = None  # or who is the test, by name, with commas between
+from_run: str = ""  # a run whose VQ-VAE's weights are where training starts; empty: from nothing
 batch_size: Optional[int] = None  # slices a step
 hidden_dim: Optional[int] = None  # channels inside encoder and decoder
 residual_layers: Optional[int] = None  # residual blocks on each side
@@ -88,7 +92,7 @@ from vqgen_utils.data import load_slices
 from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run, new_vqvae, vqvae_lesson
+from vqgen_utils.runs import Run, new_vqvae, start, vqvae_lesson
 from vqgen_utils.teaching import show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
@@ -100,6 +104,7 @@ run = Run(run_name)  # the folder runs/<run_name>/
 # the profile's settings with your changes, kept in the run's config.json
 settings = run.configure(
     profile, "vqvae", "vqvae_training", "augmentation", data_source=data_source, data_dir=data_dir,
+    folds=folds, fold=fold, test_patients=test_patients,
     batch_size=batch_size, hidden_dim=hidden_dim, residual_layers=residual_layers,
     residual_hidden_dim=residual_hidden_dim, num_embeddings=num_embeddings,
     embedding_dim=embedding_dim, commitment_cost=commitment_cost, learning_rate=learning_rate,
@@ -361,7 +366,8 @@ print(
 
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
-made_from = run.vqvae_made_from(settings, slices)
+started_from = start.vqvae(run, model, settings, from_run)  # says so; nothing without from_run
+made_from = run.vqvae_made_from(settings, slices) | started_from
 result = fit(
     model,
     lesson.losses,
@@ -775,6 +781,7 @@ if no_ssim:
 else:
     no_body = "no held-out slice shows anything bright enough to be a body"
     reasons = {"ssim_body": no_body} if np.isnan(ssim_body).all() else {}
+run.save_scores("vqvae", test.rows, {"ssim": ssim, "ssim_body": ssim_body, "psnr": psnr})
 run.add_metrics(
     "vqvae",
     {

@@ -42,6 +42,7 @@ from typing import Optional
 
 profile: str = "quick"  # as in notebook 02
 run_name: str = "tutorial"  # the run whose codes to learn
+from_run: str = ""  # a run whose prior is where training starts, if its codebook agrees
 prior_channels: Optional[int] = None  # channels of each stack
 prior_layers: Optional[int] = None  # gated layers
 prior_kernel_size: Optional[int] = None  # odd
@@ -68,7 +69,7 @@ from vqgen_utils import plots
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run, codes_of, new_prior, prior_lesson
+from vqgen_utils.runs import Run, codes_of, new_prior, prior_lesson, start
 from vqgen_utils.teaching import show_source
 from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
@@ -298,6 +299,8 @@ prior = new_prior(settings, grid)
 lesson = prior_lesson(settings, slices, all_codes, vqvae)
 print(sum(p.numel() for p in prior.parameters()), "weights")
 
+started_from = start.prior(run, prior, from_run)  # says so; nothing without from_run
+made_from = run.prior_made_from(settings, grid, slices) | started_from
 live = LivePlot(["loss"], "nats per code", "Learning curve of the prior.")
 result = fit(
     prior,
@@ -305,7 +308,7 @@ result = fit(
     lesson.train,
     settings.prior_training,
     run.path("prior.safetensors"),
-    run.prior_made_from(settings, grid, slices),  # kept with the weights: whose codes these are
+    made_from,  # kept with the weights: whose codes these are
     validate=lesson.validate,  # what chooses the step whose weights are kept
     change=lesson.change,  # the pictures, before they are encoded
     report=live,
@@ -672,6 +675,8 @@ exercises.check_vertical_layer(rows_above)
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 
 # %% tags=[]
+rows = slices.subset("test").rows
+run.save_scores("prior", rows, {"bits_per_code": bits.mean((1, 2)).numpy()})
 run.add_metrics(
     "prior",
     {

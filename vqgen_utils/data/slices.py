@@ -34,7 +34,7 @@ FORMAT = 3  # of a packed folder; raise it when the same files would be packed d
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
-    *("include", "exclude", "patient_pattern"),
+    *("include", "exclude", "patient_pattern", "folds", "fold", "test_patients"),
 )
 
 
@@ -210,7 +210,7 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
     if not packed.is_dir():
         survey = look_at_headers(folder, listing, config, progress)
         with whole_folder(packed) as making:
-            pack(survey, config.data_seed, making, progress)
+            pack(survey, config, making, progress)
     index, images, labels, meta = open_packed(packed)
     apart = disjoint(index, meta["patients_known"])
     return Slices(index, images, labels, **meta, patients_disjoint=apart, folder=folder)

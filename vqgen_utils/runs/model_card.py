@@ -45,17 +45,19 @@ def model_card(
     open_ = list(verdict.index[verdict["met"] == "not measured"])
     height, width = slices.images.shape[1:]
     kind = f"{slices.plane} slices" if slices.plane else "slices"
+    starts = _starts(evaluation)
     sections = {
         "What it is": f"""\
 A VQ-VAE with {vqvae.num_embeddings} codes of {vqvae.embedding_dim} numbers and a gated PixelCNN of
 {prior.prior_layers} layers over its codes, made by the run `{run_name}` (profile {settings.name}).
-It draws {kind} of {height} x {width} pixels, at a place along the scan that one asks for.""",
+It draws {kind} of {height} x {width} pixels, at a place along the scan that one asks for.
+{_started(starts)}""",
         "Data": f"""\
 Source: {settings.data.data_source}. Trained on {_count(slices, "train")}; every score is measured
 on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
 {slices.whose}
 {_of_source(settings)}""",
-        "Who may be seen": _who_is_seen(settings, evaluation),
+        "Who may be seen": _who_is_seen(settings, evaluation, starts),
         "Intended use, and uses to keep away from": USE,
         "Scores, beside their floor": f"""\
 {as_markdown(scores)}
@@ -98,15 +100,45 @@ def _of_source(settings: Profile) -> str:
     return "These are scans of people: what may be done with the model is for their owner to say."
 
 
-def _who_is_seen(settings: Profile, evaluation: dict) -> str:
+def _starts(evaluation: dict) -> list[tuple[str, dict]]:
+    """(model, start) of everything that the weights were started from, the latest first."""
+    starts = []
+    for model, start in evaluation.get("started_from", {}).items():
+        while start:
+            starts.append((model, start))
+            start = start["started_from"]
+    return starts
+
+
+def _started(starts: list[tuple[str, dict]]) -> str:
+    if not starts:
+        return "Its weights were trained from nothing."
+    names = {"vqvae": "VQ-VAE", "prior": "prior"}
+    ways = [
+        f"the {names[model]} from that of run `{start['run']}` (weights {start['weights'][:12]}, "
+        f"{'the phantom' if start['phantom'] else 'scans of people'})"
+        for model, start in starts
+    ]
+    return f"Training did not start from nothing, but {'; '.join(ways)}."
+
+
+def _who_is_seen(settings: Profile, evaluation: dict, starts: list[tuple[str, dict]]) -> str:
     """Whether samples may show somebody: by who is in the data, then by what the check found."""
+    people = dict.fromkeys(f"`{start['run']}`" for _, start in starts if not start["phantom"])
+    said = ""
+    if people:
+        said = (
+            f"People whose scans the weights had learned from before (run {', '.join(people)}): "
+            "samples may show them, and the check for copies does not look at their slices. "
+        )
     if _is_phantom(settings):
-        return "Nobody: neither the generated slices nor the training slices show a person."
+        return said.strip() or (
+            "Nobody: neither the generated slices nor the training slices show a person."
+        )
     samples = evaluation["samples"]
     share = max((one for one in evaluation["memorised"].values() if one is not None), default=0)
-    said = ""
     if evaluation["headline"]["memorised_share"] is None:
-        said = (
+        said += (
             "How many samples are copies of training slices is not measured: "
             f"{evaluation['not_measured']['memorised_share']}. Treat every sample as one that may "
             "show a person it was learned from. "

@@ -23,6 +23,7 @@ from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.speed import best_device
 from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.runs import start
 from vqgen_utils.runs.run import Run
 from vqgen_utils.training.augmentation import augment
 from vqgen_utils.training.loop import Change, Fit, Losses, fit
@@ -31,7 +32,11 @@ PACKING = timedelta(hours=6)  # that others wait while the first process reads t
 
 
 def train_vqvae(
-    run_name: str, profile: str, changes: dict, progress: Progress | None = None
+    run_name: str,
+    profile: str,
+    changes: dict,
+    progress: Progress | None = None,
+    from_run: str = "",
 ) -> None:
     """Train the VQ-VAE of a run and write every slice as codes.
 
@@ -40,6 +45,7 @@ def train_vqvae(
         profile: settings to start from; data settings stay as notebook 01 left them.
         changes: to them, by flat name (data, VQ-VAE and its training).
         progress: as for `load_slices`.
+        from_run: whose VQ-VAE's weights are where training starts; empty: from nothing.
     """
     run = Run(run_name)
     with together(run) as state:
@@ -50,13 +56,15 @@ def train_vqvae(
         slices = load_slices(settings.data)
         slices.must_hold_out()
         lesson = vqvae_lesson(settings, slices)
+        model = new_vqvae(settings, lesson.train)
+        started_from = start.vqvae(run, model, settings, from_run)
         result = fit(
-            new_vqvae(settings, lesson.train),
+            model,
             lesson.losses,
             lesson.train,
             settings.vqvae_training,
             run.path("vqvae.safetensors"),
-            run.vqvae_made_from(settings, slices),
+            run.vqvae_made_from(settings, slices) | started_from,
             validate=lesson.validate,
             change=lesson.change,
         )
@@ -66,13 +74,14 @@ def train_vqvae(
             _report(run, "vqvae.safetensors", result)
 
 
-def train_prior(run_name: str, profile: str, changes: dict) -> None:
+def train_prior(run_name: str, profile: str, changes: dict, from_run: str = "") -> None:
     """Train the prior of a run on the codes that its VQ-VAE left.
 
     Args:
         run_name: of the folder under `runs/`.
         profile: as the VQ-VAE was trained with.
         changes: to the profile, by flat name (prior and its training).
+        from_run: whose prior's weights are where training starts, if its codebook agrees.
     """
     run = Run(run_name)
     with together(run) as state:
@@ -83,13 +92,15 @@ def train_prior(run_name: str, profile: str, changes: dict) -> None:
         slices, codes = run.load_slices(settings), run.load_codes()
         grid = tuple(codes.shape[1:])
         lesson = prior_lesson(settings, slices, codes, run.load_vqvae())
+        model = new_prior(settings, grid)
+        started_from = start.prior(run, model, from_run)
         result = fit(
-            new_prior(settings, grid),
+            model,
             lesson.losses,
             lesson.train,
             settings.prior_training,
             run.path("prior.safetensors"),
-            run.prior_made_from(settings, grid, slices),
+            run.prior_made_from(settings, grid, slices) | started_from,
             validate=lesson.validate,
             change=lesson.change,
         )
