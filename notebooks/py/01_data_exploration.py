@@ -413,6 +413,7 @@ show(
 # ## Exercises
 #
 # Replace the three dots, run the cell, then run its check: it says in words what is still missing.
+# Once you have tried, look into [the solutions](solutions/01_data_exploration.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number
@@ -424,10 +425,6 @@ show(
 top = ...  # a number for np.percentile
 
 # %% tags=["check"]
-exercises.check_percentile(top)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-top = 98  # 2 in 100 lie above it
 exercises.check_percentile(top)
 
 # %% [markdown] tags=[]
@@ -447,15 +444,6 @@ def in_order(names: list[str]) -> list[str]:
 # %% tags=["check"]
 exercises.check_in_order(in_order)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def in_order(names: list[str]) -> list[str]:
-    """Names such as "case_004_week_0_slice_10.nii.gz" -> the same names, slice 2 before slice 10."""
-    return sorted(names, key=lambda name: int(name.split("_slice_")[1].split(".")[0]))
-
-
-exercises.check_in_order(in_order)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Find the leak
 #
@@ -469,20 +457,6 @@ listed.head()
 
 # %% tags=["check"]
 exercises.check_leak(leaking)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-splits_of = listed.groupby("patient")["split"].nunique()
-leaking = list(splits_of[splits_of > 1].index)
-exercises.check_leak(leaking)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# `nunique` counts the different splits of each patient, so coming back in another week does no harm.
-# One follow-up scan filed by hand is all it takes. Such a list should be checked by a program each time
-# it is read: `vqgen data check` does so for a folder.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 4 · A robust scale
@@ -501,18 +475,6 @@ def scale(v: np.ndarray) -> np.ndarray:
 # %% tags=["check"]
 exercises.check_scale(scale)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def scale(v: np.ndarray) -> np.ndarray:
-    """Stored intensities, any shape and type -> float32 of the same shape in [0, 1]."""
-    low, high = np.percentile(v, (0.5, 99.9))
-    if high == low:
-        return np.zeros(v.shape, np.float32)
-    return np.clip((v - low) / (high - low), 0, 1).astype(np.float32)
-
-
-exercises.check_scale(scale)
-
 # %% [markdown] tags=[]
 # ### Exercise 5 · A split by patient
 #
@@ -529,26 +491,6 @@ def hold_out(patients: np.ndarray, seed: int) -> np.ndarray:
 
 # %% tags=["check"]
 exercises.check_hold_out(hold_out)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def hold_out(patients: np.ndarray, seed: int) -> np.ndarray:
-    """The patient of each slice (N,) -> (N,) bool, True for the slices of the held-out patients."""
-    everyone = np.unique(patients)  # sorted, each once
-    drawn = np.random.default_rng(seed).permutation(everyone)
-    return np.isin(patients, drawn[: len(everyone) // 5])  # (N,)
-
-
-exercises.check_hold_out(hold_out)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# Draw people first and look up their pictures after: then no slice can part from its patient. `np.unique`
-# sorts, and the order matters as much as the seed does. A Python `set` would be a trap: the order of
-# text in it changes each time Python starts.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ## Summary

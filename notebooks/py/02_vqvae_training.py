@@ -562,6 +562,7 @@ print(f"perplexity: {metrics.perplexity(counts):.1f}")
 # ## Exercises
 #
 # Fill in the three dots, run the cell, then run the check under it. It says in words what is missing.
+# Once you have tried, look into [the solutions](solutions/02_vqvae_training.ipynb).
 #
 # ### Exercise 1 · What does a slice cost?
 #
@@ -575,14 +576,6 @@ def bits_per_pixel(num_embeddings: int, stride: int) -> float:
 
 
 # %% tags=["check"]
-exercises.check_bits_per_pixel(bits_per_pixel)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def bits_per_pixel(num_embeddings: int, stride: int) -> float:
-    return math.log2(num_embeddings) / stride**2
-
-
 exercises.check_bits_per_pixel(bits_per_pixel)
 
 # %% [markdown] tags=[]
@@ -601,21 +594,6 @@ why_ssim_rose = ...  # "A", "B", "C" or "D"
 # %% tags=["check"]
 exercises.check_why_ssim_rose(why_ssim_rose)
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-why_ssim_rose = "B"
-exercises.check_why_ssim_rose(why_ssim_rose)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# $R$ enters in two places only, $c_1 = (0.01R)^2$ and $c_2 = (0.03R)^2$, and doubling it makes both four
-# times as large. Take a faint texture of variance $s^2 = 0.001$ of which the reconstruction keeps nothing:
-# $\hat s^2 = \mathrm{cov} = 0$, so the second fraction is $c_2 / (s^2 + c_2)$. At $R=1$ that is
-# $0.0009/0.0019 \approx 0.47$; at $R=2$ it is $0.0036/0.0046 \approx 0.78$. Nothing got better, it
-# only counts for less. Doubling the pixels as well would bring the old score back.
-#
-# </details>
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Quantise by hand
 #
@@ -630,16 +608,6 @@ def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
 
 
 # %% tags=["check"]
-exercises.check_quantise(quantise)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
-    scores = z @ codebook.t() - codebook.square().sum(1) / 2  # (N, K)
-    codes = scores.argmax(1)  # (N,)
-    return codes, codebook[codes]  # (N,), (N, D)
-
-
 exercises.check_quantise(quantise)
 
 # %% [markdown] tags=[]
@@ -658,14 +626,6 @@ def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
 # %% tags=["check"]
 exercises.check_straight_through(straight_through)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
-    return z_e + (z_q - z_e).detach()  # (B, D, H/4, W/4)
-
-
-exercises.check_straight_through(straight_through)
-
 # %% [markdown] tags=[]
 # ### Exercise 5 · Two losses, one distance
 #
@@ -679,16 +639,6 @@ def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
 
 
 # %% tags=["check"]
-exercises.check_losses(two_losses)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
-    codebook = (z_e.detach() - e).square().mean()  # moves e
-    commitment = beta * (z_e - e.detach()).square().mean()  # moves z_e
-    return codebook, commitment
-
-
 exercises.check_losses(two_losses)
 
 # %% [markdown] tags=[]
@@ -707,18 +657,6 @@ def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float
 
 
 # %% tags=["check"]
-exercises.check_revive(revive)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float):
-    e, N, m = e.clone(), N.clone(), m.clone()
-    e[k] = vector
-    N[k] = share
-    m[k] = share * vector
-    return e, N, m
-
-
 exercises.check_revive(revive)
 
 # %% [markdown] tags=[]

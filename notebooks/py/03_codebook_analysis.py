@@ -377,7 +377,8 @@ code_painter(model, grid, i, j, other)
 # ## Exercises
 #
 # Write your answer where the three dots are, run the cell and the one below it: the check says what
-# is right, or what is not yet.
+# is right, or what is not yet. Once you have tried, look into
+# [the solutions](solutions/03_codebook_analysis.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · How many codes do the work?
@@ -390,19 +391,6 @@ needed = ...  # a whole number; counts.sort(descending=True).values may help
 
 # %% tags=["check"]
 exercises.check_codes_needed(needed, counts)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-most_first = counts.sort(descending=True).values  # (K,)
-needed = int((most_first.cumsum(0) < 0.9 * counts.sum()).sum()) + 1
-exercises.check_codes_needed(needed, counts)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why "+ 1", and why not the perplexity</summary>
-#
-# The sum counts how many codes leave us *below* 90 %; the next one takes us there. The perplexity is no
-# such count: one code that is used very often pulls it down, whatever the others do.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 2 · Perplexity
@@ -417,16 +405,6 @@ def perplexity(counts: torch.Tensor) -> float:
 
 
 # %% tags=["check"]
-exercises.check_perplexity(perplexity)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def perplexity(counts: torch.Tensor) -> float:
-    """How often each code occurs (K,) -> 2 to the power of their entropy in bits."""
-    p = counts[counts > 0] / counts.sum()  # (codes in use,)
-    return float(2 ** -(p * p.log2()).sum())
-
-
 exercises.check_perplexity(perplexity)
 
 # %% [markdown] tags=[]
@@ -445,25 +423,6 @@ def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
 # %% tags=["check"]
 exercises.check_tissue_given_code(tissue_given_code)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
-    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
-    uses = table.sum(0, keepdim=True)  # (1, K)
-    return table / uses.clamp(min=1)  # (T, K)
-
-
-exercises.check_tissue_given_code(tissue_given_code)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why the axis matters</summary>
-#
-# A code may mean bladder whenever it occurs, and yet cover only a small part of the bladder. The first
-# is p(tissue | code), the second p(code | tissue). Mixing them up makes a rare code look useless, or a
-# common one look specific.
-#
-# </details>
-
 # %% [markdown] tags=[]
 # ### Exercise 4 · The nearest other code
 #
@@ -477,17 +436,6 @@ def nearest_other(embedding: torch.Tensor, k: int) -> int:
 
 
 # %% tags=["check"]
-exercises.check_nearest_other(nearest_other)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def nearest_other(embedding: torch.Tensor, k: int) -> int:
-    """Codebook (K, D), number k -> the j other than k with the smallest |e_j - e_k|."""
-    distance = (embedding - embedding[k]).norm(dim=1)  # (K,)
-    distance[k] = float("inf")
-    return int(distance.argmin())
-
-
 exercises.check_nearest_other(nearest_other)
 
 # %% [markdown] tags=[]
@@ -514,34 +462,6 @@ def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch
 # %% tags=["check"]
 exercises.check_transplant(transplant)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch.Tensor:
-    """Two grids (h, w) and a box -> a new grid (h, w): the receiver with the donor's box."""
-    new = receiver.clone()
-    new[box] = donor[box]
-    return new
-
-
-exercises.check_transplant(transplant)
-three = torch.stack([donor, receiver, transplant(donor, receiver, box)])  # (3, h, w)
-drawn = model.decode(three)[:, 0].numpy()  # (3, H, W)
-pixels = drawn[1].copy()  # for comparison: the same box, moved pixel by pixel
-s = model.config.stride
-inside_box = tuple(slice(s * part.start, s * part.stop) for part in box)
-pixels[inside_box] = drawn[0][inside_box]
-show(
-    plots.slices.rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),
-    "Donor, receiver, the receiver with the donor's box of codes, and with its box of pixels.",
-)
-
-# %% [markdown] tags=["solution"]
-# *Donor, receiver, the donor's box moved as codes, and the same box moved as pixels.*
-#
-# Moved as codes, the box is blended into its new place by the decoder, which looks across its border.
-# It is softened, not understood: nothing here knows whether such a body is possible. That is the prior's
-# part.
-
 # %% [markdown] tags=[]
 # ### Exercise 6 · The mean block under a code
 #
@@ -556,17 +476,6 @@ def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tenso
 
 
 # %% tags=["check"]
-exercises.check_mean_block(mean_block)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tensor:
-    """Codes (N, h, w), images (N, 4h, 4w), a code number -> its mean block (4, 4)."""
-    n, h, w = codes.shape
-    blocks = images.view(n, h, 4, w, 4).transpose(2, 3)  # (N, h, w, 4, 4)
-    return blocks[codes == k].mean(0)  # (n, 4, 4) -> (4, 4)
-
-
 exercises.check_mean_block(mean_block)
 
 # %% [markdown] tags=[]

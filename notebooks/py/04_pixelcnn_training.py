@@ -492,6 +492,7 @@ show(
 # ## Exercises
 #
 # Replace the three dots, run the cell and the check below it. The checks need no trained prior.
+# Once you have tried, look into [the solutions](solutions/04_pixelcnn_training.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · How deep must it be?
@@ -505,19 +506,6 @@ enough_layers = ...
 
 # %% tags=["check"]
 exercises.check_layers(enough_layers)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-enough_layers = 30  # 31 rows lie above: the shift brings one, each layer one more
-exercises.check_layers(enough_layers)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
-# 30 layers. Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot
-# see it must read from nearer codes, from the height and from its map of places.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 2 · From nats to bits a pixel
@@ -535,16 +523,6 @@ def bits_of(nats_per_code: float) -> tuple[float, float]:
 # %% tags=["check"]
 exercises.check_bits(bits_of)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def bits_of(nats_per_code: float) -> tuple[float, float]:
-    """Nats a code -> (bits a code, bits a pixel)."""
-    bits_per_code = nats_per_code / np.log(2)
-    return bits_per_code, bits_per_code / 16
-
-
-exercises.check_bits(bits_of)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · The probability of a grid
 #
@@ -559,17 +537,6 @@ def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
 
 # %% tags=["check"]
-exercises.check_log_probability(log_probability)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
-    log_p = logits.log_softmax(1)  # (B, K, H, W)
-    factors = log_p.gather(1, codes[:, None])[:, 0]  # (B, 1, H, W) -> (B, H, W)
-    return factors.sum((1, 2))
-
-
 exercises.check_log_probability(log_probability)
 
 # %% [markdown] tags=[]
@@ -589,36 +556,6 @@ def my_mask(kernel_size: int, centre: bool) -> torch.Tensor:
 # %% tags=["check"]
 exercises.check_causal_mask(my_mask)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def my_mask(kernel_size: int, centre: bool) -> torch.Tensor:
-    """(kernel_size, kernel_size), row by row from the top; kernel_size = 2r + 1."""
-    mask = torch.zeros(kernel_size, kernel_size)
-    r = kernel_size // 2
-    mask[:r] = 1  # the rows above
-    mask[r, :r] = 1  # to the left in the same row
-    mask[r, r] = float(centre)
-    return mask
-
-
-exercises.check_causal_mask(my_mask)
-
-masks = [my_mask(3, centre=False), my_mask(3, centre=True), my_mask(3, centre=True)]  # (3, 3) each
-broken = my_mask(3, centre=True)
-broken[1, 2] = 1  # one weight too many: the neighbour to the right
-fields = {}
-for name, stack in {"my masks": masks, "one weight too many": [*masks[:2], broken]}.items():
-    seen = receptive_field.field_of_masks(stack, size, position)  # (H, W) bool
-    fields[name] = receptive_field.seen_and_missed(seen, 3, 3, position)
-show(
-    plots.prior.receptive_fields(fields, position),
-    "Fields of right masks, and of one weight too many.",
-)
-
-# %% [markdown] tags=["solution"]
-# *Three layers with the masks of the solution, and with one more weight open in the last.* That one weight
-# shows the position its right neighbour, which has seen the answer.
-
 # %% [markdown] tags=[]
 # ### Exercise 5 · A layer that needs no mask
 #
@@ -634,18 +571,6 @@ def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 # %% tags=["check"]
-exercises.check_vertical_layer(rows_above)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """x (B, C, H, W) and weight (D, C, r+1, 2r+1) -> (B, D, H, W)."""
-    r = weight.shape[3] // 2
-    shifted = F.pad(x, (0, 0, 1, -1))  # (B, C, H, W), row i holds what was row i - 1
-    padded = F.pad(shifted, (r, r, r, 0))  # (B, C, H + r, W + 2r)
-    return F.conv2d(padded, weight)
-
-
 exercises.check_vertical_layer(rows_above)
 
 # %% [markdown] tags=[]

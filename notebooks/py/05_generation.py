@@ -522,7 +522,8 @@ print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {
 # ## Exercises
 #
 # From turning a knob to writing the sampler's core. Write in the first cell of each, run it, then the
-# check below it. The solutions are folded away.
+# check below it. Once you have tried, look into
+# [the solutions](solutions/05_generation.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · Turn one knob
@@ -534,10 +535,6 @@ print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {
 T_two_to_one = ...  # a number above 0
 
 # %% tags=["check"]
-exercises.check_temperature(T_two_to_one)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-T_two_to_one = 2 / np.log(2)  # exp(2 / T) = 2
 exercises.check_temperature(T_two_to_one)
 
 # %% [markdown] tags=[]
@@ -563,18 +560,6 @@ def gumbel_draw(
 # %% tags=["check"]
 exercises.check_gumbel_draw(gumbel_draw)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def gumbel_draw(
-    logits: torch.Tensor, temperature: float, generator: torch.Generator
-) -> torch.Tensor:
-    """logits (B, K) -> codes (B,)."""
-    u = torch.rand(logits.shape, generator=generator)  # (B, K)
-    return (logits / temperature - torch.log(-torch.log(u))).argmax(1)  # (B,)
-
-
-exercises.check_gumbel_draw(gumbel_draw)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Keep the k likeliest
 #
@@ -589,16 +574,6 @@ def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
 
 
 # %% tags=["check"]
-exercises.check_top_k(top_k_filter)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
-    """logits (B, K) -> logits (B, K)."""
-    least = logits.topk(k, 1).values[:, -1:]  # (B, 1), each row's k-th largest
-    return logits.masked_fill(logits < least, -torch.inf)
-
-
 exercises.check_top_k(top_k_filter)
 
 # %% [markdown] tags=[]
@@ -618,28 +593,6 @@ def keep_back(codes: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["check"]
 exercises.check_keep_back(keep_back)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def keep_back(codes: torch.Tensor) -> torch.Tensor:
-    """codes (B, h, w) -> given (B, h, w), -1 where a code is to be drawn."""
-    given = codes.clone()
-    given[:, :, codes.shape[2] // 2 :] = -1
-    return given
-
-
-exercises.check_keep_back(keep_back)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why this completion is not exact</summary>
-#
-# Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of
-# row 1 is drawn, the given back of row 2 lies in the future, and the prior cannot hear it. So the drawn
-# codes follow $p(c_i \mid c_{<i}, h)$ with the given ones *before* them, where an exact completion would need
-# all given ones. Seen in pictures: the front of the body may begin where the back, further on, does
-# not want it.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 5 · The incremental step
@@ -661,17 +614,6 @@ def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.
 
 
 # %% tags=["check"]
-exercises.check_step(step)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """left (B, C, j), weight (K, C, k), bias (K,) -> logits (B, K) at position j."""
-    k = weight.shape[2]
-    window = F.pad(left, (k, 0))[:, :, -k:]  # (B, C, k), zeros where the row has not begun
-    return bias + torch.einsum("bct,nct->bn", window, weight)  # (B, K)
-
-
 exercises.check_step(step)
 
 # %% [markdown] tags=[]

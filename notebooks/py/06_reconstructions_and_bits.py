@@ -308,7 +308,8 @@ print("all codes came back:", torch.equal(back, c[few]))
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Replace the three dots, run the cell and then its check. The solutions are folded away.
+# Replace the three dots, run the cell and then its check. Once you have tried, look into
+# [the solutions](solutions/06_reconstructions_and_bits.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: what guesses cost
@@ -320,10 +321,6 @@ print("all codes came back:", torch.equal(back, c[few]))
 cost = ...  # bits
 
 # %% tags=["check"]
-exercises.check_cost(cost)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-cost = 9  # 1 + 2 + 3 + 3
 exercises.check_cost(cost)
 
 # %% [markdown] tags=[]
@@ -347,17 +344,6 @@ def my_frequency_bits(train: torch.Tensor, test: torch.Tensor, K: int) -> float:
 # %% tags=["check"]
 exercises.check_frequency_bits(my_frequency_bits)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def my_frequency_bits(train: torch.Tensor, test: torch.Tensor, K: int) -> float:
-    """Codes (n,) to count and codes (m,) to pay for -> mean bits a code of test."""
-    counts = torch.bincount(train, minlength=K).double() + 1 / K  # (K,)
-    p = counts / counts.sum()  # (K,)
-    return -p[test].log2().mean().item()
-
-
-exercises.check_frequency_bits(my_frequency_bits)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Draw patients, not slices
 #
@@ -374,23 +360,6 @@ def resample(
 
 
 # %% tags=["check"]
-exercises.check_resample(resample)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def resample(
-    values: np.ndarray, patients: np.ndarray, draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Values (N,) and whose they are (N,) -> the mean of each draw (draws,)."""
-    of = {patient: values[patients == patient] for patient in np.unique(patients)}
-    everyone = list(of)
-    means = [
-        np.concatenate([of[patient] for patient in rng.choice(everyone, len(everyone))]).mean()
-        for _ in range(draws)
-    ]
-    return np.array(means)
-
-
 exercises.check_resample(resample)
 
 # %% [markdown] tags=[]

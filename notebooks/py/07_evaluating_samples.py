@@ -584,7 +584,8 @@ if len(published):
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Replace the three dots, run the cell and then its check. The solutions are folded away.
+# Replace the three dots, run the cell and then its check. Once you have tried, look into
+# [the solutions](solutions/07_evaluating_samples.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number, by chance
@@ -596,10 +597,6 @@ if len(published):
 by_chance = ...  # a number of samples
 
 # %% tags=["check"]
-exercises.check_by_chance(by_chance)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-by_chance = 6  # one in a hundred
 exercises.check_by_chance(by_chance)
 
 # %% [markdown] tags=[]
@@ -619,17 +616,6 @@ def my_precision(real: torch.Tensor, fake: torch.Tensor, k: int) -> float:
 # %% tags=["check"]
 exercises.check_precision(my_precision)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def my_precision(real: torch.Tensor, fake: torch.Tensor, k: int) -> float:
-    """Features (N, F) and (M, F) -> 0 to 1."""
-    reach = torch.cdist(real, real).sort(1).values[:, k]  # (N,), place 0 is the slice itself
-    among = torch.cdist(fake, real) <= reach  # (M, N)
-    return among.any(1).float().mean().item()
-
-
-exercises.check_precision(my_precision)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · A rule of anatomy
 #
@@ -644,18 +630,6 @@ def bladder_in_front(tissues: np.ndarray) -> bool:
 
 
 # %% tags=["check"]
-exercises.check_bladder_in_front(bladder_in_front)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def bladder_in_front(tissues: np.ndarray) -> bool:
-    """A map of tissues (H, W), integers 0-5 -> whether the rule is kept."""
-    bladder, rectum = (np.nonzero(tissues == label)[1] for label in (3, 4))  # places on axis 1
-    if len(bladder) == 0 or len(rectum) == 0:
-        return True
-    return bladder.mean() >= rectum.mean()
-
-
 exercises.check_bladder_in_front(bladder_in_front)
 
 # %% [markdown] tags=[]

@@ -234,7 +234,8 @@ if not missing:
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Replace the three dots, run the cell and then its check. The solutions are folded away.
+# Replace the three dots, run the cell and then its check. Once you have tried, look into
+# [the solutions](solutions/08_outliers.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: false alarms
@@ -246,10 +247,6 @@ if not missing:
 share_odd = ...  # between 0 and 1
 
 # %% tags=["check"]
-exercises.check_alarms(share_odd)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-share_odd = 9 / (9 + 990 / 20)  # odd ones, by all for which it rings
 exercises.check_alarms(share_odd)
 
 # %% [markdown] tags=[]
@@ -265,16 +262,6 @@ def my_auroc(odd: np.ndarray, normal: np.ndarray) -> float:
 
 
 # %% tags=["check"]
-exercises.check_auroc(my_auroc)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def my_auroc(odd: np.ndarray, normal: np.ndarray) -> float:
-    """Scores (n,) and (m,) -> 0 to 1."""
-    difference = odd[:, None] - normal  # (n, m)
-    return ((difference > 0) + 0.5 * (difference == 0)).mean()
-
-
 exercises.check_auroc(my_auroc)
 
 # %% [markdown] tags=[]
@@ -293,20 +280,6 @@ why_odd = ...  # "A", "B", "C" or "D"
 
 # %% tags=["check"]
 exercises.check_why_not_odd(why_odd)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-why_odd = "B"
-exercises.check_why_not_odd(why_odd)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# Throw a coin a thousand times that shows heads six times in ten. All heads is the likeliest single outcome, and
-# you will never see it: there is one such outcome, and there are vastly many with about six hundred heads. Each of
-# these is less likely, together they are all but certain. Real slices are such outcomes. The empty slice, and
-# greedy drawing, are all heads.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -39,14 +39,10 @@ def figure(source: str = "show(figure)"):
 
 
 def exercise(n: int) -> list:
-    solution = code("answer = 2\nexercises.check_sum(answer)", "solution", text="✓ Right: yes.\n")
-    solution.metadata["jupyter"] = {"source_hidden": True}
     return [
         new_markdown_cell(f"### Exercise {n} · Add"),
         code("answer = ...", "exercise"),
         code("exercises.check_sum(answer)", "check", text="✗ Not yet: replace the three dots.\n"),
-        solution,
-        new_markdown_cell("<details>Because.</details>", metadata={"tags": ["solution"]}),
     ]
 
 
@@ -117,7 +113,7 @@ def without_alt(notebook):
 
 def without_exercise_3(notebook):
     place = [cell.source[:14] for cell in notebook.cells].index("### Exercise 3")
-    del notebook.cells[place : place + 5]
+    del notebook.cells[place : place + 3]
 
 
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
@@ -144,7 +140,7 @@ DOCTORED = [
     (anatomy.captions, insert(5, new_markdown_cell("Text.")), "does not start with a caption"),
     (anatomy.captions, insert(5, code("1")), "does not start with a caption"),
     (anatomy.captions, change("widget", outputs=[GIF]), "does not start with a caption"),
-    (anatomy.captions, insert(29, figure()), "does not start with a caption"),
+    (anatomy.captions, insert(19, figure()), "does not start with a caption"),
     (anatomy.alt_texts, without_alt, "without alt text"),
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),
@@ -153,12 +149,10 @@ DOCTORED = [
     (anatomy.exercises, replace("### Exercise 2", "### Exercise 5"), "is not titled"),
     (anatomy.exercises, drop("exercise"), "instead of"),
     (anatomy.exercises, drop("check"), "instead of"),
-    (anatomy.exercises, drop("solution"), "instead of"),
+    (anatomy.exercises, insert(9, code("answer = 2", "solution")), "can be seen"),
     (anatomy.exercises, insert(3, code("1", "check")), "outside"),
-    (anatomy.checks_and_solutions, replace("exercises.check_sum", "assert"), "not one call"),
-    (anatomy.checks_and_solutions, change("check", outputs=[]), "a check that the stub passes"),
-    (anatomy.checks_and_solutions, change("solution", outputs=[]), "does not find right"),
-    (anatomy.checks_and_solutions, change("solution", metadata={"tags": ["solution"]}), "folded"),
+    (anatomy.checks, replace("exercises.check_sum", "assert"), "not one call"),
+    (anatomy.checks, change("check", outputs=[]), "a check that the stub passes"),
     (anatomy.widgets, insert(6, new_markdown_cell("## Play")), "without a figure above"),
     (anatomy.widgets, change("widget", metadata={"tags": ["widget"]}), "nbval-ignore-output"),
     (anatomy.no_second_copies, replace("*A caption.*", "```python\nx\n```"), "code in the prose"),
