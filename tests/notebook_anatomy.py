@@ -57,14 +57,28 @@ def header(notebook: NotebookNode) -> Iterator[str]:
 
 
 def ending(notebook: NotebookNode) -> Iterator[str]:
-    """The last two sections are the exercises and the summary, which says what is next."""
+    """The last sections are the exercises, the summary, which says what is next, and references."""
     sections = [
         line for text in prose(notebook) for line in text.splitlines() if line.startswith("## ")
     ]
-    if sections[-2:] != ["## Exercises", "## Summary"]:
-        yield f"it ends in {sections[-2:]} instead of '## Exercises' and '## Summary'"
-    if "**What's next:**" not in prose(notebook)[-1]:
-        yield "the last text has no **What's next:**"
+    if sections[-3:] != ["## Exercises", "## Summary", "## References"]:
+        yield f"it ends in {sections[-3:]} instead of Exercises, Summary and References"
+    if "**What's next:**" not in prose(notebook)[-2]:
+        yield "the summary has no **What's next:**"
+
+
+def references(notebook: NotebookNode) -> Iterator[str]:
+    """Four to eight papers, each named where its idea appears."""
+    text = " ".join(" ".join(prose(notebook)[:-1]).split())
+    items = re.findall(r"^- (.*)$", prose(notebook)[-1], re.M)
+    if not 4 <= len(items) <= 8:
+        yield f"{len(items)} references, 4 to 8 are wanted"
+    for item in items:
+        name = re.match(r"(.+? \d{4}[a-z]?): .", item)
+        if not name:
+            yield f"a reference is not written as 'Name year: title': {item}"
+        elif name[1] not in text:
+            yield f"{name[1]} is not named in the text"
 
 
 def typed_parameters(notebook: NotebookNode) -> Iterator[str]:
@@ -186,6 +200,7 @@ def no_second_copies(notebook: NotebookNode) -> Iterator[str]:
 CHECKS: tuple[Callable[[NotebookNode], Iterator[str]], ...] = (
     header,
     ending,
+    references,
     typed_parameters,
     executed,
     captions,

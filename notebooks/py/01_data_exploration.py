@@ -90,7 +90,7 @@ settings = run.configure(
 # time it only opens that array, which takes milliseconds.
 #
 # The default data are a **digital phantom**: a pelvis computed from anatomy, patient by patient,
-# written as NIfTI files in the layout of the real study and read back like any scan. Nobody's
+# written as NIfTI files in the layout of the real study (Dowling & Greer 2021) and read back like any scan. Nobody's
 # medical data are needed to learn here. Set `data_source` and `data_dir` above for real scans.
 
 # %% tags=[]
@@ -174,7 +174,7 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 # ## Intensities: scaled, not clipped
 #
 # MR has no fixed unit, unlike CT. The same tissue may be 300 in one scan and 900 in the next, as coil
-# and gain will have it. So each volume gets a scale of its own:
+# and gain will have it (Nyúl & Udupa 1999). So each volume gets a scale of its own:
 #
 # $$x = \mathrm{clip}\left(\frac{v - p_{0.5}}{p_{99.9} - p_{0.5}},\ 0,\ 1\right)$$
 #
@@ -205,7 +205,7 @@ show(
 # In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and
 # the urine in the bladder. Scaled, they fall nearly on each other. Yet this is a rule of thumb and no
 # calibration: where no bladder is in view, fat would become 1. Nor does it remove the slow shading of
-# the coil across a slice.
+# the coil across a slice; that is a step of its own, which this series leaves out (Tustison et al. 2010).
 
 # %% tags=[]
 clipped = scans["clipped"]
@@ -328,7 +328,7 @@ else:
 #
 # How much would that flatter? We score a **copycat**, which learns nothing: it stores slices, and answers
 # each test slice with the nearest one it has stored, pixel by pixel. The answer's score is SSIM, a measure
-# of likeness; 1 means identical, and notebook 02 explains it. The copycat is asked about the same test
+# of likeness (Wang et al. 2004); 1 means identical, and notebook 02 explains it. The copycat is asked about the same test
 # slices twice. First it has stored the training *patients*. Then it has stored about as many *slices*,
 # dealt out at random from training and test, as if nobody had looked whose they are; only the slices
 # held out in the same deal are hidden from it.
@@ -374,7 +374,8 @@ if score:
 #
 # These are the extreme cases; the means stand above. Nothing was learned either time. What the second
 # score has gained, it owes to having met the patient, and any network that can memorise may gain it too:
-# the score does not tell skill from memory. Data with denser slices or more weeks have more to copy. The
+# the score does not tell skill from memory. Data with denser slices or more weeks have more to copy. In published
+# studies such leaks are common (Kapoor & Narayanan 2023), also by slices of MR scans (Yagis et al. 2021). The
 # honest score is worth keeping as a yardstick, since a network should do better than a copycat.
 
 # %% [markdown] tags=[]
@@ -516,3 +517,13 @@ run.add_metrics(
         "dropped": slices.dropped,
     },
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Dowling & Greer 2021: Labelled weekly MR images of the male pelvis. CSIRO Data Collection. [doi:10.25919/45t8-p065](https://doi.org/10.25919/45t8-p065)
+# - Nyúl & Udupa 1999: On Standardizing the MR Image Intensity Scale. Magnetic Resonance in Medicine 42(6)
+# - Tustison et al. 2010: N4ITK: Improved N3 Bias Correction. IEEE Transactions on Medical Imaging 29(6)
+# - Yagis et al. 2021: Effect of data leakage in brain MRI classification using 2D convolutional neural networks. Scientific Reports 11
+# - Kapoor & Narayanan 2023: Leakage and the reproducibility crisis in machine-learning-based science. Patterns 4(9)
+# - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

@@ -18,7 +18,7 @@
 # # 02 · A picture as a grid of codes: the VQ-VAE
 #
 # A slice has many pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
-# learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
+# (van den Oord et al. 2017) learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
 # dictionary entries. Reading the grid back through a decoder gives the slice again, nearly.
 #
 # **You will learn**
@@ -71,6 +71,7 @@ import math
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.utils.data import Subset
@@ -138,7 +139,7 @@ show_source(Codebook.nearest, Codebook.forward)
 # ## A gradient past a choice
 #
 # Choosing a code has no slope: move $z_e$ a little and the choice stays the same. The
-# **straight-through estimator**, the last line above, pretends that quantising was the identity.
+# **straight-through estimator** (Bengio et al. 2013), the last line above, pretends that quantising was the identity.
 # `detach()` makes $z_q - z_e$ a constant: forward the sum is $z_q$, backward the decoder's gradient
 # reaches $z_e$ unchanged.
 #
@@ -154,8 +155,8 @@ print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untou
 # %% [markdown] tags=[]
 # ## Encoder and decoder
 #
-# The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`), so that all its
-# convolutions run on the small grid. Residual blocks each add a correction to what comes in. The
+# The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`; Shi et al. 2016), so that all its
+# convolutions run on the small grid. Residual blocks (He et al. 2016) each add a correction to what comes in. The
 # decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, dearer on a CPU.
 
 # %% tags=[]
@@ -229,6 +230,33 @@ print(sum(p.numel() for p in model.parameters()), "weights in the model to be tr
 # That is where we start. With `ema` the codebook term is missing; the next section says what does its
 # work.
 #
+# ## What is variational in it
+#
+# VQ-VAE is short for *vector-quantised variational autoencoder*. A **VAE** (Kingma & Welling 2013) answers a slice
+# with a distribution over the codes $c$ that may describe it, the *posterior* $q(c \mid x)$. Beside it stands a
+# *prior* $p(c)$: what codes are like before any slice is seen. The loss has two parts: what the decoder gets wrong, and
+# how far the posterior is from the prior, by the Kullback-Leibler divergence (KL). Together they are never less
+# than $-\ln p(x)$, the surprise of the slice itself, so making them small makes the slices likely:
+#
+# $$-\ln p(x) \ \le\ \mathbb{E}_{q}\left[-\ln p(x \mid c)\right] + \mathrm{KL}\left(q(c \mid x)\,\|\,p(c)\right),
+#   \qquad \mathrm{KL}(q\,\|\,p) = \sum_k q_k \ln \frac{q_k}{p_k}$$
+#
+# In a VQ-VAE the posterior has no doubts: the nearest code gets all of it, $q_k = 1$. The prior has no opinion: each
+# code gets $p_k = 1/K$. So the KL is $\ln K$ for every code of every slice, whatever the encoder does. A constant has
+# no gradient, and it drops out of the loss. What is left of the VAE is the reconstruction (a squared error, as
+# $-\ln p(x \mid c)$ is for a Gaussian); the other two terms only keep codes and vectors together. Nothing here learns
+# which codes are likely. Notebook 04 does: it puts a learned prior in the place of the uniform one, and a grid that
+# is easy to guess then costs less than $\ln K$ a code.
+
+# %% tags=[]
+K = settings.vqvae.num_embeddings
+p = torch.full((K,), 1 / K)  # (K,), the prior: no opinion
+for k in (0, K // 2, K - 1):
+    q = F.one_hot(torch.tensor(k), K).float()  # (K,), the posterior: code k for certain
+    kl = torch.xlogy(q, q / p).sum()  # 0 log 0 counts as 0
+    print(f"code {k}: KL {kl / math.log(2):.3f} bits, and log2 K is {math.log2(K):.3f}")
+
+# %% [markdown] tags=[]
 # ## Codes that die, and codes that come back
 #
 # With `codebook_update="ema"`, our default, nothing descends the codebook term. Each code goes
@@ -250,7 +278,7 @@ show_source(Codebook._follow, Codebook._revive)
 # (k-means) of the first batch, when the untrained encoder says nearly the same of everything; then
 # the encoder learns, and its vectors move away. `_revive` takes a code for dead when $N_k$ falls below
 # `revive_below` of an even share (all vectors of a batch divided by $K$), and puts it on a vector of
-# the batch, most likely one that was served badly.
+# the batch, most likely one that was served badly (Dhariwal et al. 2020 draw one of all).
 #
 # Let us watch it in the plane, with the very class that trains our model. The points stand for the
 # encoder's vectors. In the first 20 steps they go from a small cloud to a ring, and there they stay.
@@ -361,7 +389,7 @@ originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) e
 
 # %% [markdown] tags=[]
 # Two scores compare a slice with its reconstruction. **PSNR** is the mean squared error on a scale of
-# decibels, $10\,\log_{10}(1/\text{error})$: 10 dB more are a tenth of the error. **SSIM** compares
+# decibels, $10\,\log_{10}(1/\text{error})$: 10 dB more are a tenth of the error. **SSIM** (Wang et al. 2004) compares
 # brightness, contrast and structure in a small window around each pixel, and takes the mean:
 #
 # $$\mathrm{SSIM} = \frac{2\mu\hat\mu + c_1}{\mu^2+\hat\mu^2+c_1} \cdot
@@ -690,3 +718,14 @@ run.add_metrics(
     },
     reasons,
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
+# - Kingma & Welling 2013: Auto-Encoding Variational Bayes. [arXiv:1312.6114](https://arxiv.org/abs/1312.6114)
+# - Bengio et al. 2013: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. [arXiv:1308.3432](https://arxiv.org/abs/1308.3432)
+# - He et al. 2016: Deep Residual Learning for Image Recognition. CVPR. [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
+# - Shi et al. 2016: Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network. CVPR. [arXiv:1609.05158](https://arxiv.org/abs/1609.05158)
+# - Dhariwal et al. 2020: Jukebox: A Generative Model for Music. [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)
+# - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

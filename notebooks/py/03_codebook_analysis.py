@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 03 · What the codes mean
 #
-# The VQ-VAE invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
+# The VQ-VAE (van den Oord et al. 2017) invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
 # read the alphabet: how much of it is in use, where each code stands, how it looks, and how much
 # it knows about anatomy.
 #
@@ -67,7 +67,8 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 # ## How much of the codebook is in use
 #
 # A code that is never chosen is a wasted entry; in the worst case all slices share two or three codes
-# and the reconstructions are mush. **Perplexity** puts one number on it:
+# and the reconstructions are mush. **Perplexity** (Jelinek et al. 1977) puts one number on it, by way of the entropy
+# $H$ (Shannon 1948):
 #
 # $$\text{perplexity} = 2^{H(p)}, \qquad H(p) = -\sum_k p_k \log_2 p_k$$
 #
@@ -119,7 +120,8 @@ show(
 # %% [markdown] tags=[]
 # *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
 #
-# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue; and a
+# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue (an entropy
+# counted on few things always does: Miller 1955); and a
 # single batch may be far off either way, by the bodies it happens to show. So count over the whole
 # held-out set, as notebook 02 did, and never compare perplexities of batches of different size.
 
@@ -270,7 +272,7 @@ if table is not None:
 # ## The codebook in a plane
 #
 # Each code is a point in D dimensions. We turn the cloud so that its widest spread faces us (principal
-# component analysis) and mark each point with its commonest tissue.
+# component analysis; Pearson 1901) and mark each point with its commonest tissue.
 
 # %% tags=[]
 points, variance = codebook.principal_components(model.codebook.embedding)  # (K, 2), (D,)
@@ -487,3 +489,12 @@ exercises.check_mean_block(mean_block)
 # - A slice can be edited by editing codes, and the decoder blends the edit in.
 #
 # **What's next:** if codes are an alphabet, `04_pixelcnn_training` learns its spelling.
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
+# - Shannon 1948: A Mathematical Theory of Communication. Bell System Technical Journal 27
+# - Jelinek et al. 1977: Perplexity, a measure of the difficulty of speech recognition tasks. Journal of the Acoustical Society of America 62(S1)
+# - Miller 1955: Note on the bias of information estimates. In: Information Theory in Psychology, Free Press
+# - Pearson 1901: On lines and planes of closest fit to systems of points in space. Philosophical Magazine 2(11)

@@ -18,7 +18,8 @@
 # # 04 · How codes follow each other: the PixelCNN prior
 #
 # The VQ-VAE can decode *any* grid of codes. Fill a grid at random and the decoder draws static, for
-# almost no grid looks like a scan. What we lack is a sense of which grids are likely: a **prior**. The
+# almost no grid looks like a scan. What we lack is a sense of which grids are likely: a **prior**. It takes the place
+# of the uniform one under which the VQ-VAE was trained (notebook 02; van den Oord et al. 2017). The
 # PixelCNN learns one by reading each grid code by code and guessing the next.
 #
 # **You will learn**
@@ -102,7 +103,8 @@ settings.prior
 # $$p(c \mid h) = \prod_i p(c_i \mid c_{<i}, h)$$
 #
 # This holds for any order and any distribution; nothing is lost. Each factor is a choice among $K$
-# codes, just like classification. Learn to guess the next code and you have the prior; guess, write
+# codes, just like classification. (Shannon 1951 let people guess the next letter of a text, and measured English by
+# it.) Learn to guess the next code and you have the prior; guess, write
 # down, move on, and you generate. The place $h$ is given, so that we can ask for a slice at a place.
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
@@ -127,7 +129,7 @@ show(
 # ## Seeing only the past
 #
 # A network that guesses $c_i$ may see $c_{<i}$ and nothing else. A convolution sees a neighbourhood, and
-# half of that comes later. So the first PixelCNN multiplied every kernel with a **mask** of ones and
+# half of that comes later. So the first PixelCNN (van den Oord et al. 2016a) multiplied every kernel with a **mask** of ones and
 # zeros. Type A, in the first layer, hides the centre as well, for there stands the answer. Type B, in
 # all later layers, opens it: what stands there by then has not seen the answer.
 
@@ -166,7 +168,7 @@ show(
 # %% [markdown] tags=[]
 # ## Two stacks
 #
-# The cure is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
+# The cure (van den Oord et al. 2016b, section 2.2) is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
 # as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
 # code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
 
@@ -248,7 +250,7 @@ receptive_field_explorer()
 
 # %% [markdown] tags=[]
 # The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
-# there because a convolution does not know where it is, while anatomy is a matter of where: in
+# there because a convolution does not know where it is (Liu et al. 2018), while anatomy is a matter of where: in
 # the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
 # way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
 
@@ -594,3 +596,12 @@ run.add_metrics(
         "train_seconds": result.seconds,
     },
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - van den Oord et al. 2016a: Pixel Recurrent Neural Networks. ICML. [arXiv:1601.06759](https://arxiv.org/abs/1601.06759)
+# - van den Oord et al. 2016b: Conditional Image Generation with PixelCNN Decoders. NeurIPS. [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)
+# - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
+# - Shannon 1951: Prediction and Entropy of Printed English. Bell System Technical Journal 30(1)
+# - Liu et al. 2018: An Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution. NeurIPS. [arXiv:1807.03247](https://arxiv.org/abs/1807.03247)

@@ -185,7 +185,7 @@ widgets.samples.sampling_steps(vqvae, drawing)
 # %% [markdown] tags=[]
 # ## Temperature
 #
-# The guess is a softmax of logits. Dividing them by a temperature $T$ sharpens ($T<1$) or flattens
+# The guess is a softmax of logits. Dividing them by a temperature $T$ (Ackley et al. 1985) sharpens ($T<1$) or flattens
 # ($T>1$) every choice:
 #
 # $$p_k = \mathrm{softmax}(\ell / T)_k = \frac{e^{\ell_k / T}}{\sum_j e^{\ell_j / T}}$$
@@ -257,14 +257,14 @@ for name, (some, told) in groups.items():
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
 # missing is what it does not expect of patients it has not met. (Six slices a row: do not read the second digit of
 # variety.) The greedy slice is far *likelier* than real ones, and for that very
-# reason not typical. Think of a coin that falls heads six times in ten: the likeliest thousand throws are
+# reason not typical (texts written greedily suffer from the same: Holtzman et al. 2020). Think of a coin that falls heads six times in ten: the likeliest thousand throws are
 # all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
 # On the default data the greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
 # "the skin begins here", so greedy waits until it must.
 #
 # ## Cutting the tail
 #
-# Between greedy and fair lies **top-k**: draw by chance, among the $k$ likeliest codes only. The others
+# Between greedy and fair lies **top-k** (Fan et al. 2018): draw by chance, among the $k$ likeliest codes only. The others
 # are each unlikely, but together they come up now and then, and each may be a break in the outline.
 
 # %% tags=[]
@@ -384,7 +384,8 @@ for name, one, two in (
 # %% [markdown] tags=[]
 # ## New, or remembered?
 #
-# For each sample we look for the nearest training slice, by root-mean-square difference of pixels. Two
+# Large generators have been caught giving back pictures they were trained on (Carlini et al. 2023). For each sample we
+# look for the nearest training slice, by root-mean-square difference of pixels. Two
 # yardsticks tell what "near" means. *Held-out* patients are new, if the split is by patient. *Planted copies* are
 # training slices whose last quarter was drawn again: memories for certain. The samples are drawn at
 # places of held-out slices, so that like is compared with like.
@@ -545,7 +546,7 @@ exercises.check_temperature(T_two_to_one)
 #
 # $$\arg\max_k \left( \ell_k / T + g_k \right), \qquad g_k = -\log(-\log u_k)$$
 #
-# is a draw from $\mathrm{softmax}(\ell / T)$ (Maddison et al. 2014). Our sampler does it this way. Use
+# is a draw from $\mathrm{softmax}(\ell / T)$ (Gumbel 1954; Maddison et al. 2014 use it to draw). Our sampler does it this way. Use
 # `torch.rand(shape, generator=generator)`.
 
 
@@ -639,3 +640,14 @@ run.add_metrics(
         "logits_max_abs_diff": difference,
     },
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Gumbel 1954: Statistical Theory of Extreme Values and Some Practical Applications. National Bureau of Standards, Applied Mathematics Series 33
+# - Maddison et al. 2014: A* Sampling. NeurIPS. [arXiv:1411.0030](https://arxiv.org/abs/1411.0030)
+# - Ackley et al. 1985: A Learning Algorithm for Boltzmann Machines. Cognitive Science 9(1)
+# - Fan et al. 2018: Hierarchical Neural Story Generation. ACL. [arXiv:1805.04833](https://arxiv.org/abs/1805.04833)
+# - Holtzman et al. 2020: The Curious Case of Neural Text Degeneration. ICLR. [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)
+# - Ramachandran et al. 2017: Fast Generation for Convolutional Autoregressive Models. [arXiv:1704.06001](https://arxiv.org/abs/1704.06001)
+# - Carlini et al. 2023: Extracting Training Data from Diffusion Models. USENIX Security. [arXiv:2301.13188](https://arxiv.org/abs/2301.13188)

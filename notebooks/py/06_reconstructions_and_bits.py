@@ -85,7 +85,7 @@ print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_t
 # ## Reconstructions, and how sure we are
 #
 # Notebook 02 reported a mean over held-out slices. With other patients it would have come out otherwise;
-# by how much? The **bootstrap** asks the data: draw as many slices as there are, with repetition, take the
+# by how much? The **bootstrap** (Efron & Tibshirani 1993) asks the data: draw as many slices as there are, with repetition, take the
 # mean, do it two thousand times, and see where 95 in 100 of the means lie.
 #
 # But slices of one patient are alike. Draw *slices*, and one patient counts as many witnesses. Draw
@@ -122,7 +122,7 @@ elif high_slices > low_slices:
 
 # %% [markdown] tags=[]
 # Where slices of a patient resemble each other, the left interval is wider, and it is the honest one. With few
-# patients even that is a little too hopeful. (With one patient there is nothing to draw, and no interval.) To
+# patients even that is a little too hopeful (Cameron et al. 2008). (With one patient there is nothing to draw, and no interval.) To
 # compare two models on the *same* patients, take the interval of the difference, patient by patient: a patient
 # who is hard for both does not count against either, so it is often much narrower.
 #
@@ -171,7 +171,7 @@ else:
 # ## What do the bits buy?
 #
 # A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it
-# covers, $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG, JPEG 2000 and WebP
+# covers, $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG (Wallace 1991), JPEG 2000 and WebP
 # make the same bargain, and every reader knows them: we let them write some of the held-out slices, rounded
 # to 256 gray levels first, and read them back.
 #
@@ -282,8 +282,8 @@ show(
 # %% [markdown] tags=[]
 # ## Are these bits real?
 #
-# "So many bits a code" is a sum of logarithms. Can one really write the codes down with so few? An entropy coder
-# takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
+# "So many bits a code" is a sum of logarithms (Shannon 1948). Can one really write the codes down with so few? An
+# entropy coder (Duda 2013) takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
 # receiver has the bytes, the prior and the places. It computes the first probability, reads the first code,
 # computes the next, and so on: sampling, with the bytes in place of dice.
 
@@ -301,7 +301,9 @@ print(f"plain codes           {c[few].numel() * math.log2(K) / 8:9.1f} bytes")
 print("all codes came back:", torch.equal(back, c[few]))
 
 # %% [markdown] tags=[]
-# The promise is kept but for a few bytes. A likelihood is not a matter of taste: whoever claims fewer bits
+# The promise is kept but for a few bytes. One condition hides in it: both sides must compute the same probabilities to
+# the last bit. One rounding more on the receiver's machine, and from there on every code is wrong (Ballé et al. 2019
+# calculate in whole numbers for this reason). Here the two sides are one machine. A likelihood is not a matter of taste: whoever claims fewer bits
 # must be able to send them. A prior that sees its own answer (notebook 04) would claim next to nothing, and
 # no receiver could ever read its first code.
 
@@ -394,3 +396,13 @@ reasons |= {
     if headline[name] is None
 }
 evaluation = run.add_evaluation(sections, headline, reasons)  # beside what 07 and 08 measure
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Efron & Tibshirani 1993: An Introduction to the Bootstrap. Chapman & Hall
+# - Cameron et al. 2008: Bootstrap-Based Improvements for Inference with Clustered Errors. Review of Economics and Statistics 90(3)
+# - Wallace 1991: The JPEG Still Picture Compression Standard. Communications of the ACM 34(4)
+# - Shannon 1948: A Mathematical Theory of Communication. Bell System Technical Journal 27
+# - Duda 2013: Asymmetric numeral systems: entropy coding combining speed of Huffman coding with compression rate of arithmetic coding. [arXiv:1311.2540](https://arxiv.org/abs/1311.2540)
+# - Ballé et al. 2019: Integer Networks for Data Compression with Latent-Variable Models. ICLR

@@ -118,7 +118,7 @@ print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_
 # ## A network that reads slices
 #
 # A generated slice has no original. To judge it, we need someone who knows such slices and has never heard of
-# codes: a small U-Net, the **domain network**. On the *real* slices of the training patients it learns to say
+# codes: a small U-Net (Ronneberger et al. 2015), the **domain network**. On the *real* slices of the training patients it learns to say
 # which tissue each pixel is (if there are labels) and at which place $\hat h$ the slice was cut. On the way it condenses a slice
 # into $F$ numbers, its features $\phi(x)$. Networks trained on photographs offer features as well, but have
 # never seen a scan.
@@ -142,7 +142,7 @@ result = fit(
 print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
-# Before we believe a word it says, we test it on held-out patients, where the truth is known. **Dice** is the
+# Before we believe a word it says, we test it on held-out patients, where the truth is known. **Dice** (Dice 1945) is the
 # overlap of a tissue as read and as labelled: 1 is perfect. And we put it beside somebody who never looks: who
 # always answers the middle of the scan, and for each pixel its commonest tissue. A network that is no better than
 # that reads nothing, and no score that rests on it counts.
@@ -254,7 +254,7 @@ show(
 # - **Precision**: the share of a set that lies among real slices. **Recall**: the share of real slices that
 #   lie among the set (Kynkäänniemi et al. 2019). A point lies "among" a set if some member has it nearer
 #   than that member's own third neighbour in the set.
-# - **Likeness**: multi-scale SSIM of two slices at like places, at three scales or as many as its window fits into.
+# - **Likeness**: multi-scale SSIM (Wang et al. 2003) of two slices at like places, at three scales or as many as its window fits into.
 #   The lower, the more diverse.
 #
 # On a line, where one sees it: two kinds of real slices, and sets that have both kinds, one, or neither.
@@ -420,7 +420,7 @@ else:
 # %% [markdown] tags=[]
 # ## Copies
 #
-# The easiest way to draw a perfect slice is to remember one. For each sample we look up the nearest training
+# The easiest way to draw a perfect slice is to remember one, and large generators have done so (Carlini et al. 2023). For each sample we look up the nearest training
 # slice, in pixels and in features. "Near" is what few real slices of new patients are: the **limit** is the
 # first percentile of their distances, so about one sample in a hundred may pass it by chance. All slices go
 # through the decoder, so that a copy is equal to what it copies.
@@ -656,3 +656,14 @@ sections = {
     "most_is_lost_by": lost["most is lost by"],
 }
 evaluation = run.add_evaluation(sections, headline, reasons)
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Ronneberger et al. 2015: U-Net: Convolutional Networks for Biomedical Image Segmentation. MICCAI. [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
+# - Dice 1945: Measures of the Amount of Ecologic Association Between Species. Ecology 26(3)
+# - Heusel et al. 2017: GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium. NeurIPS. [arXiv:1706.08500](https://arxiv.org/abs/1706.08500)
+# - Bińkowski et al. 2018: Demystifying MMD GANs. ICLR. [arXiv:1801.01401](https://arxiv.org/abs/1801.01401)
+# - Kynkäänniemi et al. 2019: Improved Precision and Recall Metric for Assessing Generative Models. NeurIPS. [arXiv:1904.06991](https://arxiv.org/abs/1904.06991)
+# - Wang et al. 2003: Multiscale Structural Similarity for Image Quality Assessment. Asilomar Conference on Signals, Systems and Computers
+# - Carlini et al. 2023: Extracting Training Data from Diffusion Models. USENIX Security. [arXiv:2301.13188](https://arxiv.org/abs/2301.13188)

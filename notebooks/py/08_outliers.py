@@ -17,7 +17,8 @@
 # %% [markdown] tags=[]
 # # 08 · What should surprise it
 #
-# A prior that has learned what its slices look like should find other things odd, and say where. We show it slices with
+# A prior that has learned what its slices look like should find other things odd, and say where (Pinaya et al. 2021 do
+# so on brains, with a VQ-VAE too). We show it slices with
 # something wrong in them, and ask how well its bits tell them from others, and when they do not. At the end stands
 # the model card: what the model is, how good it is, and what its slices must not be used for.
 #
@@ -83,8 +84,8 @@ print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_t
 # look at the bits. (If your data are heads, it is one more head, of another scanner.)
 #
 # One number a slice may not be enough: an organ is a small part of a slice, and a missing one can drown in the mean
-# over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC** is the
-# chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never wrong.
+# over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC** (Hanley &
+# McNeil 1982) is the chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never wrong.
 #
 # **Predict:** which of the changes will it hardly notice?
 
@@ -177,18 +178,18 @@ for name, cost in cheap.items():
     print(f"{name:14} {cost.mean():11.2f} {dear:21.2f} {away:20.2f}")
 
 # %% [markdown] tags=[]
-# Look at the empty slice. Where it costs next to nothing, no real slice is as likely, and no alarm would ever ring for
+# Look at the empty slice (Nalisnick et al. 2019a met the same with photographs). Where it costs next to nothing, no real slice is as likely, and no alarm would ever ring for
 # it. A high likelihood means "easy to guess", not "normal". Real slices are full of small surprises; one that costs far
 # less than they do is as odd as one that costs far more. So the last column asks how far a slice is from the *typical*
-# cost, that of the validation patients, in either direction (Nalisnick et al. 2019, arXiv:1906.02994). Compare the
+# cost, that of the validation patients, in either direction (Nalisnick et al. 2019b). Compare the
 # columns. It is no cure: something odd that happens to cost the usual amount would still pass.
 
 # %% [markdown] tags=[]
 # ## The model card
 #
 # Whoever gets a model, or slices drawn from it, should get a page with it: what it was made from, what it may be used
-# for and what not, how good it is and by which measure, and where these numbers end (Mitchell et al. 2019,
-# arXiv:1810.03993). Every number on ours comes from this run: from above, and from what notebooks 06 and 07 left in the
+# for and what not, how good it is and by which measure, and where these numbers end (Mitchell et al. 2019).
+# Every number on ours comes from this run: from above, and from what notebooks 06 and 07 left in the
 # run's `evaluation.json`.
 
 # %% tags=[]
@@ -291,3 +292,12 @@ exercises.check_why_not_odd(why_odd)
 #
 # **What's next:** scans of your own, `vqgen run --data-source nifti --data-dir ...`, and the same questions again.
 # Read `model_card.md` in the run's folder before you show anyone its slices.
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Pinaya et al. 2021: Unsupervised Brain Anomaly Detection and Segmentation with Transformers. MIDL. [arXiv:2102.11650](https://arxiv.org/abs/2102.11650)
+# - Hanley & McNeil 1982: The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve. Radiology 143(1)
+# - Nalisnick et al. 2019a: Do Deep Generative Models Know What They Don't Know? ICLR. [arXiv:1810.09136](https://arxiv.org/abs/1810.09136)
+# - Nalisnick et al. 2019b: Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality. [arXiv:1906.02994](https://arxiv.org/abs/1906.02994)
+# - Mitchell et al. 2019: Model Cards for Model Reporting. FAT*. [arXiv:1810.03993](https://arxiv.org/abs/1810.03993)

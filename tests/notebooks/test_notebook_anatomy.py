@@ -24,6 +24,13 @@ Why.
 | symbol | meaning |
 | --- | --- |
 | $x$ | a slice |"""
+PAPERS = "(Shannon 1948; Wallace 1991; Duda 2013; Ballé et al.\n2019.) "
+REFERENCES = """## References
+
+- Shannon 1948: A Mathematical Theory of Communication.
+- Wallace 1991: The JPEG Standard.
+- Duda 2013: Asymmetric Numeral Systems.
+- Ballé et al. 2019: Integer Networks."""
 PICTURE = {"image/png": "iVBORw0KGgo="}
 ALT = {"image/png": {"alt": "A bar chart."}}
 
@@ -54,7 +61,9 @@ def good() -> nbformat.NotebookNode:
             new_markdown_cell(TITLE),
             code("from typing import Optional\n\nseed: Optional[int] = None", "parameters"),
             code("import numpy as np\n" + "setting = 1\n" * 30),
-            new_markdown_cell("## A section\n\n**Predict:** a? **Predict:** b? **Predict:** c?"),
+            new_markdown_cell(
+                "## A section\n\n" + PAPERS + "**Predict:** a? **Predict:** b? **Predict:** c?"
+            ),
             figure(),
             new_markdown_cell("*A caption.* And what it shows."),
             code("browser(slices)", "nbval-ignore-output", "widget"),
@@ -62,6 +71,7 @@ def good() -> nbformat.NotebookNode:
             *(cell for n in range(1, 4) for cell in exercise(n)),
             new_markdown_cell("## Summary\n\n- Done.\n\n**What's next:** `02`"),
             code("run.add_metrics()"),
+            new_markdown_cell(REFERENCES),
         ]
     )
     for number, cell in enumerate(anatomy.code_cells(notebook), start=1):
@@ -130,7 +140,11 @@ DOCTORED = [
     (anatomy.header, insert(0, code("1")), "title"),
     (anatomy.ending, replace("## Exercises", "## Tasks"), "Exercises"),
     (anatomy.ending, replace("## Summary", "## End"), "Summary"),
+    (anatomy.ending, replace("## References", "## Papers"), "References"),
     (anatomy.ending, replace("**What's next:**", "Next:"), "What's next"),
+    (anatomy.references, replace("- Duda 2013: Asymmetric Numeral Systems.", ""), "3 references"),
+    (anatomy.references, replace("Duda 2013: A", "A"), "Name year: title"),
+    (anatomy.references, replace("Duda 2013;", ""), "Duda 2013 is not named"),
     (anatomy.typed_parameters, replace("seed: Optional[int] =", "seed ="), "untyped parameter"),
     (anatomy.typed_parameters, drop("parameters"), "0 cells"),
     (anatomy.executed, change("parameters", execution_count=None), "not run"),
@@ -140,7 +154,7 @@ DOCTORED = [
     (anatomy.captions, insert(5, new_markdown_cell("Text.")), "does not start with a caption"),
     (anatomy.captions, insert(5, code("1")), "does not start with a caption"),
     (anatomy.captions, change("widget", outputs=[GIF]), "does not start with a caption"),
-    (anatomy.captions, insert(19, figure()), "does not start with a caption"),
+    (anatomy.captions, insert(20, figure()), "does not start with a caption"),
     (anatomy.alt_texts, without_alt, "without alt text"),
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),

@@ -1,7 +1,7 @@
 """The prior: a gated PixelCNN that says how likely each code is, given the codes before it.
 
     van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
-    arXiv:1606.05328 (section 2.3 and figure 2: two stacks, no blind spot).
+    arXiv:1606.05328 (section 2.2 and figure 2: two stacks, no blind spot).
 
 "Before" is reading order: the rows above, and the codes to the left in the same row. Two stacks of
 convolutions look at just these, for a kernel of 3:
