@@ -383,8 +383,8 @@ for name, grids in rows.items():
 # %% [markdown] tags=[]
 # *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack
 # with every mask. It does not look at what is to come, so it draws the same slice three times; three small
-# layers make a poor one. Bottom: the stack with the better score copies what is there already, static
-# included.* In training the answer was always there to be read; in sampling it is not there yet.
+# layers make a poor one. Bottom: the stack with the better score copies most of what is there already, static
+# too; how much, the lines above say.* In training the answer was always there to be read; in sampling it is not there yet.
 #
 # Held-out patients do not give this away: the score is just as good on them. Only its being too good does. Bits
 # are honest only if the network is causal. Test that first, as we did above.

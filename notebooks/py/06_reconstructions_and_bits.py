@@ -210,10 +210,10 @@ else:
 # learn from the training patients alone:
 #
 # - **order-0**: how often each code occurs;
-# - **order-1**: a table of what follows which left and upper neighbour;
+# - **two neighbours**: a table of what follows which pair of a left and an upper neighbour;
 # - **plain**: a small stack of masked convolutions, as in notebook 04, trained for a few seconds.
 #
-# **Predict:** the table looks at two neighbours only. How much of the way from order-0 to the prior does it
+# **Predict:** the table has two of all the codes before it. How much of the way from order-0 to the prior does it
 # go? (The share is printed below the figure.)
 
 # %% tags=[]
@@ -224,14 +224,14 @@ per_code = pd.Series(
     {
         "no model: log2 K": math.log2(K),
         "order-0: frequencies": code_lengths.frequency_bits(train_codes, c, K),
-        "order-1: neighbours": code_lengths.neighbour_bits(train_codes, c, K),
+        "two neighbours": code_lengths.neighbour_bits(train_codes, c, K),
         "plain masked stack": forgotten_mask.bits_per_code(plain, c),
         f"our prior, {prior.config.prior_layers} gated layers": bits.mean().item(),
     }
 )
 show(
     plots.evaluation.bars(per_code, "bits a code on held-out patients"),
-    "Bars of bits a code: no model, order-0, order-1, a plain masked stack, and our prior.",
+    "Bars of bits a code: no model, order-0, two neighbours, a plain masked stack, and our prior.",
 )
 
 # %% [markdown] tags=[]
@@ -243,10 +243,10 @@ ours = per_code.iloc[-1]
 print(
     f"nats a code {ours * math.log(2):.3f}, bits a code {ours:.3f}, a pixel {ours / stride**2:.4f}"
 )
-order0, order1 = per_code.iloc[1:3]
-if ours < min(order0, order1):
-    way = (order0 - order1) / (order0 - ours)
-    print(f"order-1 goes {way:.0%} of the way from order-0 to the prior")
+order0, neighbours = per_code.iloc[1:3]
+if ours < min(order0, neighbours):
+    way = (order0 - neighbours) / (order0 - ours)
+    print(f"two neighbours go {way:.0%} of the way from order-0 to the prior")
 else:
     print("a simpler model does better: our prior learned too briefly, or from too few patients")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned

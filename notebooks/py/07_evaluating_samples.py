@@ -250,7 +250,8 @@ show(
 #   $\|\mu_1-\mu_2\|^2 + \mathrm{tr}\left(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\right)$, where
 #   $\mathrm{tr}$ sums the diagonal (Heusel et al. 2017). Small sets read too high, so all have one size.
 # - **KID**: are slices of one set as like each other as they are like those of the other set? "Like" is a cubic
-#   polynomial of $\phi \cdot \phi'$; the difference does not depend on the size (Bińkowski et al. 2018).
+#   polynomial of $\phi \cdot \phi'$; its *expected value* does not depend on the size of the sets, though small ones
+#   scatter more around it (Bińkowski et al. 2018).
 # - **Precision**: the share of a set that lies among real slices. **Recall**: the share of real slices that
 #   lie among the set (Kynkäänniemi et al. 2019). A point lies "among" a set if some member has it nearer
 #   than that member's own third neighbour in the set.
@@ -357,8 +358,9 @@ else:
 # %% [markdown] tags=[]
 # *Share of slices that keep each rule, and all of them (right), in percent.*
 #
-# What the first row loses is the instrument's own error and the strictness of the rules; the second adds the
-# decoder's share; what the third loses on top is the prior's.
+# What the first row loses, if it loses anything, is the instrument's own error and the strictness of the rules. Where
+# the second is lower than the first, that is the decoder's share; where the third is lower than the second, the
+# prior's. Equal rows say that nothing was lost in between, as far as these rules can see.
 #
 # And do the rules have teeth? The rows below say, for there we know what is wrong: a half from somebody else,
 # a slice turned over, a bladder painted over (in those slices that have one). Which rules bite, and in how
@@ -555,7 +557,9 @@ lost.round(3)
 # ... 240 training patients of one phantom (`python -m benchmarks.sweeps`). The patients held out are the
 # same each time, and so is the number of training steps: with few patients each slice is seen more often. All
 # samples are read by one network and compared with one set of real slices, those of the largest study. The
-# numbers below are the results of that run, one seed each, on the phantom, whatever data you look at here.
+# numbers below are the results of that run, one seed each, on the phantom, whatever data you look at here. Its
+# held-out patients are other people than those of the default data, so 120 patients do not give the same bits
+# there as in notebook 04: how far twelve people can lie from twelve others, the intervals of notebook 06 tell.
 #
 # **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
 # between the patients it has learned from and the others?

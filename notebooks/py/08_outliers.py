@@ -123,7 +123,8 @@ for name, what in ((gain.idxmax(), "most"), (gain.idxmin(), "least")):
 
 # %% [markdown] tags=[]
 # Compare the last two columns row by row. Where the oddest place does much better, the fault was too small for the
-# mean. Where both are near 0.5, the prior does not notice; where both are 1, any score would do. A column of such
+# mean, as the missing bladder is on the default data. A fault that costs much finds its way into the mean even if it
+# is small: look at the implant. Where both are near 0.5, the prior does not notice; where both are 1, any score would do. A column of such
 # numbers says how well a *group* is told apart; for a single slice one would have to choose a threshold, and live with
 # its false alarms (exercise 1).
 #

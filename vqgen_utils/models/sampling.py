@@ -115,7 +115,7 @@ def sample(
         if top_k is not None:
             least = logits.topk(top_k, 1).values[:, -1:]  # (B, 1)
             logits = logits.masked_fill(logits < least, -torch.inf)
-        # argmax(logits + Gumbel noise) is a draw from softmax(logits): Maddison et al. 2014
+        # argmax(logits + Gumbel noise) is a draw from softmax(logits): Gumbel 1954
         drawn = (logits + noise[j]).argmax(1)  # (B,)
         if given is None:
             return drawn
