@@ -76,7 +76,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from vqgen_utils import plots
+from vqgen_utils import plots, training
 from vqgen_utils.data import load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import domain, metrics
@@ -87,7 +87,7 @@ from vqgen_utils.teaching import show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
 from vqgen_utils.teaching.widgets import LivePlot, panel
-from vqgen_utils.training import fit
+from vqgen_utils.training import CLIP_NORM, batches, fit
 
 # %% tags=[]
 run = Run(run_name)  # the folder runs/<run_name>/
@@ -121,10 +121,13 @@ settings.vqvae
 tiny = Codebook(num_embeddings=3, embedding_dim=2).eval()  # eval: it looks up, it does not learn
 tiny.embedding.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))  # e_0, e_1, e_2
 vectors = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.6]])  # (3, 2)
-print("nearest codes:", tiny.nearest(vectors).tolist())
+difference = vectors[:, None] - tiny.embedding  # (3, 1, 2) - (3, 2) -> (3, 3, 2), each to each
+distance = difference.square().sum(-1)  # (3, 3), squared
+print("nearest codes:", distance.argmin(1).tolist())
 
 # %% [markdown] tags=[]
-# The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
+# Three lines, and nothing more is meant by it. But they keep a table of all differences, which soon fills the
+# memory. The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
 # distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
 # every code. So $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix
 # product, `addmm`, and the largest score wins. (The code takes some rows at a time, to save memory.)
@@ -134,6 +137,11 @@ print("nearest codes:", tiny.nearest(vectors).tolist())
 
 # %% tags=[]
 show_source(Codebook.nearest, Codebook.forward)
+
+# %% tags=["nbval-check-output"]
+many = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))  # (1000, 2)
+slow = (many[:, None] - tiny.embedding).square().sum(-1).argmin(1)  # (1000,)
+print("the three lines and `nearest` agree:", torch.equal(slow, tiny.nearest(many)))
 
 # %% [markdown] tags=[]
 # ## A gradient past a choice
@@ -340,6 +348,44 @@ controls = {
 panel.panel(draw, "Codes among the points at the chosen step.", controls)
 
 # %% [markdown] tags=[]
+# ## Ten lines that learn
+#
+# Training is one thing, done again and again: take some slices, see how large the loss is, ask for its slope, and
+# move every weight a little downhill. Here are the first steps, written out:
+
+# %% tags=[]
+few = dataclasses.replace(settings.vqvae_training, epochs=0, steps=20)  # the settings, but short
+by_hand = new_vqvae(settings, train)
+optimizer = torch.optim.AdamW(by_hand.parameters(), weight_decay=few.weight_decay)
+for step, batch in enumerate(batches(train, few, by_hand.device, 0, few.steps)):
+    optimizer.param_groups[0]["lr"] = training.learning_rate(step, few.steps, few.learning_rate)
+    loss = vqvae_losses(by_hand, batch)["loss"]  # (), a single number
+    optimizer.zero_grad()  # forget the slopes of the step before
+    loss.backward()  # each weight gets the slope of the loss along it
+    nn.utils.clip_grad_norm_(by_hand.parameters(), CLIP_NORM)  # no step too long
+    optimizer.step()  # each weight moves
+print(f"loss after {few.steps} steps: {loss.item():.4f}")
+
+# %% [markdown] tags=[]
+# `batches` shuffles the slices anew in every epoch, and `learning_rate` lets the steps grow, then shrink.
+#
+# The function `fit` of this series is the same loop with a safety net: it saves its state, goes on after a stop, shares
+# the work among processes, and writes down what it saw. Is it really the same? We let it take the same steps.
+
+# %% tags=[]
+by_fit = new_vqvae(settings, train)  # the same first weights, by the same seed
+same_for_both = run.vqvae_made_from(settings, slices)
+history = fit(
+    by_fit, vqvae_losses, train, few, run.path("few_steps.safetensors"), same_for_both
+).history
+pairs = zip(by_hand.parameters(), by_fit.parameters(), strict=True)
+apart = max((one.cpu() - other.cpu()).abs().max().item() for one, other in pairs)
+print(f"loss after {few.steps} steps: {history['loss'].iloc[-1]:.4f} (a mean over the last steps)")
+print(f"largest difference between two weights: {apart:.0e}")
+
+# %% [markdown] tags=[]
+# Equal, up to rounding. (On a GPU `fit` calculates with fewer digits, and the difference is larger.)
+#
 # ## Training
 #
 # One loop trains this model and the prior of notebook 04; read it in `vqgen_utils/training/loop.py`. It

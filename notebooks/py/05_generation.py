@@ -91,11 +91,31 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 #
 # $$c_i \sim p(c_i \mid c_{<i}, h), \qquad i = 1, 2, 3, \dots$$
 #
+# In code that is two loops. To draw from a guess we add noise to the logits and take the largest sum (why that is a
+# draw, exercise 2 asks):
+
+# %% tags=[]
+places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
+(middle,) = metrics.nearest_heights([0.5], places)
+generator = torch.Generator().manual_seed(sampling_seed)
+by_hand = torch.zeros(1, *grid, dtype=torch.long)  # (1, h, w), written over code by code
+for i in range(grid[0]):
+    u = torch.rand(grid[1], K, generator=generator)  # (w, K), the chance in this row
+    for j in range(grid[1]):
+        logits = sampling.full_logits(prior, by_hand, condition(middle))[0, :, i, j]  # (K,)
+        by_hand[0, i, j] = (logits - torch.log(-torch.log(u[j]))).argmax()
+drawn = sample(prior, condition(middle), [sampling_seed])  # (1, h, w)
+print(f"codes as `sample` draws them: {(by_hand == drawn).float().mean():.0%}")
+
+# %% [markdown] tags=[]
+# These eight lines are all there is to sampling. From here on we use `sample`, which draws the same codes sooner; how,
+# the section on speed below shows. (If fewer than all are equal: where two sums are equal but for rounding, the two ways
+# may choose differently, and all that follows is another slice.)
+#
 # **Predict:** we ask for five places with three different seeds. What will differ along a row, and
 # what down a column?
 
 # %% tags=[]
-places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
 asked = metrics.nearest_heights([0.1, 0.3, 0.5, 0.7, 0.9], places)
 rows = {}
 for attempt in range(3):
@@ -124,7 +144,6 @@ show(figure, "Three rows of generated slices at five places, and a row of held-o
 # column by column, from your left, each column from the bottom upwards.
 
 # %% tags=[]
-(middle,) = metrics.nearest_heights([0.5], places)
 codes = sample(prior, condition(middle), [sampling_seed + 3])[0]  # (h, w)
 frames = []
 for row in range(grid[0] + 1):
