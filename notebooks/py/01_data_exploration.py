@@ -35,7 +35,7 @@
 # | $v$ | a slice as stored: an array of shape (H, W), in the scanner's units |
 # | $x$ | the same slice scaled: values in [0, 1] |
 # | $p_q$ | the $q$-th percentile of a scan's intensities: $q$ in 100 voxels lie below it |
-# | $h$ | a slice's height in the body, from 0 (lowest) to 1 (highest) |
+# | $y$ | a slice's place along the scan, from 0 to 1 (in axial slices its height in the body, 0 the lowest) |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -100,7 +100,7 @@ for note in slices.notes:
     print("note:", note)
 
 # %% [markdown] tags=[]
-# Each slice has a row in the index. `height` is $h$, counted over all slices that its volume has in
+# Each slice has a row in the index. `height` is $y$, counted over all slices that its volume has in
 # the study, also those that the phantom leaves out. `low` and `high` are the stored intensities that
 # became 0 and 1.
 
@@ -252,11 +252,11 @@ show(
 # radiologists look at it: the patient's right is on your left.
 
 # %% tags=[]
-sheet = known.loc[[(known["height"] - h).abs().idxmin() for h in np.linspace(0, 1, 12)]]
+sheet = known.loc[[(known["height"] - y).abs().idxmin() for y in np.linspace(0, 1, 12)]]
 show(
     plots.slices.sheet(
         slices.images[sheet.index],
-        [f"height {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
+        [f"place {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
     ),
     "Twelve training slices from the lowest to the highest.",
 )
@@ -265,7 +265,7 @@ show(
 # *Twelve training slices from the lowest to the highest, with the patient's number.*
 #
 # In the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
-# bright bladder, then the iliac wings. The prior in notebook 04 is told the height, and draws
+# bright bladder, then the iliac wings. The prior in notebook 04 is told the place, and draws
 # accordingly.
 
 # %% [markdown] tags=[]

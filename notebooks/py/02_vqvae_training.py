@@ -32,9 +32,9 @@
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$, $\hat x$ | (B, 1, H, W) | B slices of H×W pixels and their reconstructions, values in [0, 1] |
-# | $z_e$ | (B, D, H/4, W/4) | what the encoder says about each 4×4 pixels: a vector of $D$ numbers |
+# | $z_e$ | (B, D, h, w) | what the encoder says about each block of pixels (4×4 unless `stride` differs): $D$ numbers |
 # | $e_k$ | (D,) | code number $k$ of $K$, counted from 0: one row of the codebook |
-# | $z_q$ | (B, D, H/4, W/4) | $z_e$ with each vector replaced by its nearest code |
+# | $z_q$ | (B, D, h, w) | $z_e$ with each vector replaced by its nearest code |
 # | $\beta$ | | weight of the commitment term, `commitment_cost` |
 
 # %% tags=["parameters"]
@@ -176,35 +176,6 @@ print(f"{'slice':<15}{tuple(x.shape)}")
 for layer in vqvae.make_encoder(settings.vqvae):
     x = layer(x)
     print(f"{type(layer).__name__:<15}{tuple(x.shape)}")
-
-# %% [markdown] tags=[]
-# The student project that this series grew from had two slips here that no error message betrays.
-# The first: it built its residual blocks as `[block] * n`.
-#
-# **Predict:** printed, the two networks below look the same. Have they the same number of weights?
-
-# %% tags=["nbval-check-output"]
-same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
-own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
-for name, stack in (("[block] * 6", same), ("six blocks", own)):
-    print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
-
-# %% [markdown] tags=[]
-# `[block] * 6` is one block, listed six times: every layer shares its weights. The second slip: the
-# encoder's last convolution had $K$ channels, where the codes want $D$. Here it is, twice:
-
-# %% tags=[]
-for K, D in ((128, 128), (128, 32)):
-    to_codes = nn.Conv2d(96, K, 1)  # the slip: K channels, where D are wanted
-    try:
-        Codebook(K, D).eval()(to_codes(torch.zeros(1, 96, 32, 16)))
-        print(f"K={K}, D={D}: no complaint")
-    except RuntimeError as error:
-        print(f"K={K}, D={D}: {error}")
-
-# %% [markdown] tags=[]
-# As long as $K$ and $D$ happen to be equal, nothing tells them apart, and the day someone asks for
-# shorter codes it breaks. Try your own networks with sizes that all differ.
 
 # %% [markdown] tags=[]
 # ## The loss, term by term
@@ -429,7 +400,7 @@ print(f"trained in {result.seconds:.0f} s")
 # %% tags=[]
 model = run.load_vqvae()
 x, _ = test[list(range(len(test)))]  # (N, 1, H, W)
-codes = model.encode(x)  # (N, H/4, W/4)
+codes = model.encode(x)  # (N, h, w)
 x_hat = model.decode(codes)  # (N, 1, H, W)
 originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) each
 
@@ -463,28 +434,71 @@ if no_ssim:
     print(f"no SSIM, since {no_ssim}")
 
 # %% tags=[]
-evenly = np.unique(np.linspace(0, len(test) - 1, 6).astype(int))  # six, or all there are
-chosen = np.argsort(test.rows["height"].to_numpy())[evenly]
-example = chosen[min(2, len(chosen) - 1)]
+evenly = np.linspace(len(test) // 8, 7 * len(test) // 8, 4).astype(int)
+chosen = np.argsort(test.rows["height"].to_numpy())[np.unique(evenly)]  # four, or all there are
+example = chosen[len(chosen) // 2]
+error = np.abs(reconstructions - originals)  # (N, H, W)
 figure = plots.slices.rows(
-    {"original": list(originals[chosen]), "reconstruction": list(reconstructions[chosen])},
-    [f"place {h:.2f}" for h in test.rows["height"].iloc[chosen]]
-    + ["" if no_ssim else f"SSIM {value:.3f}" for value in ssim[chosen]],
+    {
+        "original": list(originals[chosen]),
+        "reconstruction": list(reconstructions[chosen]),
+        "error × 5": list(5 * error[chosen]),
+    },
+    [f"place {y:.2f}" for y in test.rows["height"].iloc[chosen]]
+    + ["" if no_ssim else f"SSIM {value:.3f}" for value in ssim[chosen]]
+    + [f"at most {one.max():.2f}" for one in error[chosen]],
 )
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Test slices above their reconstructions, with the SSIM of each.")
+show(
+    figure,
+    "Test slices above their reconstructions, which keep outlines and organs; the errors below lie "
+    "along edges and fine lines.",
+)
 
 # %% [markdown] tags=[]
-# *Held-out slices (top) and what is left of them after passing through the codes (bottom).* After a
-# training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
+# *Held-out slices (top), what is left of them after passing through the codes (middle), and five times the difference
+# (bottom).* After a training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
 # one of $K$ codes. A few pictures prove little by themselves: they were taken by place, not by score, and the means over
 # all patients stand above.
 
 # %% [markdown] tags=[]
-# ## Two ways to a better-looking score, and one to a better-looking effort
+# ## Common mistakes
 #
-# The student project's numbers looked better than its model was, by three slips that are easily made.
-# Here they are, each on our own model.
+# Five mistakes that are easily made, and that no error message tells. Two make a smaller or a stranger network than one
+# thinks, two a better-looking score, one a better-looking effort. Each is shown here with what it looks like.
+#
+# ### Layers that share their weights
+#
+# Residual blocks come in stacks, and `[block] * n` is the shortest way to write one.
+#
+# **Predict:** printed, the two networks below look the same. Have they the same number of weights?
+
+# %% tags=["nbval-check-output"]
+same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
+own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
+for name, stack in (("[block] * 6", same), ("six blocks", own)):
+    print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
+
+# %% [markdown] tags=[]
+# `[block] * 6` is one block, listed six times: every layer shares its weights. What it looks like: it trains, and stays
+# worse than its depth promises. Count the weights.
+#
+# ### K where D belongs
+#
+# The encoder's last convolution must have $D$ channels, the length of a code. Here it has $K$, twice:
+
+# %% tags=[]
+for K, D in ((128, 128), (128, 32)):
+    to_codes = nn.Conv2d(96, K, 1)  # the slip: K channels, where D are wanted
+    try:
+        Codebook(K, D).eval()(to_codes(torch.zeros(1, 96, 32, 16)))
+        print(f"K={K}, D={D}: no complaint")
+    except RuntimeError as error:
+        print(f"K={K}, D={D}: {error}")
+
+# %% [markdown] tags=[]
+# What it looks like: nothing at all, as long as $K$ and $D$ happen to be equal. On the day someone asks for shorter
+# codes it breaks. Try your own networks with sizes that all differ.
 #
 # ### A range that is not there
 #
@@ -519,9 +533,8 @@ else:
 # %% [markdown] tags=[]
 # ### Patients it knows, and a lucky batch
 #
-# The project scored one shuffled batch of its *training* folder, and chose its picture by the lowest loss
-# of a single batch. We do the same with our model, and with another one that learns from a single
-# patient, for an eighth of the steps.
+# Two shortcuts: to score a shuffled batch of the *training* slices, and to show the batch that came out best. We
+# take both with our model, and with another one that learns from a single patient, for an eighth of the steps.
 #
 # **Predict:** which score shows that this second model has seen one body only?
 
@@ -581,15 +594,13 @@ else:
 # %% [markdown] tags=[]
 # ### An epoch that is none
 #
-# An **epoch** is a pass over all training slices. The project's loop took one batch and called that
-# an epoch, so "a hundred epochs" had not seen the data once.
+# An **epoch** is a pass over all training slices. A loop that takes one batch, `next(iter(loader))`, and calls that
+# an epoch may not have seen all data once after a hundred of them. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, folder = 32, 11_460  # the project's: slices a step, slices in the study's training folder
-last = result.history.iloc[-1]
-print(f"slices seen in an epoch, theirs: {batch} of {folder}, {batch / folder:.1%}")
-print(f"slices seen in an epoch, ours:   {len(train)} of {len(train)}")
-print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0f}")
+batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
+print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 
 # %% [markdown] tags=[]
 # ## Inside: one channel before and after quantising
@@ -600,20 +611,21 @@ print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0
 
 # %% tags=[]
 with torch.no_grad():
-    z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
-    z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+    z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, h, w)
+    z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, h, w)
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
 show(
-    plots.slices.maps(
-        [z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()],
-        ["channel 0 of z_e", "channel 0 of z_q", "distance |z_e - z_q|"],
+    plots.training.before_and_after_quantising(
+        z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()
     ),
-    "Channel 0 of the encoder's output, of the quantised output, and the distance between them.",
+    "Channel 0 of the encoder's output and of the quantised output, alike but coarser, on one "
+    "scale; beside them the distance between the two, largest at edges.",
 )
 
 # %% [markdown] tags=[]
-# *One channel before quantising (left), after it (middle), and how far each vector was moved (right).*
+# *One channel before quantising (left) and after it (middle), on one scale with white at zero, and how far each vector
+# was moved (right).*
 # The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
 # quantising threw away. Look where it is largest: what is there that has too few codes to choose from?
 
@@ -625,7 +637,7 @@ show(
 # its formula.
 
 # %% tags=[]
-all_codes = model.encode(slices.tensor)  # (N, H/4, W/4)
+all_codes = model.encode(slices.tensor)  # (N, h, w)
 run.save_codes(all_codes)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")
@@ -687,14 +699,14 @@ exercises.check_quantise(quantise)
 # %% [markdown] tags=[]
 # ### Exercise 4 · The straight-through estimator
 #
-# Given `z_e` and `z_q` of the same shape (B, D, H/4, W/4), return a tensor that *is* `z_q` forward, and
+# Given `z_e` and `z_q` of the same shape (B, D, h, w), return a tensor that *is* `z_q` forward, and
 # backward hands its gradient to `z_e` unchanged and to `z_q` not at all. You have `+`, `-` and `.detach()`.
 # Try not to look at the last line of `Codebook.forward`.
 
 
 # %% tags=["exercise"]
 def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
-    return ...  # (B, D, H/4, W/4)
+    return ...  # (B, D, h, w)
 
 
 # %% tags=["check"]

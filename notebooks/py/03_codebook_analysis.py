@@ -32,7 +32,7 @@
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$ | (N, H, W) | the held-out slices, values in [0, 1] |
-# | $c$ | (N, H/4, W/4) | their grids of codes, integers in $[0, K)$; in comments (N, h, w) |
+# | $c$ | (N, h, w) | their grids of codes, integers in $[0, K)$ |
 # | $e_k$ | (D,) | code number $k$ of $K$: one row of the codebook |
 # | $n_k$, $p_k = n_k / \sum n$ | (K,) | how often code $k$ is used on the held-out slices, and its share |
 # | $H(\cdot)$ | | entropy, in bits (not the H of a shape) |
@@ -143,7 +143,7 @@ show(
         images[chosen],
         rank[codes[chosen]].numpy(),
         K,
-        [f"place {h:.2f}" for h in heights[chosen]],
+        [f"place {y:.2f}" for y in heights[chosen]],
     ),
     "Slices above their code grids, coloured by the brightness rank of the code.",
 )

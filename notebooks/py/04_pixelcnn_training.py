@@ -32,9 +32,9 @@
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $c$ | (B, H, W) | grids of codes, integers in $[0, K)$; H and W count codes here, so a slice has 4H × 4W pixels |
+# | $c$ | (B, h, w) | grids of codes, integers in $[0, K)$; a slice has H × W pixels, 4h × 4w with a stride of 4 |
 # | $c_i$, $c_{<i}$ | | the code at position $i$, and all before it: the rows above, and those to its left |
-# | $h$ | (B,) | the slice's place along the scan, 0 to 1 (in axial slices its height in the body) |
+# | $y$ | (B,) | the slice's place along the scan, 0 to 1 (in axial slices its height in the body) |
 # | $e_k$ | (D,) | the vector of code number $k$ of $K$ |
 # | $r$ | | reach of a kernel to either side: it is $2r+1$ wide |
 
@@ -64,6 +64,7 @@ import torch
 import torch.nn.functional as F
 
 from vqgen_utils import plots
+from vqgen_utils.evaluation import codes as codebook
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
@@ -87,9 +88,9 @@ settings = run.configure(
 
 vqvae, all_codes = run.load_vqvae(), run.load_codes()
 slices = run.load_slices(settings)
-K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (H, W)
+K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (h, w)
 stride = vqvae.config.stride  # pixels a code covers along each axis
-splits = ("train", "validate", "test")  # each a dataset of codes (N, H, W) and heights (N,)
+splits = ("train", "validate", "test")  # each a dataset of codes (N, h, w) and heights (N,)
 train, validate, test = (codes_of(slices, all_codes, split) for split in splits)
 print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
 settings.prior
@@ -100,12 +101,13 @@ settings.prior
 # A probability for every grid. By the chain rule it is a product over positions in reading order, row
 # by row and from left to right:
 #
-# $$p(c \mid h) = \prod_i p(c_i \mid c_{<i}, h)$$
+# $$p(c \mid y) = \prod_i p(c_i \mid c_{<i}, y)$$
 #
 # This holds for any order and any distribution; nothing is lost. Each factor is a choice among $K$
-# codes, just like classification. (Shannon 1951 let people guess the next letter of a text, and measured English by
+# codes, just like classification: the network answers with $K$ numbers of any size, the **logits** $\ell_k$, and the
+# **softmax** $e^{\ell_k} / \sum_j e^{\ell_j}$ makes probabilities of them. (Shannon 1951 let people guess the next letter of a text, and measured English by
 # it.) Learn to guess the next code and you have the prior; guess, write
-# down, move on, and you generate. The place $h$ is given, so that we can ask for a slice at a place.
+# down, move on, and you generate. The place $y$ is given, so that we can ask for a slice at a place.
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
@@ -113,9 +115,9 @@ settings.prior
 counts = metrics.code_counts(train.tensors[0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
 drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator=generator)
-random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, 4H, 4W)
-some = test.tensors[0][:: max(1, len(test) // 4)][:4]  # (4, H, W)
-real = vqvae.decode(some)[:, 0]  # (4, 4H, 4W)
+random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, H, W)
+some = test.tensors[0][:: max(1, len(test) // 4)][:4]  # (4, h, w)
+real = vqvae.decode(some)[:, 0]  # (4, H, W)
 show(
     plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
@@ -139,7 +141,8 @@ for kind, centre in (("A", False), ("B", True)):
 
 # %% [markdown] tags=[]
 # How much does a stack of such layers see? An output depends on an input exactly where its derivative
-# is not zero, so we need not draw arrows: we ask autograd.
+# is not zero, so we need not draw arrows: we ask **autograd**, the part of PyTorch that keeps a record of every
+# calculation and follows it backwards to the derivatives.
 
 # %% tags=[]
 show_source(receptive_field.field_of_masks)
@@ -149,10 +152,10 @@ show_source(receptive_field.field_of_masks)
 # position see all codes before it, up to three rows and columns away?
 
 # %% tags=[]
-size, position = (14, 23), (11, 11)  # (H, W) of a small grid, and (row, column) on it
+size, position = (14, 23), (11, 11)  # (h, w) of a small grid, and (row, column) on it
 fields = {}
 for layers in (1, 3, 8):
-    seen = receptive_field.plain_field(layers, 3, size, position)  # (H, W) bool
+    seen = receptive_field.plain_field(layers, 3, size, position)  # (h, w) bool
     fields[f"{layers} masked layers"] = receptive_field.seen_and_missed(seen, layers, 3, position)
 show(
     plots.prior.receptive_fields(fields, position),
@@ -170,7 +173,7 @@ show(
 #
 # The cure (van den Oord et al. 2016b, section 2.2) is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
 # as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
-# code calls the second `h`; the height arrives as `condition`.) Here is a layer of both:
+# code calls the second `row`; the place $y$ arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
 show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
@@ -181,10 +184,10 @@ show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 #
 # | line | in symbols | in words |
 # | --- | --- | --- |
-# | `bias_v, bias_h` | $b_v, b_h$ | what the height adds, the same at all positions |
+# | `bias_v, bias_row` | $b_v, b_{\mathtt{row}}$ | what the place along the scan adds, the same at all positions |
 # | `up` | $u = W_v * v + b_v$ | a kernel of $r+1$ rows: this row and those above. Padding goes left, right and on top, never below |
-# | `left` | $l = W_h * \mathtt{h} + b_h$ | a kernel of one row and $r+1$ columns: this column and those to the left |
-# | `h = ...` | $\mathtt{h} \leftarrow \mathtt{h} + W_1\, g(l + W_2 u)$ | the horizontal stack hears the vertical one |
+# | `left` | $l = W_{\mathtt{row}} * \mathtt{row} + b_{\mathtt{row}}$ | a kernel of one row and $r+1$ columns: this column and those to the left |
+# | `row = ...` | $\mathtt{row} \leftarrow \mathtt{row} + W_1\, g(l + W_2 u)$ | the horizontal stack hears the vertical one |
 # | `v = ...` | $v \leftarrow v + W_3\, g(u)$ | never the reverse: `up` reads $v$ to its right as well, and would find later codes of its own row there |
 #
 # The **gate** cuts its $2C$ channels into halves $a$ and $b$: $g(a, b) = \tanh(a)\,\sigma(b)$. The first
@@ -197,7 +200,7 @@ show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 show_source(PixelCNN.forward)
 
 # %% [markdown] tags=[]
-# `v` enters shifted down by a row: what stands in row $i$ now is the code of row $i-1$. `h` enters shifted
+# `v` enters shifted down by a row: what stands in row $i$ now is the code of row $i-1$. `row` enters shifted
 # right by a column. After that every kernel may use its own position, and no weight needs a mask.
 #
 # **Predict:** the blind spot of the plain stack grew with depth. Towards which share, and what of the
@@ -230,7 +233,7 @@ show(
 # %% tags=[]
 fields = {}
 for name, see in receptive_field.NETWORKS.items():
-    seen = see(4, 3, size, position)  # (H, W) bool, four layers with kernels of 3
+    seen = see(4, 3, size, position)  # (h, w) bool, four layers with kernels of 3
     fields[name] = receptive_field.seen_and_missed(seen, 4, 3, position)
 show(
     plots.prior.receptive_fields(fields, position),
@@ -249,7 +252,7 @@ show(
 receptive_field_explorer()
 
 # %% [markdown] tags=[]
-# The height enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
+# The place $y$ enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
 # there because a convolution does not know where it is (Liu et al. 2018), while anatomy is a matter of where: in
 # the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
 # way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
@@ -263,12 +266,12 @@ show_source(height_features, PixelCNN.places)
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
 probe = PixelCNN(settings.prior, 8, (6, 5)).eval()  # K = 8, a grid of 6 x 5
-before = torch.randint(8, (1, 6, 5))  # (B, H, W)
+before = torch.randint(8, (1, 6, 5))  # (B, h, w)
 after = before.clone()
 after[0, 3, 2] = (after[0, 3, 2] + 1) % 8
 with torch.no_grad():
     nothing = torch.zeros(1, 16)  # (B, 16), no height
-    moved = (probe(before, nothing) != probe(after, nothing)).any(1)[0]  # (H, W)
+    moved = (probe(before, nothing) != probe(after, nothing)).any(1)[0]  # (h, w)
 print("moved before or at (3, 2):", bool(moved[:3].any() or moved[3, :3].any()))
 print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any()))
 
@@ -277,10 +280,10 @@ print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any())
 #
 # The logarithm of the product is a sum, and its mean over positions, with the sign turned, is the loss:
 #
-# $$L = -\frac{1}{HW} \sum_i \ln p(c_i \mid c_{<i}, h)$$
+# $$L = -\frac{1}{hw} \sum_i \ln p(c_i \mid c_{<i}, y)$$
 #
 # This is cross-entropy: how surprised the prior is by the code that really comes, in nats (by the natural
-# logarithm; a nat is $1/\ln 2 \approx 1.44$ bits). All $HW$ guesses
+# logarithm; a nat is $1/\ln 2 \approx 1.44$ bits). All $hw$ guesses
 # come from one pass, since all codes are known in training.
 
 # %% tags=[]
@@ -324,8 +327,8 @@ print(f"trained in {result.seconds:.0f} s")
 
 # %% tags=[]
 prior = run.load_prior()
-codes, heights = test.tensors  # (N, H, W), (N,)
-bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, H, W)
+codes, heights = test.tensors  # (N, h, w), (N,)
+bits = metrics.bits_by_position(prior, codes, height_features(heights))  # (N, h, w)
 order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
@@ -365,8 +368,8 @@ print(f"{f'our prior, {prior.config.prior_layers} gated layers':29} {per_code:.3
 
 # %% tags=[]
 air = codes[:, 0, 0].mode().values  # the commonest code in the corner
-noise = torch.randint(K, grid, generator=torch.Generator().manual_seed(0))  # (H, W)
-filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, H, W)
+noise = torch.randint(K, grid, generator=torch.Generator().manual_seed(0))  # (h, w)
+filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, h, w)
 rows = {"filled with": filled}
 rows |= {name: forgotten_mask.draw(model, filled) for name, model in small.items()}
 show(
@@ -395,19 +398,19 @@ for name, grids in rows.items():
 # **Predict:** which codes cost most bits: air around a body, its outline, what lies inside?
 
 # %% tags=[]
-cost = bits.mean(0)  # (H, W)
+cost = bits.mean(0)  # (h, w)
 example = int((heights - 0.45).abs().argmin())
+image = vqvae.decode(codes[example][None])[0, 0]  # (H, W)
 show(
-    plots.slices.maps(
-        [cost.numpy(), bits[example].numpy()],
-        ["mean over held-out slices", f"one slice, place {heights[example]:.2f}"],
-        label="bits",
+    plots.prior.bits_beside_slice(
+        image.numpy(), bits[example].numpy(), cost.numpy(), f"place {heights[example]:.2f}"
     ),
-    "Maps of the bits each position costs: mean over slices, and one slice.",
+    "A slice, the bits that each of its codes costs, and the mean over all held-out slices.",
 )
 
 # %% [markdown] tags=[]
-# *Bits by position.* On the default data air is nearly free: after some air comes more air. So is the inside of
+# *One slice, what its codes cost in bits, and the mean of all held-out slices; arrows: reading order, upwards, then
+# column after column.* On the default data air is nearly free: after some air comes more air. So is the inside of
 # anything large and even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
 # textures, where the neighbourhood does not settle what comes next.
 
@@ -433,25 +436,25 @@ show(
 # %% tags=[]
 where = [(grid[0] * a // 16, grid[1] * b // 16) for a, b in ((1, 2), (4, 8), (8, 11), (11, 5))]
 logits = sampling.full_logits(prior, codes[example][None], height_features(heights[example][None]))
-p = logits[0].softmax(0)  # (1, K, H, W) -> (K, H, W)
-image = vqvae.decode(codes[example][None])[0, 0]  # (4H, 4W)
+p = logits[0].softmax(0)  # (1, K, h, w) -> (K, h, w)
+bars = [p[:, i, j].numpy() for i, j in where]  # each (K,)
+true = [int(codes[example, i, j]) for i, j in where]
+patches = codebook.decoded_codes(vqvae).numpy()  # (K, s, s), how each code looks by itself
 show(
-    plots.prior.distributions(
-        [image] * len(where), where, [p[:, i, j].numpy() for i, j in where],
-        [int(codes[example, i, j]) for i, j in where], stride,
-    ),
-    "Four positions on a slice and the prior's probabilities for the code there.",
-)  # fmt: skip
+    plots.prior.distributions(image.numpy(), where, bars, true, patches),
+    "Four positions on a slice and the prior's probabilities for the code there: a single bar where "
+    "the past decides, many low bars where it does not.",
+)
 
 # %% [markdown] tags=[]
-# *Left: the position (red square). Right: the probability of each code, with the true one marked.* Where
+# *Left: the position (red square). Right: the probability of each code from dark to bright, with the true one marked.* Where
 # one bar towers, the past leaves no choice; where many are low, there is a choice, and a sample will
 # make it at random.
 
 # %% [markdown] tags=[]
 # ## Why not predict the code by least squares?
 #
-# Another published mistake: train the prior by mean squared error (MSE), to hit the next code's vector, or
+# Another common mistake: train the prior by mean squared error (MSE), to hit the next code's vector, or
 # even its number. The best such a network can do is known without training it. The guess $m$ with the
 # least expected squared error is the mean, $\arg\min_m \sum_k p_k \|e_k - m\|^2 = \sum_k p_k e_k$, and our
 # prior has the $p_k$. So let it draw three ways: from $p$, by the code nearest to the mean vector, and
@@ -466,7 +469,7 @@ numbers = torch.arange(K, dtype=torch.float32, device=prior.device)  # (K,)
 levels = metrics.nearest_heights([0.15, 0.4, 0.65, 0.9], train.tensors[1])
 asked = height_features(torch.tensor(levels))  # (4, 16)
 ways = {  # walk goes through the grid in reading order and writes what the function returns
-    "drawn from p": sample(prior, asked, seeds=[0, 1, 2, 3]),  # (4, H, W)
+    "drawn from p": sample(prior, asked, seeds=[0, 1, 2, 3]),  # (4, h, w)
     "drawn again": sample(prior, asked, seeds=[4, 5, 6, 7]),
     "mean vector": sampling.walk(
         prior, asked, lambda i, j, logits: vqvae.codebook.nearest(logits.softmax(1) @ vectors)
@@ -487,7 +490,7 @@ show(
 # *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
 # each position.* The mean number is static: a number is a name, and between two names lies nothing. The
 # mean vector does better, for codes that lie near each other look alike. But it has one slice for each
-# height, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
+# place, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
 # outlines and textures with the draws above.
 
 # %% [markdown] tags=[]
@@ -528,13 +531,13 @@ exercises.check_bits(bits_of)
 # %% [markdown] tags=[]
 # ### Exercise 3 · The probability of a grid
 #
-# A prior returned logits for a batch of grids. Compute $\ln p(c \mid h)$ of each grid, in nats.
+# A prior returned logits for a batch of grids. Compute $\ln p(c \mid y)$ of each grid, in nats.
 # `log_softmax` and `gather` will help.
 
 
 # %% tags=["exercise"]
 def log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
+    """Logits (B, K, h, w) and codes (B, h, w) -> ln p of each grid (B,)."""
     return ...
 
 
@@ -568,7 +571,7 @@ exercises.check_causal_mask(my_mask)
 
 # %% tags=["exercise"]
 def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """x (B, C, H, W) and weight (D, C, r+1, 2r+1) -> (B, D, H, W)."""
+    """x (B, C, h, w) and weight (D, C, r+1, 2r+1) -> (B, D, h, w)."""
     return ...
 
 

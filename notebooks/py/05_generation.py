@@ -31,12 +31,12 @@
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $c$, $c_i$ | (B, H/4, W/4) | grids of codes, integers in $[0, K)$; the code at position $i$ |
+# | $c$, $c_i$ | (B, h, w) | grids of codes, integers in $[0, K)$; the code at position $i$ |
 # | $c_{<i}$ | | the codes before position $i$ in reading order |
-# | $h$ | (B,) | the place along the scan that we ask for, 0 to 1 (in axial slices the height in the body) |
+# | $y$ | (B,) | the place along the scan that we ask for, 0 to 1 (in axial slices the height in the body) |
 # | $\ell$ | (B, K) | logits at one position: the prior's scores of the $K$ codes |
 # | $T$ | | temperature: the logits are divided by it before a code is drawn |
-# | $e_k$, $z_q$ | (D,), (B, D, H/4, W/4) | a row of the codebook; a grid of such rows, what the decoder reads |
+# | $e_k$, $z_q$ | (D,), (B, D, h, w) | a row of the codebook; a grid of such rows, what the decoder reads |
 
 # %% tags=["parameters"]
 profile: str = "quick"  # as in notebook 02
@@ -89,7 +89,7 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 # Notebook 04 wrote the probability of a grid as a product of guesses. Sampling walks through the same
 # product: at each position, draw a code from the guess, write it down, go on.
 #
-# $$c_i \sim p(c_i \mid c_{<i}, h), \qquad i = 1, 2, 3, \dots$$
+# $$c_i \sim p(c_i \mid c_{<i}, y), \qquad i = 1, 2, 3, \dots$$
 #
 # In code that is two loops. To draw from a guess we add noise to the logits and take the largest sum (why that is a
 # draw, exercise 2 asks):
@@ -122,9 +122,9 @@ for attempt in range(3):
     seeds = [sampling_seed + attempt * len(asked) + n for n in range(len(asked))]
     drawn = sample(prior, condition(*asked), seeds, progress=True)  # (5, h, w)
     rows[f"draw {attempt + 1}"] = list(decoded(drawn).numpy())
-at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
+at = [test.rows.index[(test.rows["height"] - y).abs().argmin()] for y in asked]
 rows["held out"] = list(slices.images[at])
-figure = plots.slices.rows(rows, [f"place {h:.2f}" for h in asked])
+figure = plots.slices.rows(rows, [f"place {y:.2f}" for y in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five places, and a row of held-out slices.")
 
@@ -258,7 +258,7 @@ show(
 #
 # Greedy has no dice, so a seed changes nothing: one place, one slice, for ever. Is it at least a good
 # one? We put numbers on it. **Variety** is the mean root-mean-square difference between two of the six.
-# **Bits** are $-\log_2 p(c \mid h)$ of the whole grid, as in notebook 04: the fewer, the likelier.
+# **Bits** are $-\log_2 p(c \mid y)$ of the whole grid, as in notebook 04: the fewer, the likelier.
 
 # %% tags=[]
 by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
@@ -307,7 +307,7 @@ widgets.samples.sampler(vqvae, prior)
 # ## A number is not a vector
 #
 # The decoder reads $z_q$, a vector $e_k$ of $D$ numbers at each position. The sampler hands us $k$. Between
-# the two lies one line, $z_q = e_c$, and a published project forgot it: it wrote the *number* $k$
+# the two lies one line, $z_q = e_c$. Here it is forgotten, a common mistake: the *number* $k$ is written
 # into all $D$ channels. The shapes fit, and nothing complains.
 #
 # **Predict:** a map of code numbers still has an outline. Will the decoder make a body of it?
@@ -495,6 +495,7 @@ show(
         [m.numpy() for m in moved],
         [f"code at column {i}, row {j} rewritten", f"codes from column {i} on rewritten"],
         label="largest change of a logit",
+        order=True,
     ),
     "Two maps of changed logits: nothing changes in the first half of the grid, on the left.",
 )

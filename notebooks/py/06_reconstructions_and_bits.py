@@ -34,7 +34,7 @@
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$, $\hat x$ | (n, H, W) | the held-out slices, and what is left of them after the codes: reconstructions |
-# | $c$ | (n, H/s, W/s) | grids of codes, integers in $[0, K)$; in comments (n, h, w) |
+# | $c$ | (n, h, w) | grids of codes, integers in $[0, K)$ |
 # | $K$, $s$ | | how many codes there are; pixels that a code covers along each axis: the stride |
 # | $p(k)$, $n_k$, $N$ | | how likely code $k$ is; how often it was counted, among how many codes |
 

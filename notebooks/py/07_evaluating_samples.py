@@ -34,7 +34,7 @@
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$, $\hat x$ | (n, H, W) | the held-out slices, and what is left of them after the codes: reconstructions |
-# | $h$, $\hat h$ | (n,) | the place along the scan that a slice has or should have, and the place read off it, 0 to 1; in axial slices the height |
+# | $y$, $\hat y$ | (n,) | the place along the scan that a slice has or should have, and the place read off it, 0 to 1; in axial slices the height |
 # | $\phi(x)$ | (n, F) | features: $F$ numbers that say what a slice shows |
 # | $\mu$, $\Sigma$ | (F,), (F, F) | mean and covariance of the features of a set of slices |
 
@@ -119,7 +119,7 @@ print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_
 #
 # A generated slice has no original. To judge it, we need someone who knows such slices and has never heard of
 # codes: a small U-Net (Ronneberger et al. 2015), the **domain network**. On the *real* slices of the training patients it learns to say
-# which tissue each pixel is (if there are labels) and at which place $\hat h$ the slice was cut. On the way it condenses a slice
+# which tissue each pixel is (if there are labels) and at which place $\hat y$ the slice was cut. On the way it condenses a slice
 # into $F$ numbers, its features $\phi(x)$. Networks trained on photographs offer features as well, but have
 # never seen a scan.
 
@@ -229,7 +229,7 @@ chosen = np.argsort(heights)[np.unique(np.linspace(len(x) // 8, 7 * len(x) // 8,
 show(
     plots.slices.rows(
         {name: list(sets[name].slices[0][chosen].numpy()) for name in sets if name != "at T = 0.8"},
-        [f"place {h:.2f}" for h in heights[chosen]],
+        [f"place {y:.2f}" for y in heights[chosen]],
     ),
     "Slices at up to five places: held out, reconstructed, generated, and two sets spoiled on purpose.",
 )
@@ -500,7 +500,7 @@ show(
 #
 # The targets stand in `vqgen_utils/evaluation/targets.py`, made for the default data and profile *quick*. Whether one
 # is met is computed here, from the numbers above and from the SSIM of notebook 06; without that notebook its rows are
-# not measured. "The original" is the student project of notebook 02; what its recipe scores on the same data comes from
+# not measured. "The original" is the published recipe that this series started from; what it scores on the same data comes from
 # the benchmarks, if it was measured there. The first target is an easy one: at its published rate that recipe collapses
 # to one code, so a second row gives it a tenth of the rate and five times the seconds.
 
@@ -582,7 +582,7 @@ if len(published):
 # 120 to 240 little is left to gain without a larger model or more steps.
 #
 # And the samples? They keep the rules of anatomy all the same, for what is put together from memory is a body. Even
-# the look for copies finds only some, since a slice between two known heights is no whole copy of either. It is the
+# the look for copies finds only some, since a slice between two known places is no whole copy of either. It is the
 # gap in bits that tells.
 
 # %% [markdown] tags=[]

@@ -34,7 +34,7 @@
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$ | (n, H, W) | the held-out slices |
-# | $c$ | (n, H/4, W/4) | their codes; in comments (n, h, w) |
+# | $c$ | (n, h, w) | their grids of codes |
 # | $T$ | | temperature: 0 takes the likeliest code at each position |
 
 # %% tags=["parameters"]
@@ -113,7 +113,7 @@ costs["a head"] = surprise_of(
 usual = metrics.bits_by_position(prior, c, condition(heights)).numpy()  # (n, h, w), unchanged
 found_odd = outliers.rank(costs, usual)
 print(f"unchanged: {usual.mean():.2f} bits a code")
-found_odd.round(3)
+found_odd.astype({"slices": int}).round(3)
 
 # %% tags=[]
 gain = found_odd["auroc_place"] - found_odd["auroc_mean"]

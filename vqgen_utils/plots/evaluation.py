@@ -126,8 +126,14 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
         ax.axvline(table.loc[floor, name], color="black", linestyle="--", linewidth=1)
         for place, value in zip(at, values, strict=True):
             ax.plot(value, place, MARKERS[place % len(MARKERS)], color=BLUE, markersize=7)
-        if np.nanmax(values) > 20 * np.nanmedian(np.abs(values)):
-            ax.set_xscale("symlog", linthresh=max(0.1, float(np.nanmedian(np.abs(values)))))
+        usual = float(np.nanmedian(np.abs(values)))
+        if np.nanmax(values) > 5 * usual:  # one far away must not press the others together
+            ax.set_xscale("symlog", linthresh=max(0.1, usual))
+            ticks = [0, *(scale * unit for unit in (0.1, 1, 10, 100) for scale in (1, 3))]
+            lowest, highest = min(0, np.nanmin(values)), np.nanmax(values)
+            ticks = [tick for tick in ticks if tick <= 1.5 * highest]
+            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xlim(lowest - 0.3 * max(0.1, usual), 1.5 * highest)
             ax.minorticks_off()
         ax.tick_params(axis="x", labelsize=8)
         ax.grid(alpha=0.3)
@@ -158,7 +164,7 @@ def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: flo
         panels: title -> (asked (n,), read (n,)), 0 to 1.
         within: half the band's width.
     """
-    figure = Figure(figsize=(3.4 * len(panels), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.7 * len(panels), 3.7), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     line = np.array([0.0, 1.0])
     for ax, (title, (asked, read)) in zip(axes, panels.items(), strict=True):
@@ -166,7 +172,7 @@ def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: flo
         ax.fill_between(line, line - within, line + within, color="0.85")
         ax.plot(asked[right], read[right], ".", color=BLUE, markersize=4)
         ax.plot(asked[~right], read[~right], "x", color=ORANGE, markersize=6)
-        ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=9)
+        ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=10)
         ax.set(xlabel="place it should have", aspect="equal", xlim=(-0.1, 1.1), ylim=(-0.1, 1.1))
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("place read back")

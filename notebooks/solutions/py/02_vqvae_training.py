@@ -73,7 +73,7 @@ exercises.check_quantise(our_quantise)
 
 # %% tags=["solution"]
 def our_straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
-    return z_e + (z_q - z_e).detach()  # (B, D, H/4, W/4)
+    return z_e + (z_q - z_e).detach()  # (B, D, h, w)
 
 
 exercises.check_straight_through(our_straight_through)

@@ -42,7 +42,7 @@ exercises.check_layers(our_enough_layers)
 #
 # Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
 # 30 layers. Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot
-# see it must read from nearer codes, from the height and from its map of places.
+# see it must read from nearer codes, from the place $y$ and from its map over the grid.
 
 # %% [markdown] tags=[]
 # ### Exercise 2 · From nats to bits a pixel
@@ -63,9 +63,9 @@ exercises.check_bits(our_bits_of)
 
 # %% tags=["solution"]
 def our_log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
-    log_p = logits.log_softmax(1)  # (B, K, H, W)
-    factors = log_p.gather(1, codes[:, None])[:, 0]  # (B, 1, H, W) -> (B, H, W)
+    """Logits (B, K, h, w) and codes (B, h, w) -> ln p of each grid (B,)."""
+    log_p = logits.log_softmax(1)  # (B, K, h, w)
+    factors = log_p.gather(1, codes[:, None])[:, 0]  # (B, 1, h, w) -> (B, h, w)
     return factors.sum((1, 2))
 
 
@@ -95,7 +95,7 @@ broken[1, 2] = 1  # one weight too many: the neighbour to the right
 size, position = (14, 23), (11, 11)  # (h, w) of a small grid, and (row, column) on it
 fields = {}
 for name, stack in {"my masks": masks, "one weight too many": [*masks[:2], broken]}.items():
-    seen = receptive_field.field_of_masks(stack, size, position)  # (H, W) bool
+    seen = receptive_field.field_of_masks(stack, size, position)  # (h, w) bool
     fields[name] = receptive_field.seen_and_missed(seen, 3, 3, position)
 show(
     plots.prior.receptive_fields(fields, position),
@@ -112,10 +112,10 @@ show(
 
 # %% tags=["solution"]
 def our_rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """x (B, C, H, W) and weight (D, C, r+1, 2r+1) -> (B, D, H, W)."""
+    """x (B, C, h, w) and weight (D, C, r+1, 2r+1) -> (B, D, h, w)."""
     r = weight.shape[3] // 2
-    shifted = F.pad(x, (0, 0, 1, -1))  # (B, C, H, W), row i holds what was row i - 1
-    padded = F.pad(shifted, (r, r, r, 0))  # (B, C, H + r, W + 2r)
+    shifted = F.pad(x, (0, 0, 1, -1))  # (B, C, h, w), row i holds what was row i - 1
+    padded = F.pad(shifted, (r, r, r, 0))  # (B, C, h + r, w + 2r)
     return F.conv2d(padded, weight)
 
 

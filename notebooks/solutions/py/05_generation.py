@@ -81,7 +81,7 @@ exercises.check_keep_back(our_keep_back)
 #
 # Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of
 # row 1 is drawn, the given back of row 2 lies in the future, and the prior cannot hear it. So the drawn
-# codes follow $p(c_i \mid c_{<i}, h)$ with the given ones *before* them, where an exact completion would need
+# codes follow $p(c_i \mid c_{<i}, y)$ with the given ones *before* them, where an exact completion would need
 # all given ones. Seen in pictures: the front of the body may begin where the back, further on, does
 # not want it.
 
