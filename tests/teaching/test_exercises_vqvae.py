@@ -50,12 +50,18 @@ def moved(e, N, m, k, vector, count=None, total=None):
     return e, N, m
 
 
+def two_steps(z, codebook):
+    codes = torch.cdist(z, codebook).argmin(1)
+    return codes @ codes[:-1], codebook
+
+
 WRONG = [
     ("bits_per_pixel", lambda K, stride: math.log2(K), "How many pixels"),
     ("bits_per_pixel", lambda K, stride: math.log2(K) / stride, "number of pixels in it"),
     ("bits_per_pixel", lambda K, stride: math.log(K) / stride**2, "nats"),
     ("bits_per_pixel", lambda K, stride: K / stride**2, "log2 K"),
-    ("bits_per_pixel", lambda K, stride: 7 / 16, "K = 512"),
+    ("bits_per_pixel", lambda K, stride: 7 / 16, "K = 100"),
+    ("bits_per_pixel", lambda K, stride: math.ceil(math.log2(K)) / stride**2, "round up"),
     ("bits_per_pixel", lambda K, stride: "7/16", "not a number"),
     ("why_ssim_rose", "A", "no pixel"),
     ("why_ssim_rose", "c", "11 pixels"),
@@ -64,17 +70,19 @@ WRONG = [
     ("quantise", lambda z, e: e[torch.cdist(z, e).argmin(1)], "two things"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(1), e)[::-1], "wrong order"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(0), z), "one a code"),
-    ("quantise", lambda z, e: (torch.cdist(z, e), z), "(5, 4), but (5,)"),
+    ("quantise", lambda z, e: (torch.cdist(z, e), z), "(7, 6), but (7,)"),
     ("quantise", lambda z, e: (torch.cdist(z, e).min(1).values, z), "*index*"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmax(1), e), "distances want argmin"),
     ("quantise", lambda z, e: two(scores(z, e, 0).argmax(1), e), "half the squared norm"),
     ("quantise", lambda z, e: two(scores(z, e, 1).argmax(1), e), "not all"),
     ("quantise", lambda z, e: two(scores(z, e, 0.5).argmin(1), e), "wants argmax"),
-    ("quantise", lambda z, e: two(torch.zeros(5, dtype=torch.long), e), "is nearer"),
+    ("quantise", lambda z, e: two(torch.zeros(7, dtype=torch.long), e), "is nearer"),
+    ("quantise", lambda z, e: two(torch.cdist(z, e, p=1).argmin(1), e), "*squared*"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z), "codebook[codes]"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z * 0), "codebook[codes]"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1).tolist(), z), "is a list"),
     ("quantise", lambda z, e: two(torch.cdist(z.t(), e).argmin(1), e), "RuntimeError"),
+    ("quantise", two_steps, "Look at line 3 of it, `return codes @ codes"),
     ("straight_through", lambda z_e, z_q: z_q, "no gradient reaches z_e"),
     ("straight_through", lambda z_e, z_q: z_e + (z_q - z_e), "no gradient reaches z_e"),
     ("straight_through", lambda z_e, z_q: z_q.detach(), "no gradient reaches z_e"),

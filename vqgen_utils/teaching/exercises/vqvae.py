@@ -12,7 +12,7 @@ from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, 
 @check
 def check_bits_per_pixel(bits_per_pixel: Callable[[int, int], float]) -> str:
     """Checks `bits_per_pixel(num_embeddings, stride)` = log2 K / stride^2."""
-    for number, stride in ((128, 4), (512, 8)):
+    for number, stride in ((128, 4), (100, 8)):
         got = call(bits_per_pixel, number, stride)
         try:
             got = float(got)
@@ -24,12 +24,16 @@ def check_bits_per_pixel(bits_per_pixel: Callable[[int, int], float]) -> str:
             math.log2(number) / stride: f"a code stands for a block {stride} pixels wide and "
             f"{stride} pixels high: divide by the number of pixels in it.",
             math.log(number) / block: "that is in nats. Bits need the logarithm to base 2.",
+            math.ceil(math.log2(number)) / block: "do not round up: written one after the other, "
+            "many codes share what a single one would waste.",
             number / block: "K is how many codes there are; naming one of them takes log2 K bits.",
         }
+        if close(got, math.log2(number) / block):
+            continue
         for wrong, advice in mistakes.items():
             if close(got, wrong):
                 raise NotYet(advice)
-        if not close(got, math.log2(number) / block):
+        else:
             raise NotYet(
                 f"for K = {number} and stride {stride} you get {got:.4g}. Take the bits of one "
                 "code, and divide them among the pixels that it stands for."
@@ -67,8 +71,12 @@ def check_why_ssim_rose(answer: str) -> str:
 @check
 def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str:
     """Checks `quantise(z, codebook)` -> (codes, z_q) on vectors whose wrong answers all differ."""
-    codebook = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0]])  # (K, 2)
-    z = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5]])  # (N, 2)
+    codebook = torch.tensor(
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0], [-3.0, 3.0], [-2.0, 3.7]]
+    )  # (K, 2)
+    z = torch.tensor(
+        [[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5], [-1.6, 3.0], [-2.0, 2.0]]
+    )  # (N, 2)
     result = call(quantise, z, codebook)
     if not isinstance(result, tuple) or len(result) != 2:
         raise NotYet("two things are wanted: return codes, z_q.")
@@ -102,6 +110,11 @@ def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) 
         (
             (products - norms).argmax(1),
             "long codes lose too often: half their squared norm is to be subtracted, not all.",
+        ),
+        (
+            torch.cdist(z, codebook, p=1).argmin(1),
+            "you add up absolute differences. The nearest code is the one with the smallest sum "
+            "of *squared* differences.",
         ),
     )
     for wrong, advice in mistakes:
