@@ -70,6 +70,7 @@ from vqgen_utils.data import split as splits
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run
+from vqgen_utils.teaching import predict
 from vqgen_utils.teaching.demos import leakage
 from vqgen_utils.teaching.exercises import data as exercises
 from vqgen_utils.teaching.widgets import slice_browser
@@ -116,6 +117,11 @@ index[["patient", "week", "slice", "height", "split", "rows", "columns", "low", 
 #
 # **Predict:** you know how many slices there are. On how many *people* does a test score rest?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "People behind a test score", ["fewer than ten", "ten to thirty", "more than thirty"]
+)
+
 # %% tags=[]
 scans = index.drop_duplicates(["split", "patient", "week"])
 per_split = pd.DataFrame(
@@ -125,6 +131,8 @@ per_split = pd.DataFrame(
         "slices": index.groupby("split").size(),
     }
 )
+people = index[index["split"] == "test"]["patient"].nunique()
+guess.compare_number(people, [10, 31])
 per_split.reindex(splits.SPLITS, fill_value=0)
 
 # %% [markdown] tags=[]
@@ -183,6 +191,9 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 # **Predict:** below, the same three scans before and after. Which features of the curves move, and
 # which stay?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The curves, once scaled", ["move and keep their shape", "change their shape"])
+
 # %% tags=[]
 known = index[index["split"] == "train"]
 known_scans = known.drop_duplicates(["patient", "week"])
@@ -198,6 +209,7 @@ show(
     plots.data.intensity_histograms(before, after),
     "Histograms of three volumes: spread over different ranges as stored, aligned once scaled.",
 )
+guess.compare("move and keep their shape")
 
 # %% [markdown] tags=[]
 # *Three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
@@ -219,6 +231,9 @@ print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.
 #
 # **Predict:** look at the left histogram again. What will be left of a slice?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Of this body, clipping cuts", ["nothing", "less than half", "more than half"])
+
 # %% tags=[]
 limit = 255  # the largest number in 8 bits; try others
 one = known.loc[(known["height"] - 0.5).abs().idxmin()]
@@ -235,6 +250,7 @@ show(
     plots.data.slices_and_histograms(versions, body),
     "A slice as stored, clipped and scaled by percentiles, each above the histogram of its body.",
 )
+guess.compare_number((v[body] > limit).mean(), [1e-3, 0.5])
 
 # %% [markdown] tags=[]
 # *One slice as stored, clipped and scaled by percentiles, above the histograms of its body.*
@@ -301,6 +317,11 @@ slice_browser(slices)
 #
 # **Predict:** what changes within a person from week to week, and what does not?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "From week to week change", ["bones and build", "soft organs and posture", "neither"]
+)
+
 # %% tags=[]
 patient = known["patient"].value_counts().index[0]
 times = index[index["patient"] == patient].groupby("slice")["week"].nunique()
@@ -316,6 +337,7 @@ else:
         plots.slices.rows(rows, [f"slice {number}" for number in sorted(chosen)]),
         "The same slices of one patient in two weeks.",
     )
+guess.compare("soft organs and posture")
 
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
@@ -334,6 +356,9 @@ else:
 # held out in the same deal are hidden from it.
 #
 # **Predict:** will the second score be better, and how often will its answer be the same patient?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The copycat's score, slices dealt out", ["better", "not better"])
 
 # %% tags=[]
 asked = np.flatnonzero(index["split"] == "test")  # (n,), positions of the questions
@@ -354,6 +379,9 @@ else:
         same = (patients[answer[split]] == patients[asked]).mean()
         print(f"{split}: SSIM {score[split].mean():.3f}, body only {np.nanmean(inside):.3f};",
               f"{same:.0%} of the answers are the same patient")  # fmt: skip
+if score:
+    better = score["dealt out"].mean() > score["by patient"].mean()
+    guess.compare("better" if better else "not better")
 
 # %% tags=[]
 if score:

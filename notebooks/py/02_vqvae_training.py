@@ -83,7 +83,7 @@ from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, new_vqvae
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
 from vqgen_utils.teaching.widgets import LivePlot, panel
@@ -117,6 +117,9 @@ settings.vqvae
 #
 # **Predict:** which code does each vector get?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Codes of the three vectors", ["[0, 0, 2]", "[0, 1, 2]", "[1, 1, 0]"])
+
 # %% tags=["nbval-check-output"]
 tiny = Codebook(num_embeddings=3, embedding_dim=2).eval()  # eval: it looks up, it does not learn
 tiny.embedding.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))  # e_0, e_1, e_2
@@ -124,6 +127,7 @@ vectors = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.6]])  # (3, 2)
 difference = vectors[:, None] - tiny.embedding  # (3, 1, 2) - (3, 2) -> (3, 3, 2), each to each
 distance = difference.square().sum(-1)  # (3, 3), squared
 print("nearest codes:", distance.argmin(1).tolist())
+guess.compare(str(distance.argmin(1).tolist()))
 
 # %% [markdown] tags=[]
 # Three lines, and nothing more is meant by it. But they keep a table of all differences, which soon fills the
@@ -153,12 +157,16 @@ print("the three lines and `nearest` agree:", torch.equal(slow, tiny.nearest(man
 #
 # **Predict:** a decoder asks for a change of (5, −7) at a vector (0.9, 0.3). What reaches the encoder?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("What reaches the encoder", ["nothing", "(5, -7)", "(5, -7), scaled down"])
+
 # %% tags=["nbval-check-output"]
 z_e = torch.tensor([[[[0.9]], [[0.3]]]], requires_grad=True)  # (1, 2, 1, 1): one vector
 z_q, codes, _ = tiny(z_e)
 z_q.backward(torch.tensor([[[[5.0]], [[-7.0]]]]))  # some gradient from a decoder
 print("forward:", [round(v, 6) for v in z_q.flatten().tolist()], "- the code, not the vector")
 print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untouched")
+guess.compare("(5, -7)")
 
 # %% [markdown] tags=[]
 # ## Encoder and decoder
@@ -264,6 +272,11 @@ show_source(Codebook._follow, Codebook._revive)
 #
 # **Predict:** how many of the 32 codes arrive with them?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Codes that arrive without revival", ["a quarter or fewer", "about half", "nearly all"]
+)
+
 
 # %% tags=[]
 @functools.cache
@@ -281,6 +294,7 @@ show(
     "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
     "crosses stay where the points came from; with it they spread over the ring as circles.",
 )
+guess.compare_number(rows["never revived"][-1].used, [9, 21])
 
 # %% [markdown] tags=[]
 # *Two codebooks that serve the same moving points, without revival (top) and with it (bottom); a cross is
@@ -368,6 +382,9 @@ print(f"largest difference between two weights: {apart:.0e}")
 #
 # **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The commitment term at first", ["falls", "rises"])
+
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
 made_from = run.vqvae_made_from(settings, slices)
@@ -389,6 +406,10 @@ print(f"trained in {result.seconds:.0f} s")
 # would hide.* The commitment term starts low, for the untrained encoder's vectors are all alike and
 # any code is near; it rises while the encoder learns to tell things apart. Circles are patients not
 # trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
+
+# %% tags=[]
+commitment = result.history["commitment"]
+guess.compare("rises" if commitment.max() > 1.1 * commitment.iloc[0] else "falls")
 
 # %% [markdown] tags=[]
 # ## Originals and reconstructions
@@ -473,11 +494,15 @@ show(
 #
 # **Predict:** printed, the two networks below look the same. Have they the same number of weights?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Weights in the two", ["as many", "not as many"])
+
 # %% tags=["nbval-check-output"]
 same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
 own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
 for name, stack in (("[block] * 6", same), ("six blocks", own)):
     print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
+guess.compare("not as many")
 
 # %% [markdown] tags=[]
 # `[block] * 6` is one block, listed six times: every layer shares its weights. What it looks like: it trains, and stays
@@ -505,6 +530,9 @@ for K, D in ((128, 128), (128, 32)):
 # **Predict:** we leave both pictures as they are and tell SSIM that pixels range over 2 instead of 1.
 # Does the score rise, fall or stay?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("SSIM at twice the range", ["rises", "falls", "stays"])
+
 # %% tags=[]
 window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}  # the paper's
 pair = originals[example], reconstructions[example]  # (H, W) each
@@ -524,6 +552,8 @@ else:
         ),
         "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
     )
+if not no_ssim:
+    guess.compare("rises" if similarity[2].mean() > similarity[1].mean() else "falls")
 
 # %% [markdown] tags=[]
 # *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds
@@ -537,6 +567,12 @@ else:
 # take both with our model, and with another one that learns from a single patient, for an eighth of the steps.
 #
 # **Predict:** which score shows that this second model has seen one body only?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "What shows that it knows one body only",
+    ["the score on its own patient", "the score on others", "the luckiest batch"],
+)
 
 # %% tags=[]
 own_slices = np.flatnonzero(train.rows["patient"] == train.rows["patient"].iloc[0])
@@ -584,6 +620,7 @@ else:
         "SSIM of single batches for two models, each scored on patients it learned from and on "
         "others, with the mean and the luckiest batch of each.",
     )
+guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch: the bar is the score, the star what a lucky pick would report.* Compare rows within
@@ -609,6 +646,9 @@ print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last[
 #
 # **Predict:** both have the same shape. How many different values can a channel of $z_q$ take?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Values in a channel of z_q", ["as many as in z_e", "at most K", "at most D"])
+
 # %% tags=[]
 with torch.no_grad():
     z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, h, w)
@@ -622,6 +662,7 @@ show(
     "Channel 0 of the encoder's output and of the quantised output, alike but coarser, on one "
     "scale; beside them the distance between the two, largest at edges.",
 )
+guess.compare("at most K")
 
 # %% [markdown] tags=[]
 # *One channel before quantising (left) and after it (middle), on one scale with white at zero, and how far each vector

@@ -50,6 +50,7 @@ from vqgen_utils.evaluation import codes as codebook
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run
+from vqgen_utils.teaching import predict
 from vqgen_utils.teaching.exercises import codebook as exercises
 from vqgen_utils.teaching.widgets import code_painter, codebook_pages, swap_figure
 
@@ -77,9 +78,13 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 #
 # **Predict:** on two codes used 50:50 the perplexity is 2. Is it closer to 2 or to 1 at 99:1?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Perplexity at 99:1", ["nearer to 1", "nearer to 2"])
+
 # %% tags=["nbval-check-output"]
 for example in ([50, 50, 0, 0], [99, 1, 0, 0], [25, 25, 25, 25]):
     print(example, "-> perplexity", round(metrics.perplexity(torch.tensor(example)), 3))
+guess.compare("nearer to 1")
 
 # %% tags=[]
 counts = metrics.code_counts(codes, K)  # (K,): n_k
@@ -108,6 +113,9 @@ show(
 #
 # **Predict:** will batches of a few slices read too high, too low, or just uncertain?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("On average, a few slices read", ["too low", "right", "too high"])
+
 # %% tags=[]
 sizes = [size for size in (1, 2, 4, 8, 16, 32, 64) if size < len(codes)] + [len(codes)]
 samples = codebook.perplexity_of_samples(codes, K, sizes)  # (sizes, batches)
@@ -116,6 +124,7 @@ show(
     "Perplexity against the number of slices counted: mean and spread over random batches, "
     "closing in on a dashed line at the value of all slices.",
 )
+guess.compare_number(samples[0].mean() / metrics.perplexity(counts), [0.98, 1.02])
 
 # %% [markdown] tags=[]
 # *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
@@ -130,6 +139,9 @@ show(
 #
 # **Predict:** a code's number is arbitrary. If we colour each code by how bright it is when decoded,
 # will the map of codes look like the slice?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Coloured by brightness, the codes look like", ["the slice", "static"])
 
 # %% tags=[]
 heights = test.rows["height"].to_numpy()  # (N,)
@@ -147,6 +159,7 @@ show(
     ),
     "Slices above their code grids, coloured by the brightness rank of the code.",
 )
+guess.compare("the slice")
 
 # %% [markdown] tags=[]
 # *Slices (top) and their codes (bottom), coloured by rank from the darkest code to the brightest.*
@@ -162,12 +175,17 @@ show(
 #
 # **Predict:** will the two look the same?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Alone and in use, codes look", ["the same", "different"])
+
 # %% tags=[]
 in_use = codebook.codes_in_use(codes, images, K)  # (K, s, s)
 sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
 show(
     plots.codes.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code."
 )
+alike = np.abs(patches - in_use)[counts > 0].mean() < 0.01
+guess.compare("the same" if alike else "different")
 
 # %% [markdown] tags=[]
 # *Every code from dark to bright: decoded alone (top), and the mean block it stands for (bottom; empty
@@ -197,6 +215,11 @@ print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}"
 # **Predict:** we change *every* code of a slice, first to the code nearest to it, then to the code
 # with the next number. What will be left of the slice?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Every number plus one leaves", ["nearly all of the slice", "a softer slice", "rubble"]
+)
+
 # %% tags=[]
 grid = codes[example]  # (h, w)
 changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
@@ -207,6 +230,7 @@ show(
     ),
     "A decoded slice; nearly the same slice from the nearest codes; rubble from the next numbers.",
 )
+guess.compare("rubble")
 
 # %% [markdown] tags=[]
 # *One slice from its own codes, from the nearest code everywhere, and from the next number everywhere.*
@@ -224,6 +248,9 @@ show(
 # code, which tissue is it?*
 #
 # **Predict:** which tissues will have codes of their own?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Tissues with a code of their own (half of its uses)", ["all", "some", "none"])
 
 # %% tags=[]
 if slices.labels is None:
@@ -261,6 +288,9 @@ if table is not None:
     print()
     for tissue, row in share.iterrows():
         print(f"{tissue:>12}: code {row.idxmax()} means it in {row.max():.0%} of its uses")
+if table is not None:
+    own = (share.max(axis=1) > 0.5).drop(["background", "body"])
+    guess.compare("all" if own.all() else "some" if own.any() else "none")
 
 # %% [markdown] tags=[]
 # The codes were learned without labels and yet know about tissue, because tissue and brightness go
@@ -292,6 +322,9 @@ show(
 # **Predict:** the same plane, with each code's mean block drawn at its point. What does the widest
 # direction stand for, and what the second?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The widest direction stands for", ["brightness", "something else"])
+
 # %% tags=[]
 used = (counts > 0).numpy()  # (K,)
 likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1] if used.sum() > 1 else 1
@@ -303,6 +336,7 @@ show(
     ),
     "The mean 4 by 4 block under each code, drawn at the code's place in the same plane.",
 )
+guess.compare("brightness" if abs(likeness) > 0.7 else "something else")
 
 # %% [markdown] tags=[]
 # *The mean block under each code, drawn where the code lies in the plane.*
@@ -349,6 +383,9 @@ codebook_pages(atlas, telling)
 # **Predict:** we swap one code in the middle of a slice. How far does the change reach, one block of
 # 4×4 pixels or more?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The change reaches", ["its own block alone", "beyond its block"])
+
 # %% tags=[]
 i, j = grid.shape[0] // 2, grid.shape[1] // 2
 other = codebook.neighbours(distance, int(grid[i, j]))[-1]  # the code least like the one there
@@ -362,6 +399,7 @@ show(
     swap_figure(model, grid, i, j, other),
     "A slice, the slice with one code swapped, and the difference, with a square at the code.",
 )
+guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own block alone")
 
 # %% [markdown] tags=[]
 # *Before, after, and where it changed; the red square is the code's own block.*

@@ -69,7 +69,7 @@ from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, codes_of, new_prior
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
 from vqgen_utils.teaching.widgets import LivePlot, receptive_field_explorer
@@ -111,6 +111,9 @@ settings.prior
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Codes drawn by frequency alone look like", ["a body", "static"])
+
 # %% tags=[]
 counts = metrics.code_counts(train.tensors[0], K)  # (K,)
 generator = torch.Generator().manual_seed(0)
@@ -122,6 +125,7 @@ show(
     plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
     "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
 )
+guess.compare("static")
 
 # %% [markdown] tags=[]
 # *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom).* The
@@ -151,6 +155,9 @@ show_source(receptive_field.field_of_masks)
 # **Predict:** each layer reaches one row up and one column to either side. After three, will the square
 # position see all codes before it, up to three rows and columns away?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Codes it misses within reach", ["none", "far to the right", "far to the left"])
+
 # %% tags=[]
 size, position = (14, 23), (11, 11)  # (h, w) of a small grid, and (row, column) on it
 fields = {}
@@ -162,6 +169,7 @@ show(
     "Receptive fields of plain masked stacks of 1, 3 and 8 layers: a growing wedge above and to the "
     "right of the position is missed.",
 )
+guess.compare("far to the right")
 
 # %% [markdown] tags=[]
 # *Bright: what the square position sees. Crosses: codes within reach that come before it, and yet are
@@ -206,6 +214,9 @@ show_source(PixelCNN.forward)
 # **Predict:** the blind spot of the plain stack grew with depth. Towards which share, and what of the
 # gated network?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The share that the plain stack misses tends to", ["0 %", "25 %", "100 %"])
+
 # %% tags=["nbval-check-output"]
 depths = range(1, 13)
 missed = pd.DataFrame(
@@ -218,6 +229,7 @@ missed = pd.DataFrame(
 for layers in (1, 3, 5, 8):
     plain, gated = missed.loc[layers]
     print(f"{layers} layers: plain misses {plain:.1f} % of what it may see, gated {gated:.1f} %")
+guess.compare("25 %")
 
 # %% tags=[]
 show(
@@ -293,6 +305,9 @@ show_source(prior_losses)
 # **Predict:** a guess that gives each of the $K$ codes the same probability pays $\ln K$. Where will the
 # curve begin?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The curve begins near", ["0", "ln K", "K"])
+
 # %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(train)} grids of {grid} codes to learn from")
 prior = new_prior(settings, grid)
@@ -316,6 +331,10 @@ print(f"trained in {result.seconds:.0f} s")
 # *Cross-entropy by step. Circles: patients not trained on.* The gap between them is what the prior knows of
 # its own patients alone; a line that drops whenever all grids have been seen once more is a sign of it. If
 # the circles turned upwards, more training would do harm.
+
+# %% tags=[]
+start = result.history["loss"].iloc[0]  # nats
+guess.compare("ln K" if abs(start - np.log(K)) < 1 else f"{start:.1f} nats")
 
 # %% [markdown] tags=[]
 # ## Honest bits
@@ -358,6 +377,12 @@ show_source(forgotten_mask.PlainPixelCNN.forward, forgotten_mask.draw)
 # **Predict:** one of the two can see the answer. Which one will score better on patients it has never
 # seen? Which one will draw better slices?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "The one that sees the answer",
+    ["scores and draws better", "scores better, draws worse", "scores worse"],
+)
+
 # %% tags=[]
 small = {}
 for name, mask_last in {"every layer masked": True, "last layer not masked": False}.items():
@@ -382,6 +407,7 @@ show(
 for name, grids in rows.items():
     same = (grids == filled).float().mean((1, 2))  # (3,)
     print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in same)}")
+guess.compare("scores better, draws worse")
 
 # %% [markdown] tags=[]
 # *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack
@@ -397,6 +423,9 @@ for name, grids in rows.items():
 #
 # **Predict:** which codes cost most bits: air around a body, its outline, what lies inside?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Most bits a code cost", ["air", "all but air"])
+
 # %% tags=[]
 cost = bits.mean(0)  # (h, w)
 example = int((heights - 0.45).abs().argmin())
@@ -407,6 +436,8 @@ show(
     ),
     "A slice, the bits that each of its codes costs, and the mean over all held-out slices.",
 )
+cheap = bits[codes == air].mean() < bits[codes != air].mean()
+guess.compare("all but air" if cheap else "air")
 
 # %% [markdown] tags=[]
 # *One slice, what its codes cost in bits, and the mean of all held-out slices; arrows: reading order, upwards, then
@@ -462,6 +493,9 @@ show(
 #
 # **Predict:** codes 3 and 90 are equally likely. What does code 46 or 47 have to do with them?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Code 46 is", ["a good compromise", "a code like any other"])
+
 # %% tags=[]
 vectors = vqvae.codebook.embedding  # (K, D)
 numbers = torch.arange(K, dtype=torch.float32, device=prior.device)  # (K,)
@@ -485,6 +519,7 @@ show(
     ),
     "Slices at four places: drawn from the prior twice, by the mean vector, and by the mean number.",
 )
+guess.compare("a code like any other")
 
 # %% [markdown] tags=[]
 # *Two draws from the prior (how to draw is the next notebook), then what least squares would write at

@@ -58,7 +58,7 @@ from vqgen_utils.machine import speed
 from vqgen_utils.models import height_features, sample, sampling
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run
-from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching import predict, widgets
 from vqgen_utils.teaching.exercises import generation as exercises
 
 # %% tags=[]
@@ -115,6 +115,9 @@ print(f"codes as `sample` draws them: {(by_hand == drawn).float().mean():.0%}")
 # **Predict:** we ask for five places with three different seeds. What will differ along a row, and
 # what down a column?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Down a column changes", ["the place", "the patient"])
+
 # %% tags=[]
 asked = metrics.nearest_heights([0.1, 0.3, 0.5, 0.7, 0.9], places)
 rows = {}
@@ -127,6 +130,7 @@ rows["held out"] = list(slices.images[at])
 figure = plots.slices.rows(rows, [f"place {y:.2f}" for y in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five places, and a row of held-out slices.")
+guess.compare("the patient")
 
 # %% [markdown] tags=[]
 # *Generated slices at five places along the scan, three draws each, and held-out slices near the same places
@@ -172,6 +176,11 @@ show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of
 # **Predict:** below, one step is stopped just before its code is written. We picked the position of the
 # middle column where the prior was least sure. How many of the $K$ codes are still in the race?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Codes still in the race", ["one or two", "three to half of them", "more than half"]
+)
+
 # %% tags=[]
 drawing = widgets.samples.record_drawing(
     vqvae, prior, codes, condition(middle), air
@@ -186,6 +195,7 @@ show(
     widgets.samples.step_figure(vqvae, drawing, i, j),
     "Half a slice with its codes, a red square at the next position, and bars of the next code's odds.",
 )
+guess.compare_number(in_race, [3, K // 2 + 1])
 
 # %% [markdown] tags=[]
 # *One step: the slice so far and its codes (hatched: not drawn yet), the position to fill (red square),
@@ -212,11 +222,15 @@ widgets.samples.sampling_steps(vqvae, drawing)
 # **Predict:** three codes have logits 2, 1 and 0. Which row of probabilities below is nearest to "always
 # the first", and which to "any of the three"?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Nearest to always the first", ["T = 0.25", "T = 1", "T = 10"])
+
 # %% tags=["nbval-check-output"]
 logits = torch.tensor([2.0, 1.0, 0.0])  # (K,) with K = 3
 for T in (0.25, 0.5, 1.0, 2.0, 10.0):
     p = (logits / T).softmax(0)  # (K,)
     print(f"T = {T:5.2f}  p =", "  ".join(f"{value:.2f}" for value in p.tolist()))
+guess.compare("T = 0.25")
 
 # %% tags=[]
 temperatures = [0.0, 0.5, 1.0, 1.5]
@@ -244,6 +258,9 @@ show(
 #
 # **Predict:** we draw with six seeds at $T=0$ and at $T=1$. How different will the six be from each other?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Six draws at T = 0 are", ["all the same", "a little different", "very different"])
+
 # %% tags=[]
 seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[middle] * 6)
 by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1.3)}  # (6, h, w)
@@ -252,6 +269,7 @@ show(
     plots.slices.rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
     "Four slices drawn at temperature 0, all the same, above four drawn at temperature 1.",
 )
+guess.compare("all the same")
 
 # %% [markdown] tags=[]
 # *Four seeds, drawn greedily (top) and by chance at $T=1$ (bottom).*
@@ -312,6 +330,9 @@ widgets.samples.sampler(vqvae, prior)
 #
 # **Predict:** a map of code numbers still has an outline. Will the decoder make a body of it?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("From bare numbers it makes", ["a body", "no body"])
+
 # %% tags=[]
 three = by_T[1.0][:3].to(vqvae.device)  # (3, h, w)
 e = vqvae.codebook.embedding.detach()  # (K, D)
@@ -331,6 +352,7 @@ show(
     plots.slices.rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
     "Three generated slices above what the decoder makes of bare code numbers: a pattern of blocks.",
 )
+guess.compare("no body")
 
 # %% [markdown] tags=[]
 # *The same three grids, looked up in the codebook (top), with the bare number in every channel (middle), and with
@@ -361,6 +383,9 @@ for name, one, two in (("looked up", z_q, z_q_again), ("number k", number, numbe
 #
 # **Predict:** on which structures will the two completions agree with the truth, and on which not?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Completions agree with the truth in", ["size and level", "texture", "everything"])
+
 # %% tags=[]
 order = np.argsort(test.rows["height"].to_numpy())
 some = order[np.linspace(len(test) // 8, len(test) - 1 - len(test) // 8, 3).astype(int)]
@@ -376,6 +401,7 @@ for attempt in (1, 2):
     rows[f"completed {attempt}"] = list(decoded(completed[-1]).numpy())
 rows["held out"] = list(decoded(real).numpy())
 show(plots.slices.rows(rows), "Half slices, two completions of each, and the held-out slices.")
+guess.compare("size and level")
 
 # %% [markdown] tags=[]
 # *The given half, two completions, and the truth, all through the decoder.*
@@ -411,6 +437,9 @@ for name, one, two in (
 #
 # **Predict:** will the generated slices lie nearer to the planted copies, or to the held-out ones?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Generated slices lie as far out as", ["planted copies", "held-out slices"])
+
 # %% tags=[]
 like = test.rows["height"].to_numpy()[np.linspace(0, len(test) - 1, images).astype(int)]
 heights = np.sort(like)  # (n,)
@@ -441,6 +470,9 @@ show(
     ),
     "Dots for planted copies, generated and held-out slices along the distance to the training set.",
 )
+middle_of = {name: np.median(values) for name, values in groups.items()}
+near_copies = middle_of["generated"] < (middle_of["planted copies"] + middle_of["held out"]) / 2
+guess.compare("planted copies" if near_copies else "held-out slices")
 
 # %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice; the line is the median.*
@@ -478,6 +510,9 @@ show(
 # **Predict:** we take a finished grid and rewrite one code in the middle (left), or its whole second half
 # (right). Which positions' logits will move?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Logits move", ["everywhere", "before the change", "after the change"])
+
 # %% tags=[]
 one_code, second_half = drawn[:1].clone(), drawn[:1].clone()  # (1, h, w)
 i, j = grid[0] // 2, grid[1] // 2
@@ -499,6 +534,7 @@ show(
     ),
     "Two maps of changed logits: nothing changes in the first half of the grid, on the left.",
 )
+guess.compare("after the change")
 
 # %% [markdown] tags=[]
 # *How far the logits at each position move when codes are rewritten; the darkest move hardly or not at all.*

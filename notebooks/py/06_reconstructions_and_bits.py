@@ -54,7 +54,7 @@ from vqgen_utils.evaluation import bootstrap, code_lengths, domain, metrics, tar
 from vqgen_utils.models import height_features
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.demos import forgotten_mask
 from vqgen_utils.teaching.exercises import reconstructions as exercises
 
@@ -97,6 +97,9 @@ show_source(bootstrap.interval)
 # %% [markdown] tags=[]
 # **Predict:** which of the two intervals will be wider, and by how much?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The wider interval is by", ["patients", "slices"])
+
 # %% tags=[]
 mask = labels > 0 if has_tissues else None  # (n, H, W); without labels brightness finds the body
 no_ssim = metrics.why_no_ssim(x.shape[1:])  # why there is none; "" where there is
@@ -119,6 +122,8 @@ if np.isnan(low):
     print("no interval over patients, since the held-out slices that have a score are of one")
 elif high_slices > low_slices:
     print(f"body only: {(high - low) / (high_slices - low_slices):.1f} times as wide by patients")
+if not np.isnan(low):
+    guess.compare("patients" if high - low > high_slices - low_slices else "slices")
 
 # %% [markdown] tags=[]
 # Where slices of a patient resemble each other, the left interval is wider, and it is the honest one. With few
@@ -127,6 +132,9 @@ elif high_slices > low_slices:
 # who is hard for both does not count against either, so it is often much narrower.
 #
 # **Predict:** which tissue suffers most from passing through the codes, and at which place along the scan?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Worst kept is", ["the body as a whole", "one tissue"])
 
 # %% tags=[]
 groups = {"whole slice": ssim, "all of the body": ssim_body}
@@ -146,6 +154,9 @@ else:
         plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
         "SSIM with intervals, by tissue on the left and by place along the scan on the right.",
     )
+if not no_ssim:
+    worst = panels["by tissue"]["mean"].idxmin()
+    guess.compare("one tissue" if worst.startswith("label") else "the body as a whole")
 
 # %% [markdown] tags=[]
 # *SSIM of reconstructions by tissue (left; without labels the body as a whole) and by place along the scan, 0 to 1
@@ -216,6 +227,9 @@ else:
 # **Predict:** the table has two of all the codes before it. How much of the way from order-0 to the prior does it
 # go? (The share is printed below the figure.)
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Two neighbours go", ["less than half of the way", "more than half of the way"])
+
 # %% tags=[]
 bits = metrics.bits_by_position(prior, c, condition(heights))  # (n, h, w)
 train_codes = all_codes[train.index]  # (N, h, w)
@@ -247,6 +261,7 @@ order0, neighbours = per_code.iloc[1:3]
 if ours < min(order0, neighbours):
     way = (order0 - neighbours) / (order0 - ours)
     print(f"two neighbours go {way:.0%} of the way from order-0 to the prior")
+    guess.compare(f"{'more' if way > 0.5 else 'less'} than half of the way")
 else:
     print("a simpler model does better: our prior learned too briefly, or from too few patients")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned

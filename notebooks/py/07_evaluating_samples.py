@@ -74,7 +74,7 @@ from vqgen_utils.evaluation import (
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.exercises import evaluation as exercises
 from vqgen_utils.training import fit
 
@@ -149,6 +149,9 @@ print(f"trained in {result.seconds:.0f} s")
 #
 # **Predict:** it has never seen a reconstruction. Will it read $\hat x$ as well as $x$?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("It reads reconstructions", ["as well", "less well"])
+
 # %% tags=[]
 sets = {
     "held out": domain.read_rounds(reader, x),
@@ -165,6 +168,8 @@ for name, some in sets.items():
     if has_tissues:
         dice = domain.dice(some.reading.tissues, labels)
         print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice.items()))
+real_off, read_off = (some.off(heights).mean() for some in sets.values())
+guess.compare("less well" if read_off > 1.1 * real_off else "as well")
 
 # %% tags=[]
 real_reading, failed = sets["held out"].reading, {}  # what fails -> why; "" where it does not
@@ -278,6 +283,9 @@ for name, a_set in {
 # **Predict:** one of the sets consists of eight good slices, again and again. Which of the measures will see
 # little wrong with it?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Little wrong with it sees", ["precision", "recall", "likeness"])
+
 # %% tags=[]
 train_slices = torch.from_numpy(slices.images[known.index])  # (N, H, W)
 reference = domain.look_at(reader, train_slices)
@@ -305,6 +313,7 @@ show(
     plots.evaluation.measure_panels(table, "held out", better),
     "Five panels, one a measure, with a marker for each set and a dashed line at the floor.",
 )
+guess.compare("precision")
 
 # %% [markdown] tags=[]
 # *Five measures of the sets against the training patients; the dashed line is the floor, real held-out slices.*
@@ -332,6 +341,9 @@ show_source(anatomy.rules_kept)
 # **Predict:** real held-out slices keep the rules by definition. Will all of them pass? And which rule will
 # generated slices break most often?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Real slices that pass", ["all", "not all"])
+
 # %% tags=[]
 judged, passed = {}, None
 no_rules = failed["tissues"] or failed["reader"]
@@ -354,6 +366,8 @@ if not no_rules:
     )
 else:
     print(f"no rules are checked, since {no_rules}")
+if judged:
+    guess.compare("all" if judged["held out"]["all"].all() else "not all")
 
 # %% [markdown] tags=[]
 # *Share of slices that keep each rule, and all of them (right), in percent.*
@@ -399,6 +413,11 @@ if judged:
 # **Predict:** three slices are the tolerance, printed above as a share of the scan. The network itself misses some of the real ones. How many
 # generated slices will be read within it?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Generated slices within it", ["less than half", "half to nine in ten", "nine in ten or more"]
+)
+
 # %% tags=[]
 three = {name: sets[name] for name in ("held out", "reconstructed", "generated")}
 asked_and_read = {
@@ -412,6 +431,8 @@ else:
         plots.evaluation.height_scatter(asked_and_read, WITHIN),
         "Place read back against place asked for, for held-out, reconstructed and generated slices.",
     )
+if not no_place:
+    guess.compare_number((sets["generated"].off(heights) <= WITHIN).mean(), [0.5, 0.9])
 
 # %% [markdown] tags=[]
 # *Place read off each slice against the place it should have; crosses lie outside the gray band of three slices.*
@@ -431,6 +452,11 @@ else:
 # else, until it knows them by heart.
 #
 # **Predict:** which share of its samples will the test catch?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Copies that are caught", ["less than half", "half to nine in ten", "nine in ten or more"]
+)
 
 # %% tags=[]
 learned = np.linspace(0, len(known) - 1, min(32, len(known))).astype(int)
@@ -452,6 +478,9 @@ copies = {
     "root-mean-square difference of pixels": memorisation.Nearness(pixels, "held out"),
     "distance of features": memorisation.Nearness(features, "held out"),
 }
+guess.compare_number(max(near.share("learned by heart") for near in copies.values()), [0.5, 0.9])
+
+# %% tags=[]
 faults = {name: near.why_not("learned by heart") for name, near in copies.items()}
 working = [name for name, fault in faults.items() if not fault and not failed["patients"]]
 for name, near in copies.items():
@@ -564,6 +593,9 @@ lost.round(3)
 # **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
 # between the patients it has learned from and the others?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("More patients help", ["the autoencoder most", "the prior most"])
+
 # %% tags=[]
 published = compare.published_patients()
 if len(published):
@@ -571,6 +603,8 @@ if len(published):
         plots.runs.by_patients(published),
         "SSIM, bits a code and scores of samples against the number of training patients.",
     )
+if len(published):
+    guess.compare("the prior most")
 
 # %% [markdown] tags=[]
 # *Scores of the series against the number of training patients (log scale): reconstructions, the prior on

@@ -52,7 +52,7 @@ from vqgen_utils.machine import write_atomic
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, model_card
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.exercises import outliers as exercises
 
 run = Run(run_name)
@@ -89,6 +89,9 @@ print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_t
 #
 # **Predict:** which of the changes will it hardly notice?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Hardly noticed is", ["hip implant", "mirrored", "heavy noise", "upside down"])
+
 # %% tags=[]
 show_source(outliers.surprise)
 
@@ -120,6 +123,7 @@ gain = found_odd["auroc_place"] - found_odd["auroc_mean"]
 for name, what in ((gain.idxmax(), "most"), (gain.idxmin(), "least")):
     by_mean, by_place = found_odd.loc[name, ["auroc_mean", "auroc_place"]]
     print(f"the oddest place helps {what} with: {name}, AUROC {by_mean:.2f} -> {by_place:.2f}")
+guess.compare((found_odd["auroc_place"] - 0.5).abs().idxmin())
 
 # %% [markdown] tags=[]
 # Compare the last two columns row by row. Where the oddest place does much better, the fault was too small for the
@@ -159,6 +163,9 @@ show(
 # **Predict:** order these from cheap to dear: a held-out slice, an empty one, and the greedy slice of
 # notebook 05, drawn at $T=0$.
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The cheapest is", ["held out", "empty slice", "greedy, T = 0"])
+
 # %% tags=[]
 empty = np.zeros((20, *x.shape[1:]), np.float32)  # (20, H, W)
 levels_asked = metrics.nearest_heights(np.linspace(0, 1, len(empty)), train["height"])
@@ -177,6 +184,7 @@ for name, cost in cheap.items():
     dear = outliers.auroc(outliers.surprise(cost), outliers.surprise(usual))
     away = outliers.auroc_two_sided(cost, usual, typical)
     print(f"{name:14} {cost.mean():11.2f} {dear:21.2f} {away:20.2f}")
+guess.compare(min(cheap, key=lambda name: cheap[name].mean()))
 
 # %% [markdown] tags=[]
 # Look at the empty slice (Nalisnick et al. 2019a met the same with photographs). Where it costs next to nothing, no real slice is as likely, and no alarm would ever ring for

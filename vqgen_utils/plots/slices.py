@@ -92,9 +92,9 @@ def mark_reading_order(ax: Axes, first: tuple[int, int], then: tuple[int, int]) 
 
     A direction is (1, 0) to the right, (0, 1) up, (0, -1) down.
     """
-    x, y = -0.04, -0.06 if (0, 1) in (first, then) else 1.06
-    corner = np.array((x, y))
     for number, direction in enumerate((first, then), start=1):
+        beside = (0, -0.06) if direction[0] else (-0.04, 1 if direction[1] < 0 else 0)
+        corner = np.array(beside)
         end = corner + 0.4 * np.array(direction)
         arrow = {"arrowstyle": "-|>", "color": "#d55e00"}
         ax.annotate("", end, corner, "axes fraction", "axes fraction", arrow, annotation_clip=False)
