@@ -326,7 +326,7 @@ def draw(step: int, codes: int, revive_below: float):
 
 
 controls = {
-    "step": panel.slider("step", 20, 119),
+    "step": panel.slider("step", 20, 119, live=True),
     "codes": panel.choice("codes", [8, 32, 128], 32),
     "revive_below": panel.choice("revive_below", [0.0, 0.1, 0.9]),
 }

@@ -69,10 +69,10 @@ from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, codes_of, new_prior
-from vqgen_utils.teaching import predict, show_source
+from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
-from vqgen_utils.teaching.widgets import LivePlot, receptive_field_explorer
+from vqgen_utils.teaching.widgets import LivePlot
 from vqgen_utils.training import fit
 
 # %% tags=[]
@@ -261,7 +261,7 @@ show(
 # controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
-receptive_field_explorer()
+widgets.prior.receptive_field_explorer()
 
 # %% [markdown] tags=[]
 # The place $y$ enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is

@@ -54,7 +54,7 @@ from vqgen_utils.evaluation import bootstrap, code_lengths, domain, metrics, tar
 from vqgen_utils.models import height_features
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare
-from vqgen_utils.teaching import predict, show_source
+from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.demos import forgotten_mask
 from vqgen_utils.teaching.exercises import reconstructions as exercises
 
@@ -293,6 +293,29 @@ show(
 # those: overfitting, which is not yet copying. A patient far to the right is one that the prior finds hard to
 # guess: unlike the training patients, or simply large, with less of the air that costs little. Compare the
 # two panels: does it depend more on who it is, or on where the slice was cut?
+
+# %% [markdown] tags=[]
+# ## One slice, both ways
+#
+# Kept and paid, slice by slice: here is one from the middle of the scan.
+
+# %% tags=[]
+n = int(np.abs(heights - 0.5).argmin())
+kept = x.numpy(), x_hat.numpy(), bits.numpy(), heights  # each with a row a slice
+show(
+    plots.evaluation.kept_and_paid(*(some[n] for some in kept)),
+    "A slice, its reconstruction, the error along its edges, and the bits of its codes.",
+)
+
+# %% [markdown] tags=[]
+# *A held-out slice, what is left of it, five times the difference, and what each of its codes costs; above the last,
+# all of it in bytes.*
+#
+# Walk along the scan. Are the slices that cost most also those that lose most? Where do bits and errors lie in
+# different places? (The controls need a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.evaluation.kept_and_paid(*kept)
 
 # %% [markdown] tags=[]
 # ## Are these bits real?

@@ -74,7 +74,7 @@ from vqgen_utils.evaluation import (
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare
-from vqgen_utils.teaching import predict, show_source
+from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.exercises import evaluation as exercises
 from vqgen_utils.training import fit
 
@@ -325,6 +325,43 @@ guess.compare("precision")
 #
 # KID can fall below zero: it takes off what chance would add to sets drawn at random, and ours are more even
 # than that, with as many slices at each place. What counts is its distance from the floor.
+
+# %% [markdown] tags=[]
+# ## Turn the dials
+#
+# Temperature and top-k are to be chosen, and each choice is a trade. The function below draws one slice for each of some
+# held-out slices and judges the set, beside just as many real slices.
+
+# %% tags=[]
+few = np.unique(np.linspace(0, len(x) - 1, min(60, len(x))).astype(int))  # of the held-out slices
+dials = {name: better[name] for name in ("frechet", "precision", "recall")}
+
+
+def judge(temperature: float, top_k: int) -> pd.DataFrame:
+    """The measures of a few real slices, and of as many that are drawn with these settings."""
+    codes = sample(prior, told[few], range(len(few)), temperature=temperature, top_k=top_k)
+    features = domain.look_at(reader, decoded(codes)).features  # (m, F)
+    both = {"held out": real_reading.features[few], f"T = {temperature}, top-k {top_k}": features}
+    known_ones, *scaled = fidelity.standardise(reference.features, *both.values())
+    rows = [fidelity.compare_sets(known_ones, [one]) for one in scaled]
+    return pd.DataFrame(rows, index=list(both))[list(dials)]
+
+
+show(
+    plots.evaluation.measure_panels(judge(1.0, K), "held out", dials),
+    "Three measures of real slices and of slices drawn at temperature 1.",
+)
+
+# %% [markdown] tags=[]
+# *Fréchet distance, precision and recall of slices drawn at $T=1$ with all codes allowed, beside those of real slices.*
+# The sets are smaller than above, so the distances are larger. Where the section above measured no distances, these say
+# nothing either.
+#
+# Lower the temperature until precision no longer rises: what has recall paid for it? Then go back to $T=1$ and lower
+# top-k instead. Which of the two is the cheaper way? (A running kernel is needed; each setting takes a moment.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.evaluation.dial(judge, K, dials)
 
 # %% [markdown] tags=[]
 # ## Does it obey the body?

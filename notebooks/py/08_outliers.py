@@ -52,7 +52,7 @@ from vqgen_utils.machine import write_atomic
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, model_card
-from vqgen_utils.teaching import predict, show_source
+from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.exercises import outliers as exercises
 
 run = Run(run_name)
@@ -154,6 +154,30 @@ show(
 # On the default data: does the red square find the implant, and the place where the bladder was? Where the whole slice
 # is wrong, there is no one place to find. And is the mirrored slice dear anywhere? A body cut from side to side is nearly
 # its own mirror image, and a phantom's more so than a patient's. What is grave for a surgeon can be little for a likelihood.
+
+# %% [markdown] tags=[]
+# ## When does the alarm ring?
+#
+# To use the score, one needs a threshold. It is set on usual slices, by the false alarms that one can live with; what it
+# catches then depends on what is odd, and how many alarms are *right* depends on how rare odd slices are.
+
+# %% tags=[]
+scores = {name: outliers.surprise(cost) for name, cost in costs.items()}  # each (m,)
+kind = found_odd["auroc_place"].idxmin()  # the one that is hardest to tell
+show(
+    plots.evaluation.alarm(outliers.surprise(usual), scores[kind], kind, 0.05, 0.01),
+    "Histograms of the scores of usual and of odd slices, which overlap, and a threshold.",
+)
+
+# %% [markdown] tags=[]
+# *Scores of usual slices and of the kind that is hardest to tell from them, with the threshold that one usual slice in
+# twenty passes; if one slice in a hundred is odd, so many alarms are right as the title says.*
+#
+# Look for a kind and a threshold with which most alarms are right, while one slice in a thousand is odd. (The controls
+# need a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.evaluation.alarm(outliers.surprise(usual), scores)
 
 # %% [markdown] tags=[]
 # ## Where likelihood misleads

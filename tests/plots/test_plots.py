@@ -104,7 +104,7 @@ def test_slices_of_any_shape_make_pictures_that_fit_on_a_page(shape):
         plots.slices.rows({"a": [image] * 3, "b": [image] * 3}),
         plots.slices.maps([image], ["one"]),
         plots.data.one_slice(image, None, "one"),
-        plots.samples.row([image] * 3, list("abc")),
+        plots.samples.row([image] * 3, list("abc"), "below"),
     ):
         assert figure.get_figheight() < 15
         plots.to_png(figure)

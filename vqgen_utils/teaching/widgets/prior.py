@@ -26,7 +26,7 @@ def receptive_field_explorer() -> ipywidgets.VBox:
         "A grid of codes: what the marked position sees, what it misses, what it must not see.",
         {
             "network": choice("network", list(receptive_field.NETWORKS)),
-            "layers": slider("layers", 4, 8, 1),
+            "layers": slider("layers", 4, 8, 1, live=True),
             "kernel_size": choice("kernel", [3, 5]),
         },
     )
