@@ -165,6 +165,19 @@ def exercises(notebook: NotebookNode) -> Iterator[str]:
         yield "a solution stands where it can be seen"
 
 
+def experiment(notebook: NotebookNode) -> Iterator[str]:
+    """One, after the exercises: a run of the series with another setting, predicted before."""
+    cells = notebook.cells
+    found = [n for n, cell in enumerate(cells) if cell.source.startswith("### Experiment · ")]
+    if len(found) != 1:
+        yield f"{len(found)} experiments, one is wanted"
+    for n in found:
+        if not re.search(r"`vqgen run [^`]*--set \w+=", cells[n].source):
+            yield "an experiment without a command that sets something"
+        if "predict" not in tags(cells[n + 1]):
+            yield "an experiment that nothing is predicted of"
+
+
 def checks(notebook: NotebookNode) -> Iterator[str]:
     """A check is one call, and does not pass the stub."""
     for cell in code_cells(notebook):
@@ -208,6 +221,7 @@ CHECKS: tuple[Callable[[NotebookNode], Iterator[str]], ...] = (
     short_cells,
     predictions,
     exercises,
+    experiment,
     checks,
     widgets,
     no_second_copies,

@@ -28,7 +28,7 @@
 # - why a plain stack of masked convolutions has a blind spot, and how two stacks cure it;
 # - to score a prior in bits per code, and to tell an honest score from one that saw the answer.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 45 minutes. **Time to run:** about 1 minute on 2 CPU cores (profile quick).
+# **You need** notebook 02 to have run. **Time to learn:** 90 minutes. **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
@@ -123,7 +123,8 @@ some = test.tensors[0][:: max(1, len(test) // 4)][:4]  # (4, h, w)
 real = vqvae.decode(some)[:, 0]  # (4, H, W)
 show(
     plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
-    "Decoded grids of held-out slices above decoded grids of codes drawn independently.",
+    "Decoded grids of held-out slices, which are bodies, above decoded grids of codes drawn "
+    "independently, which are static.",
 )
 guess.compare("static")
 
@@ -249,7 +250,8 @@ for name, see in receptive_field.NETWORKS.items():
     fields[name] = receptive_field.seen_and_missed(seen, 4, 3, position)
 show(
     plots.prior.receptive_fields(fields, position),
-    "Receptive fields of three networks of four layers: plain, gated, and with an unmasked last layer.",
+    "Receptive fields of three networks of four layers: the plain one misses a wedge, the gated one "
+    "nothing, and the one with an unmasked last layer sees the answer.",
 )
 
 # %% [markdown] tags=[]
@@ -402,7 +404,8 @@ show(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in rows.items()},
         ["one code", "random codes", "a held-out slice"],
     ),
-    "Grids of one code, of random codes and of a held-out slice, and what two networks draw there.",
+    "Grids of one code, of random codes and of a held-out slice. Over each the masked network draws "
+    "the same slice; the other repeats most of what stood there.",
 )
 for name, grids in rows.items():
     same = (grids == filled).float().mean((1, 2))  # (3,)
@@ -442,7 +445,7 @@ guess.compare("all but air" if cheap else "air")
 # %% [markdown] tags=[]
 # *One slice, what its codes cost in bits, and the mean of all held-out slices; arrows: reading order, upwards, then
 # column after column.* On the default data air is nearly free: after some air comes more air. So is the inside of
-# anything large and even, such as a full bladder. The outline costs less than what it encloses. Dearest are small organs and fine
+# anything large and even, such as a full bladder. The outline costs less than what it encloses. Most is paid for small organs and fine
 # textures, where the neighbourhood does not settle what comes next.
 
 # %% tags=[]
@@ -452,7 +455,8 @@ by_height = pd.DataFrame(
 by_height = by_height.groupby("height").mean().rename(columns={"bits": "bits per code, held out"})
 show(
     plots.training.lines(by_height, "place along the scan", "bits"),
-    "Line plot of bits per code against the place along the scan.",
+    f"Line plot of bits per code against the place along the scan, between "
+    f"{by_height.min().item():.2f} and {by_height.max().item():.2f} bits.",
 )
 
 # %% [markdown] tags=[]
@@ -517,7 +521,8 @@ show(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in ways.items()},
         [f"place {level:.2f}" for level in levels],
     ),
-    "Slices at four places: drawn from the prior twice, by the mean vector, and by the mean number.",
+    "Slices at four places: two draws from the prior that differ, a smooth one by the mean vector, "
+    "and static by the mean number.",
 )
 guess.compare("a code like any other")
 
@@ -612,6 +617,23 @@ def rows_above(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["check"]
 exercises.check_vertical_layer(rows_above)
+
+# %% [markdown] tags=[]
+# ### Experiment · A near-sighted prior
+#
+# Two layers in place of six:
+#
+# `vqgen run --profile quick --run-name near --to 04 --set prior_layers=2`
+#
+# Predict first, then run it in a terminal, and open its notebooks in `runs/near/notebooks/`.
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "With two layers, the bits a code will", ["hardly change", "rise by a tenth or so", "double"]
+)
+
+# %% [markdown] tags=[]
+# How far does it see (exercise 1)? Compare the bits, and where they rose: look at the two maps. Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary

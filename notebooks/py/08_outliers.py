@@ -28,7 +28,7 @@
 # - to say how well a score tells two groups apart, and what that leaves open;
 # - why a likely slice need not be a normal one.
 #
-# **You need** notebooks 02 and 04 to have run; for the model card 06 and 07 too. **Time to learn:** 25 minutes.
+# **You need** notebooks 02 and 04 to have run; for the model card 06 and 07 too. **Time to learn:** 35 minutes.
 # **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
@@ -152,7 +152,7 @@ show(
 # *One slice of each kind (top), and what each of its codes costs (bottom), with the oddest place in red.*
 #
 # On the default data: does the red square find the implant, and the place where the bladder was? Where the whole slice
-# is wrong, there is no one place to find. And is the mirrored slice dear anywhere? A body cut from side to side is nearly
+# is wrong, there is no one place to find. And does the mirrored slice cost much anywhere? A body cut from side to side is nearly
 # its own mirror image, and a phantom's more so than a patient's. What is grave for a surgeon can be little for a likelihood.
 
 # %% [markdown] tags=[]
@@ -184,7 +184,7 @@ widgets.evaluation.alarm(outliers.surprise(usual), scores)
 #
 # So: many bits, odd slice. And few bits, normal slice?
 #
-# **Predict:** order these from cheap to dear: a held-out slice, an empty one, and the greedy slice of
+# **Predict:** order these by what they cost, the cheapest first: a held-out slice, an empty one, and the greedy slice of
 # notebook 05, drawn at $T=0$.
 
 # %% tags=["nbval-ignore-output", "predict"]
@@ -203,11 +203,11 @@ others = slices.subset("validate").rows  # neither known to the prior nor judged
 others = others if len(others) else train.iloc[:: max(1, len(train) // len(test))]
 there = metrics.bits_by_position(prior, all_codes[others.index], condition(others["height"]))
 typical = float(there.mean((1, 2)).median())  # (v, h, w) -> (v,) -> one number
-print(f"{'':14} bits a code   AUROC: odd if dear   odd if not typical")
+print(f"{'':14} bits a code   AUROC: odd if many   odd if not typical")
 for name, cost in cheap.items():
-    dear = outliers.auroc(outliers.surprise(cost), outliers.surprise(usual))
+    many = outliers.auroc(outliers.surprise(cost), outliers.surprise(usual))
     away = outliers.auroc_two_sided(cost, usual, typical)
-    print(f"{name:14} {cost.mean():11.2f} {dear:21.2f} {away:20.2f}")
+    print(f"{name:14} {cost.mean():11.2f} {many:21.2f} {away:20.2f}")
 guess.compare(min(cheap, key=lambda name: cheap[name].mean()))
 
 # %% [markdown] tags=[]
@@ -314,6 +314,24 @@ why_odd = ...  # "A", "B", "C" or "D"
 
 # %% tags=["check"]
 exercises.check_why_not_odd(why_odd)
+
+# %% [markdown] tags=[]
+# ### Experiment · A prior that learned briefly
+#
+# A fifth of the steps:
+#
+# `vqgen run --profile quick --run-name brief --to 08 --set prior_steps=300`
+#
+# Predict first, then run it in a terminal, and open its notebooks in `runs/brief/notebooks/`.
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "With a prior that learned briefly, the missing bladder is found",
+    ["as well", "less well", "not at all"],
+)
+
+# %% [markdown] tags=[]
+# Compare the two columns of AUROC. Which oddities need a good prior, and which does any prior find? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -6,6 +6,7 @@ import pytest
 import torch
 from notebook_cells import assert_complete, exercises_of, walk_through
 
+from vqgen_utils.models import Codebook
 from vqgen_utils.teaching.exercises import vqvae as exercises
 
 EXERCISES = exercises_of("02")
@@ -13,7 +14,13 @@ EXERCISES = exercises_of("02")
 
 def setting() -> dict:
     """What an exercise finds in the notebook: imports alone."""
-    return {"exercises": exercises, "torch": torch, "Tensor": torch.Tensor, "math": math}
+    return {
+        "exercises": exercises,
+        "torch": torch,
+        "Tensor": torch.Tensor,
+        "math": math,
+        "Codebook": Codebook,
+    }
 
 
 def test_there_are_exercises_enough_each_with_its_own_check():
@@ -131,6 +138,41 @@ WRONG = [
         lambda e, N, m, k, v, share: moved(e, N, m, slice(None), v, share, share * v),
         "other codes too",
     ),
+]
+
+
+class NoGradient(Codebook):
+    def forward(self, z_e):
+        _, codes, losses = super().forward(z_e)
+        return self.lookup(codes), codes, losses
+
+
+class NoCodebookLoss(Codebook):
+    def forward(self, z_e):
+        z_q, codes, losses = super().forward(z_e)
+        return z_q, codes, {**losses, "codebook": losses["codebook"].detach()}
+
+
+class NoNames(Codebook):
+    def forward(self, z_e):
+        z_q, codes, losses = super().forward(z_e)
+        return z_q, codes, list(losses.values())
+
+
+class Mixed(Codebook):
+    """Makes a list of the grid's numbers without moving D to the end."""
+
+    def forward(self, z_e):
+        codes = self.nearest(z_e.reshape(-1, z_e.shape[1])).view(len(z_e), *z_e.shape[2:])
+        z_q, _, losses = super().forward(z_e)
+        return z_q, codes, losses
+
+
+WRONG += [
+    ("codebook", NoGradient, "Does the gradient reach z_e"),
+    ("codebook", NoCodebookLoss, "Does each loss move its own side"),
+    ("codebook", NoNames, "a dictionary with two terms"),
+    ("codebook", Mixed, "not the nearest codes"),
 ]
 
 

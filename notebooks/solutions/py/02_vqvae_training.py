@@ -25,6 +25,7 @@ import math
 
 from torch import Tensor
 
+from vqgen_utils.models import Codebook
 from vqgen_utils.teaching.exercises import vqvae as exercises
 
 # %% [markdown] tags=[]
@@ -105,3 +106,25 @@ def our_revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: f
 
 
 exercises.check_revive(our_revive)
+
+# %% [markdown] tags=[]
+# ### Exercise 7 · Capstone: your own codebook
+
+
+# %% tags=["solution"]
+class OurCodebook(Codebook):
+    def forward(self, z_e: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        batch, dim, height, width = z_e.shape
+        vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (N, D), N = B * h * w
+        scores = vectors @ self.embedding.t() - self.embedding.square().sum(1) / 2  # (N, K)
+        codes = scores.argmax(1)  # (N,)
+        e = self.embedding[codes]  # (N, D)
+        losses = {
+            "codebook": (vectors.detach() - e).square().mean(),
+            "commitment": self.commitment_cost * (vectors - e.detach()).square().mean(),
+        }
+        z_q = e.view(batch, height, width, dim).permute(0, 3, 1, 2)  # (B, D, h, w)
+        return z_e + (z_q - z_e).detach(), codes.view(batch, height, width), losses
+
+
+exercises.check_codebook(OurCodebook)

@@ -73,9 +73,9 @@ exercises.check_perplexity(our_perplexity)
 
 # %% tags=["solution"]
 def our_tissue_given_code(table: torch.Tensor) -> torch.Tensor:
-    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
+    """Counts (tissues, K) of each tissue under each code -> shares (tissues, K)."""
     uses = table.sum(0, keepdim=True)  # (1, K)
-    return table / uses.clamp(min=1)  # (T, K)
+    return table / uses.clamp(min=1)  # (tissues, K)
 
 
 exercises.check_tissue_given_code(our_tissue_given_code)

@@ -51,7 +51,7 @@ def check_layers(layers: int) -> str:
         )
     return (
         f"{layers} layers carry {layers} rows, and the shift at the entrance one. A prior with far "
-        "fewer sees the top of the grid only in what later codes betray of it."
+        "fewer sees the top of the grid only in what later codes tell of it."
     )
 
 
