@@ -29,15 +29,24 @@ tutorial: setup  ## run notebooks 01 to 08 on the built-in data (profile quick)
 beyond: setup  ## run the notebooks beyond the course: 09 and later
 	.venv/bin/vqgen run --profile quick --from 09
 
-lab: setup  ## open the notebooks in JupyterLab
-	.venv/bin/jupyter lab notebooks/
+# Copies have no outputs and no text of their own, so saving one changes nothing in notebooks/.
+copy = $(if $(2),@.venv/bin/jupyter nbconvert --config notebooks/copy.json --output-dir $(1) $(2))
+COURSE := $(wildcard notebooks/[0-9]*.ipynb)
+SOLUTIONS := $(wildcard notebooks/solutions/[0-9]*.ipynb)
+COPIED := $(patsubst work/%,notebooks/%,$(wildcard work/*.ipynb work/solutions/*.ipynb))
+
+lab: setup  ## open copies of the notebooks, work/, in JupyterLab; those that are there are kept
+	$(call copy,work,$(filter-out $(COPIED),$(COURSE)))
+	$(call copy,work/solutions,$(filter-out $(COPIED),$(SOLUTIONS)))
+	.venv/bin/jupyter lab work/
 
 test: setup  ## run the tests
 	.venv/bin/python -m pytest
 
 notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep their outputs
 	rm -rf runs/published
-	.venv/bin/jupytext --quiet --sync notebooks/py/*.py
+	touch notebooks/py/*.py notebooks/solutions/py/*.py  # of a pair, the younger file counts
+	.venv/bin/jupytext --quiet --sync notebooks/py/*.py notebooks/solutions/py/*.py
 	.venv/bin/vqgen run --profile quick --run-name published
 	.venv/bin/jupyter nbconvert --log-level WARN --to notebook --output-dir notebooks \
 	  --TagRemovePreprocessor.enabled=True \
@@ -53,9 +62,9 @@ notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep th
 	.venv/bin/python -m benchmarks.series published
 	.venv/bin/python -m benchmarks.readme
 
-student: setup  ## write notebooks to hand out, without solutions and outputs, into student/
+student: setup  ## write notebooks to hand out, without outputs, into student/; no solutions
 	rm -rf student
-	.venv/bin/jupyter nbconvert --config notebooks/student.json --output-dir student notebooks/*.ipynb
+	$(call copy,student,$(COURSE))
 
 # Jupyter Book 1: version 2 downloads its theme from the web while it builds, whatever is newest there.
 book: setup  ## build the series as a website, without warnings, in book/

@@ -1,15 +1,12 @@
-"""Reads a notebook for the website: MyST-NB has its own places for alt texts and for folding."""
+"""Reads a notebook for the website: MyST-NB has its own place for alt texts."""
 
 import nbformat
 
 
 def read(text: str) -> nbformat.NotebookNode:
-    """A notebook whose figures keep their alt text, and whose solutions are folded."""
+    """A notebook whose figures keep their alt text."""
     notebook = nbformat.reads(text, as_version=4)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if "solution" in tags:
-            cell.metadata["tags"] = [*tags, "hide-cell"]
         figures = [
             output.get("metadata", {}).get("image/png", {}) for output in cell.get("outputs", [])
         ]

@@ -15,7 +15,7 @@ FIRST = {
     "**Time to run:** in words": r"\*\*Time to run:\*\* about \d+ (seconds|minutes?) on 2 CPU",
     "a table of symbols": r"^\| symbol \|",
 }
-ROLES = ("exercise", "check", "solution")
+ROLES = ("exercise", "check")
 LONGEST_CELL = 25  # lines
 
 
@@ -57,14 +57,28 @@ def header(notebook: NotebookNode) -> Iterator[str]:
 
 
 def ending(notebook: NotebookNode) -> Iterator[str]:
-    """The last two sections are the exercises and the summary, which says what is next."""
+    """The last sections are the exercises, the summary, which says what is next, and references."""
     sections = [
         line for text in prose(notebook) for line in text.splitlines() if line.startswith("## ")
     ]
-    if sections[-2:] != ["## Exercises", "## Summary"]:
-        yield f"it ends in {sections[-2:]} instead of '## Exercises' and '## Summary'"
-    if "**What's next:**" not in prose(notebook)[-1]:
-        yield "the last text has no **What's next:**"
+    if sections[-3:] != ["## Exercises", "## Summary", "## References"]:
+        yield f"it ends in {sections[-3:]} instead of Exercises, Summary and References"
+    if "**What's next:**" not in prose(notebook)[-2]:
+        yield "the summary has no **What's next:**"
+
+
+def references(notebook: NotebookNode) -> Iterator[str]:
+    """Four to eight papers, each named where its idea appears."""
+    text = " ".join(" ".join(prose(notebook)[:-1]).split())
+    items = re.findall(r"^- (.*)$", prose(notebook)[-1], re.M)
+    if not 4 <= len(items) <= 8:
+        yield f"{len(items)} references, 4 to 8 are wanted"
+    for item in items:
+        name = re.match(r"(.+? \d{4}[a-z]?): .", item)
+        if not name:
+            yield f"a reference is not written as 'Name year: title': {item}"
+        elif name[1] not in text:
+            yield f"{name[1]} is not named in the text"
 
 
 def typed_parameters(notebook: NotebookNode) -> Iterator[str]:
@@ -107,11 +121,11 @@ def alt_texts(notebook: NotebookNode) -> Iterator[str]:
 
 
 def short_cells(notebook: NotebookNode) -> Iterator[str]:
-    """At most 25 lines that are not empty, but for parameters, the setup after them, solutions."""
+    """At most 25 lines that are not empty, but for parameters and the setup after them."""
     setup = [False, *("parameters" in tags(cell) for cell in code_cells(notebook))]
     for cell, is_setup in zip(code_cells(notebook), setup, strict=False):
         lines = [line for line in cell.source.splitlines() if line.strip()]
-        exempt = is_setup or {"parameters", "solution"} & set(tags(cell))
+        exempt = is_setup or "parameters" in tags(cell)
         if len(lines) > LONGEST_CELL and not exempt:
             yield f"a cell has {len(lines)} lines, from '{lines[0]}'"
 
@@ -124,7 +138,7 @@ def predictions(notebook: NotebookNode) -> Iterator[str]:
 
 
 def exercises(notebook: NotebookNode) -> Iterator[str]:
-    """At least three, each a task, a stub, a check and a solution or more, in this order."""
+    """At least three, each a task, a stub and a check; solutions are in a notebook of their own."""
     titles: list[str] = []
     roles: list[list[str]] = []  # of each exercise's code cells
     tagged = 0
@@ -141,17 +155,31 @@ def exercises(notebook: NotebookNode) -> Iterator[str]:
     for n, (title, found) in enumerate(zip(titles, roles, strict=True), start=1):
         if not title.startswith(f"### Exercise {n} · "):
             yield f"'{title}' is not titled '### Exercise {n} · ...'"
-        if found[:3] != list(ROLES) or set(found[3:]) - {"solution"}:
+        if found != list(ROLES):
             yield f"'{title}': its cells are {found} instead of {list(ROLES)}"
     if len(titles) < 3:
         yield f"{len(titles)} exercises, at least 3 are wanted"
     if tagged != sum(any(role in tags(cell) for role in ROLES) for cell in notebook.cells):
         yield f"cells tagged {ROLES} stand outside the exercises"
+    if any("solution" in tags(cell) for cell in notebook.cells):
+        yield "a solution stands where it can be seen"
 
 
-def checks_and_solutions(notebook: NotebookNode) -> Iterator[str]:
-    """A check is one call, and does not pass the stub; solutions are folded; the first is right."""
-    above: list[str] = []
+def experiment(notebook: NotebookNode) -> Iterator[str]:
+    """One, after the exercises: a run of the series with another setting, predicted before."""
+    cells = notebook.cells
+    found = [n for n, cell in enumerate(cells) if cell.source.startswith("### Experiment · ")]
+    if len(found) != 1:
+        yield f"{len(found)} experiments, one is wanted"
+    for n in found:
+        if not re.search(r"`vqgen run [^`]*--set \w+=", cells[n].source):
+            yield "an experiment without a command that sets something"
+        if "predict" not in tags(cells[n + 1]):
+            yield "an experiment that nothing is predicted of"
+
+
+def checks(notebook: NotebookNode) -> Iterator[str]:
+    """A check is one call, and does not pass the stub."""
     for cell in code_cells(notebook):
         name = cell.source.partition("\n")[0]
         if "check" in tags(cell):
@@ -159,12 +187,6 @@ def checks_and_solutions(notebook: NotebookNode) -> Iterator[str]:
                 yield f"not one call of a check: {name}"
             if not printed(cell).startswith("✗ Not yet:"):
                 yield f"a check that the stub passes: {name}"
-        if "solution" in tags(cell):
-            if not cell.metadata.get("jupyter", {}).get("source_hidden"):
-                yield f"a solution is not folded: {name}"
-            if "check" in above and "✓ Right:" not in printed(cell):
-                yield f"a solution that its check does not find right: {name}"
-        above = tags(cell)
 
 
 def widgets(notebook: NotebookNode) -> Iterator[str]:
@@ -191,6 +213,7 @@ def no_second_copies(notebook: NotebookNode) -> Iterator[str]:
 CHECKS: tuple[Callable[[NotebookNode], Iterator[str]], ...] = (
     header,
     ending,
+    references,
     typed_parameters,
     executed,
     captions,
@@ -198,7 +221,8 @@ CHECKS: tuple[Callable[[NotebookNode], Iterator[str]], ...] = (
     short_cells,
     predictions,
     exercises,
-    checks_and_solutions,
+    experiment,
+    checks,
     widgets,
     no_second_copies,
 )

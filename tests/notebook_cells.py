@@ -13,7 +13,7 @@ from vqgen_utils.machine import REPOSITORY
 
 @dataclasses.dataclass
 class Exercise:
-    """The source of one exercise's cells."""
+    """The source of one exercise's cells, and of its solution's in the other notebook."""
 
     title: str
     stub: str
@@ -22,20 +22,29 @@ class Exercise:
 
 
 def exercises_of(number: str) -> list[Exercise]:
-    """All exercises of notebook `number`, such as "01", in order."""
+    """All exercises of notebook `number`, such as "01", in order, with their solutions."""
     (path,) = (REPOSITORY / "notebooks" / "py").glob(f"{number}_*.py")
-    found, title = [], ""
+    asked = tagged_cells(path, "exercise", "check")
+    solved = tagged_cells(REPOSITORY / "notebooks" / "solutions" / "py" / path.name, "solution")
+    assert asked.keys() == solved.keys(), "other titles in the notebook than in its solutions"
+    return [
+        Exercise(title, cells["exercise"], cells["check"], solved[title]["solution"])
+        for title, cells in asked.items()
+    ]
+
+
+def tagged_cells(path, *roles: str) -> dict[str, dict[str, str]]:
+    """Title of an exercise -> tag -> source of the first code cell with this tag."""
+    found: dict[str, dict[str, str]] = {}
     for cell in jupytext.read(path).cells:
-        tags = cell.metadata.get("tags", [])
         heading = re.search(r"^### (Exercise .*)", cell.source, re.M)
-        if cell.cell_type == "markdown" and heading:
-            title = heading[1]
-        elif "exercise" in tags:
-            found.append(Exercise(title, cell.source, "", ""))
-        elif cell.cell_type == "code" and "check" in tags:
-            found[-1].check = cell.source
-        elif cell.cell_type == "code" and "solution" in tags:
-            found[-1].solution = found[-1].solution or cell.source
+        if cell.cell_type == "markdown":
+            if heading:
+                title = heading[1]
+                found[title] = dict.fromkeys(roles, "")
+            continue
+        for role in set(roles) & set(cell.metadata.get("tags", [])):
+            found[title][role] = found[title][role] or cell.source
     return found
 
 
@@ -48,7 +57,7 @@ def run(source: str, namespace: dict) -> str:
 
 
 def walk_through(exercise: Exercise, names: dict) -> None:
-    """The stub is told that it is one; the solution is right, and its check says so again.
+    """The stub is told that it is one, the solution is right and leaves the learner's answer alone.
 
     Args:
         exercise: to be run cell by cell.
@@ -57,9 +66,9 @@ def walk_through(exercise: Exercise, names: dict) -> None:
     run(exercise.stub, names)
     told = run(exercise.check, names)
     assert told.startswith("✗ Not yet") and "three dots" in told
-    told = run(exercise.solution, names)
-    assert told.startswith("✓ Right") and "✗" not in told
-    assert run(exercise.check, names) in told
+    right = run(exercise.solution, names)
+    assert right.startswith("✓ Right") and "✗" not in right
+    assert run(exercise.check, names) == told
 
 
 def assert_complete(exercises: list[Exercise], checks: ModuleType) -> None:
@@ -70,3 +79,4 @@ def assert_complete(exercises: list[Exercise], checks: ModuleType) -> None:
     assert len(names) == len(exercises)
     for name in names:
         assert sum(f"exercises.{name}(" in exercise.check for exercise in exercises) == 1
+        assert sum(f"exercises.{name}(" in exercise.solution for exercise in exercises) == 1

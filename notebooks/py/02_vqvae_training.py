@@ -18,7 +18,7 @@
 # # 02 · A picture as a grid of codes: the VQ-VAE
 #
 # A slice has many pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
-# learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
+# (van den Oord et al. 2017) learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
 # dictionary entries. Reading the grid back through a decoder gives the slice again, nearly.
 #
 # **You will learn**
@@ -27,14 +27,14 @@
 # - how a gradient gets past a choice that has none, and how dead codes are brought back;
 # - to judge reconstructions honestly, and to see through numbers that look too good.
 #
-# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 60 minutes. **Time to run:** about 30 seconds on 2 CPU cores (profile quick).
+# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 110 minutes. **Time to run:** about 30 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$, $\hat x$ | (B, 1, H, W) | B slices of H×W pixels and their reconstructions, values in [0, 1] |
-# | $z_e$ | (B, D, H/4, W/4) | what the encoder says about each 4×4 pixels: a vector of $D$ numbers |
+# | $z_e$ | (B, D, h, w) | what the encoder says about each block of pixels (4×4 unless `stride` differs): $D$ numbers |
 # | $e_k$ | (D,) | code number $k$ of $K$, counted from 0: one row of the codebook |
-# | $z_q$ | (B, D, H/4, W/4) | $z_e$ with each vector replaced by its nearest code |
+# | $z_q$ | (B, D, h, w) | $z_e$ with each vector replaced by its nearest code |
 # | $\beta$ | | weight of the commitment term, `commitment_cost` |
 
 # %% tags=["parameters"]
@@ -83,21 +83,22 @@ import math
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from vqgen_utils import plots
+from vqgen_utils import plots, training
 from vqgen_utils.data import load_slices
 from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, new_vqvae, start, vqvae_lesson
-from vqgen_utils.teaching import show_source
+from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
 from vqgen_utils.teaching.widgets import LivePlot, panel
-from vqgen_utils.training import Schedule, augmentation, fit
+from vqgen_utils.training import CLIP_NORM, Schedule, augmentation, batches, fit
 
 # %% tags=[]
 run = Run(run_name)  # the folder runs/<run_name>/
@@ -129,14 +130,21 @@ settings.vqvae
 #
 # **Predict:** which code does each vector get?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Codes of the three vectors", ["[0, 0, 2]", "[0, 1, 2]", "[1, 1, 0]"])
+
 # %% tags=["nbval-check-output"]
 tiny = Codebook(num_embeddings=3, embedding_dim=2).eval()  # eval: it looks up, it does not learn
 tiny.embedding.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))  # e_0, e_1, e_2
 vectors = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.6]])  # (3, 2)
-print("nearest codes:", tiny.nearest(vectors).tolist())
+difference = vectors[:, None] - tiny.embedding  # (3, 1, 2) - (3, 2) -> (3, 3, 2), each to each
+distance = difference.square().sum(-1)  # (3, 3), squared
+print("nearest codes:", distance.argmin(1).tolist())
+guess.compare(str(distance.argmin(1).tolist()))
 
 # %% [markdown] tags=[]
-# The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
+# Three lines, and nothing more is meant by it. But they keep a table of all differences, which soon fills the
+# memory. The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
 # distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
 # every code. So $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix
 # product, `addmm`, and the largest score wins. (The code takes some rows at a time, to save memory.)
@@ -147,15 +155,23 @@ print("nearest codes:", tiny.nearest(vectors).tolist())
 # %% tags=[]
 show_source(Codebook.nearest, Codebook.forward)
 
+# %% tags=["nbval-check-output"]
+many = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))  # (1000, 2)
+slow = (many[:, None] - tiny.embedding).square().sum(-1).argmin(1)  # (1000,)
+print("the three lines and `nearest` agree:", torch.equal(slow, tiny.nearest(many)))
+
 # %% [markdown] tags=[]
 # ## A gradient past a choice
 #
 # Choosing a code has no slope: move $z_e$ a little and the choice stays the same. The
-# **straight-through estimator**, the last line above, pretends that quantising was the identity.
+# **straight-through estimator** (Bengio et al. 2013), the last line above, pretends that quantising was the identity.
 # `detach()` makes $z_q - z_e$ a constant: forward the sum is $z_q$, backward the decoder's gradient
 # reaches $z_e$ unchanged.
 #
 # **Predict:** a decoder asks for a change of (5, −7) at a vector (0.9, 0.3). What reaches the encoder?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("What reaches the encoder", ["nothing", "(5, -7)", "(5, -7), scaled down"])
 
 # %% tags=["nbval-check-output"]
 z_e = torch.tensor([[[[0.9]], [[0.3]]]], requires_grad=True)  # (1, 2, 1, 1): one vector
@@ -163,13 +179,14 @@ z_q, codes, _ = tiny(z_e)
 z_q.backward(torch.tensor([[[[5.0]], [[-7.0]]]]))  # some gradient from a decoder
 print("forward:", [round(v, 6) for v in z_q.flatten().tolist()], "- the code, not the vector")
 print("backward:", z_e.grad.flatten().tolist(), "- the decoder's gradient, untouched")
+guess.compare("(5, -7)")
 
 # %% [markdown] tags=[]
 # ## Encoder and decoder
 #
-# The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`), so that all its
-# convolutions run on the small grid. Residual blocks each add a correction to what comes in. The
-# decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, dearer on a CPU.
+# The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`; Shi et al. 2016), so that all its
+# convolutions run on the small grid. Residual blocks (He et al. 2016) each add a correction to what comes in. The
+# decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, slower on a CPU.
 
 # %% tags=[]
 show_source(vqvae.make_encoder)
@@ -180,35 +197,6 @@ print(f"{'slice':<15}{tuple(x.shape)}")
 for layer in vqvae.make_encoder(settings.vqvae):
     x = layer(x)
     print(f"{type(layer).__name__:<15}{tuple(x.shape)}")
-
-# %% [markdown] tags=[]
-# The student project that this series grew from had two slips here that no error message betrays.
-# The first: it built its residual blocks as `[block] * n`.
-#
-# **Predict:** printed, the two networks below look the same. Have they the same number of weights?
-
-# %% tags=["nbval-check-output"]
-same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
-own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
-for name, stack in (("[block] * 6", same), ("six blocks", own)):
-    print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
-
-# %% [markdown] tags=[]
-# `[block] * 6` is one block, listed six times: every layer shares its weights. The second slip: the
-# encoder's last convolution had $K$ channels, where the codes want $D$. Here it is, twice:
-
-# %% tags=[]
-for K, D in ((128, 128), (128, 32)):
-    to_codes = nn.Conv2d(96, K, 1)  # the slip: K channels, where D are wanted
-    try:
-        Codebook(K, D).eval()(to_codes(torch.zeros(1, 96, 32, 16)))
-        print(f"K={K}, D={D}: no complaint")
-    except RuntimeError as error:
-        print(f"K={K}, D={D}: {error}")
-
-# %% [markdown] tags=[]
-# As long as $K$ and $D$ happen to be equal, nothing tells them apart, and the day someone asks for
-# shorter codes it breaks. Try your own networks with sizes that all differ.
 
 # %% [markdown] tags=[]
 # ## The loss, term by term
@@ -242,6 +230,33 @@ print(sum(p.numel() for p in model.parameters()), "weights in the model to be tr
 # That is where we start. With `ema` the codebook term is missing; the next section says what does its
 # work.
 #
+# ## What is variational in it
+#
+# VQ-VAE is short for *vector-quantised variational autoencoder*. A **VAE** (Kingma & Welling 2013) answers a slice
+# with a distribution over the codes $c$ that may describe it, the *posterior* $q(c \mid x)$. Beside it stands a
+# *prior* $p(c)$: what codes are like before any slice is seen. The loss has two parts: what the decoder gets wrong, and
+# how far the posterior is from the prior, by the Kullback-Leibler divergence (KL). Together they are never less
+# than $-\ln p(x)$, the surprise of the slice itself, so making them small makes the slices likely:
+#
+# $$-\ln p(x) \ \le\ \mathbb{E}_{q}\left[-\ln p(x \mid c)\right] + \mathrm{KL}\left(q(c \mid x)\,\|\,p(c)\right),
+#   \qquad \mathrm{KL}(q\,\|\,p) = \sum_k q_k \ln \frac{q_k}{p_k}$$
+#
+# In a VQ-VAE the posterior has no doubts: the nearest code gets all of it, $q_k = 1$. The prior has no opinion: each
+# code gets $p_k = 1/K$. So the KL is $\ln K$ for every code of every slice, whatever the encoder does. A constant has
+# no gradient, and it drops out of the loss. What is left of the VAE is the reconstruction (a squared error, as
+# $-\ln p(x \mid c)$ is for a Gaussian); the other two terms only keep codes and vectors together. Nothing here learns
+# which codes are likely. Notebook 04 does: it puts a learned prior in the place of the uniform one, and a grid that
+# is easy to guess then costs less than $\ln K$ a code.
+
+# %% tags=[]
+K = settings.vqvae.num_embeddings
+p = torch.full((K,), 1 / K)  # (K,), the prior: no opinion
+for k in (0, K // 2, K - 1):
+    q = F.one_hot(torch.tensor(k), K).float()  # (K,), the posterior: code k for certain
+    kl = torch.xlogy(q, q / p).sum()  # 0 log 0 counts as 0
+    print(f"code {k}: KL {kl / math.log(2):.3f} bits, and log2 K is {math.log2(K):.3f}")
+
+# %% [markdown] tags=[]
 # ## Codes that die, and codes that come back
 #
 # With `codebook_update="ema"`, our default, nothing descends the codebook term. Each code goes
@@ -263,12 +278,17 @@ show_source(Codebook._follow, Codebook._revive)
 # (k-means) of the first batch, when the untrained encoder says nearly the same of everything; then
 # the encoder learns, and its vectors move away. `_revive` takes a code for dead when $N_k$ falls below
 # `revive_below` of an even share (all vectors of a batch divided by $K$), and puts it on a vector of
-# the batch, most likely one that was served badly.
+# the batch, most likely one that was served badly (Dhariwal et al. 2020 draw one of all).
 #
 # Let us watch it in the plane, with the very class that trains our model. The points stand for the
 # encoder's vectors. In the first 20 steps they go from a small cloud to a ring, and there they stay.
 #
 # **Predict:** how many of the 32 codes arrive with them?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Codes that arrive without revival", ["a quarter or fewer", "about half", "nearly all"]
+)
 
 
 # %% tags=[]
@@ -287,6 +307,7 @@ show(
     "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
     "crosses stay where the points came from; with it they spread over the ring as circles.",
 )
+guess.compare_number(rows["never revived"][-1].used, [9, 21])
 
 # %% [markdown] tags=[]
 # *Two codebooks that serve the same moving points, without revival (top) and with it (bottom); a cross is
@@ -318,13 +339,51 @@ def draw(step: int, codes: int, revive_below: float):
 
 
 controls = {
-    "step": panel.slider("step", 20, 119),
+    "step": panel.slider("step", 20, 119, live=True),
     "codes": panel.choice("codes", [8, 32, 128], 32),
     "revive_below": panel.choice("revive_below", [0.0, 0.1, 0.9]),
 }
 panel.panel(draw, "Codes among the points at the chosen step.", controls)
 
 # %% [markdown] tags=[]
+# ## Ten lines that learn
+#
+# Training is one thing, done again and again: take some slices, see how large the loss is, ask for its slope, and
+# move every weight a little downhill. Here are the first steps, written out:
+
+# %% tags=[]
+few = dataclasses.replace(settings.vqvae_training, epochs=0, steps=20)  # the settings, but short
+by_hand = new_vqvae(settings, train)
+optimizer = torch.optim.AdamW(by_hand.parameters(), weight_decay=few.weight_decay)
+for step, batch in enumerate(batches(train, few, by_hand.device, 0, few.steps)):
+    optimizer.param_groups[0]["lr"] = training.learning_rate(step, few.steps, few.learning_rate)
+    loss = vqvae_losses(by_hand, batch)["loss"]  # (), a single number
+    optimizer.zero_grad()  # forget the slopes of the step before
+    loss.backward()  # each weight gets the slope of the loss along it
+    nn.utils.clip_grad_norm_(by_hand.parameters(), CLIP_NORM)  # no step too long
+    optimizer.step()  # each weight moves
+print(f"loss after {few.steps} steps: {loss.item():.4f}")
+
+# %% [markdown] tags=[]
+# `batches` shuffles the slices anew in every epoch, and `learning_rate` lets the steps grow, then shrink.
+#
+# The function `fit` of this series is the same loop with a safety net: it saves its state, goes on after a stop, shares
+# the work among processes, and writes down what it saw. Is it really the same? We let it take the same steps.
+
+# %% tags=[]
+by_fit = new_vqvae(settings, train)  # the same first weights, by the same seed
+same_for_both = run.vqvae_made_from(settings, slices)
+history = fit(
+    by_fit, vqvae_losses, train, few, run.path("few_steps.safetensors"), same_for_both
+).history
+pairs = zip(by_hand.parameters(), by_fit.parameters(), strict=True)
+apart = max((one.cpu() - other.cpu()).abs().max().item() for one, other in pairs)
+print(f"loss after {few.steps} steps: {history['loss'].iloc[-1]:.4f} (a mean over the last steps)")
+print(f"largest difference between two weights: {apart:.0e}")
+
+# %% [markdown] tags=[]
+# Equal, up to rounding. (On a GPU `fit` calculates with fewer digits, and the difference is larger.)
+#
 # ## Training
 #
 # One loop trains this model and the prior of notebook 04; read it in `vqgen_utils/training/loop.py`. It
@@ -364,6 +423,9 @@ print(
 #
 # **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The commitment term at first", ["falls", "rises"])
+
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
 started_from = start.vqvae(run, model, settings, from_run)  # says so; nothing without from_run
@@ -388,6 +450,10 @@ print(result)
 # any code is near; it rises while the encoder learns to tell things apart. Circles are slices not
 # trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
 
+# %% tags=[]
+commitment = result.history["commitment"]
+guess.compare("rises" if commitment.max() > 1.1 * commitment.iloc[0] else "falls")
+
 # %% [markdown] tags=[]
 # ## Originals and reconstructions
 #
@@ -398,13 +464,13 @@ print(result)
 # %% tags=[]
 model = run.load_vqvae()
 x, _ = test[list(range(len(test)))]  # (N, 1, H, W)
-codes = model.encode(x)  # (N, H/4, W/4)
+codes = model.encode(x)  # (N, h, w)
 x_hat = model.decode(codes)  # (N, 1, H, W)
 originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) each
 
 # %% [markdown] tags=[]
 # Two scores compare a slice with its reconstruction. **PSNR** is the mean squared error on a scale of
-# decibels, $10\,\log_{10}(1/\text{error})$: 10 dB more are a tenth of the error. **SSIM** compares
+# decibels, $10\,\log_{10}(1/\text{error})$: 10 dB more are a tenth of the error. **SSIM** (Wang et al. 2004) compares
 # brightness, contrast and structure in a small window around each pixel, and takes the mean:
 #
 # $$\mathrm{SSIM} = \frac{2\mu\hat\mu + c_1}{\mu^2+\hat\mu^2+c_1} \cdot
@@ -432,33 +498,83 @@ if no_ssim:
     print(f"no SSIM, since {no_ssim}")
 
 # %% tags=[]
-evenly = np.unique(np.linspace(0, len(test) - 1, 6).astype(int))  # six, or all there are
-chosen = np.argsort(test.rows["height"].to_numpy())[evenly]
-example = chosen[min(2, len(chosen) - 1)]
+evenly = np.linspace(len(test) // 8, 7 * len(test) // 8, 4).astype(int)
+chosen = np.argsort(test.rows["height"].to_numpy())[np.unique(evenly)]  # four, or all there are
+example = chosen[len(chosen) // 2]
+error = np.abs(reconstructions - originals)  # (N, H, W)
 figure = plots.slices.rows(
-    {"original": list(originals[chosen]), "reconstruction": list(reconstructions[chosen])},
-    [f"place {h:.2f}" for h in test.rows["height"].iloc[chosen]]
-    + ["" if no_ssim else f"SSIM {value:.3f}" for value in ssim[chosen]],
+    {
+        "original": list(originals[chosen]),
+        "reconstruction": list(reconstructions[chosen]),
+        "error × 5": list(5 * error[chosen]),
+    },
+    [f"place {y:.2f}" for y in test.rows["height"].iloc[chosen]]
+    + ["" if no_ssim else f"SSIM {value:.3f}" for value in ssim[chosen]]
+    + [f"at most {one.max():.2f}" for one in error[chosen]],
 )
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Test slices above their reconstructions, with the SSIM of each.")
+show(
+    figure,
+    "Test slices above their reconstructions, which keep outlines and organs; the errors below lie "
+    "along edges and fine lines.",
+)
 
 # %% [markdown] tags=[]
-# *Held-out slices (top) and what is left of them after passing through the codes (bottom).* After a
-# training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
+# *Held-out slices (top), what is left of them after passing through the codes (middle), and five times the difference
+# (bottom).* After a training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
 # one of $K$ codes. A few pictures prove little by themselves: they were taken by place, not by score, and the means over
 # all patients stand above.
 
 # %% [markdown] tags=[]
-# ## Two ways to a better-looking score, and one to a better-looking effort
+# ## Common mistakes
 #
-# The student project's numbers looked better than its model was, by three slips that are easily made.
-# Here they are, each on our own model.
+# Five mistakes that are easily made, and that no error message tells. Two make a smaller or a stranger network than one
+# thinks, two a better-looking score, one a better-looking effort. Each is shown here with what it looks like.
+#
+# ### Layers that share their weights
+#
+# Residual blocks come in stacks, and `[block] * n` is the shortest way to write one.
+#
+# **Predict:** printed, the two networks below look the same. Have they the same number of weights?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Weights in the two", ["as many", "not as many"])
+
+# %% tags=["nbval-check-output"]
+same = nn.Sequential(*[vqvae.ResidualBlock(96, 32)] * 6)
+own = nn.Sequential(*[vqvae.ResidualBlock(96, 32) for _ in range(6)])
+for name, stack in (("[block] * 6", same), ("six blocks", own)):
+    print(f"{len(stack)} layers by {name}: {sum(p.numel() for p in stack.parameters())} weights")
+guess.compare("not as many")
+
+# %% [markdown] tags=[]
+# `[block] * 6` is one block, listed six times: every layer shares its weights. What it looks like: it trains, and stays
+# worse than its depth promises. Count the weights.
+#
+# ### K where D belongs
+#
+# The encoder's last convolution must have $D$ channels, the length of a code. Here it has $K$, twice:
+
+# %% tags=[]
+for K, D in ((128, 128), (128, 32)):
+    to_codes = nn.Conv2d(96, K, 1)  # the slip: K channels, where D are wanted
+    try:
+        Codebook(K, D).eval()(to_codes(torch.zeros(1, 96, 32, 16)))
+        print(f"K={K}, D={D}: no complaint")
+    except RuntimeError as error:
+        print(f"K={K}, D={D}: {error}")
+
+# %% [markdown] tags=[]
+# What it looks like: nothing at all, as long as $K$ and $D$ happen to be equal. On the day someone asks for shorter
+# codes it breaks. Try your own networks with sizes that all differ.
 #
 # ### A range that is not there
 #
 # **Predict:** we leave both pictures as they are and tell SSIM that pixels range over 2 instead of 1.
 # Does the score rise, fall or stay?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("SSIM at twice the range", ["rises", "falls", "stays"])
 
 # %% tags=[]
 window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}  # the paper's
@@ -479,6 +595,8 @@ else:
         ),
         "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
     )
+if not no_ssim:
+    guess.compare("rises" if similarity[2].mean() > similarity[1].mean() else "falls")
 
 # %% [markdown] tags=[]
 # *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds
@@ -488,11 +606,16 @@ else:
 # %% [markdown] tags=[]
 # ### Patients it knows, and a lucky batch
 #
-# The project scored one shuffled batch of its *training* folder, and chose its picture by the lowest loss
-# of a single batch. We do the same with our model, and with another one that learns from a single
-# patient, for an eighth of the steps.
+# Two shortcuts: to score a shuffled batch of the *training* slices, and to show the batch that came out best. We
+# take both with our model, and with another one that learns from a single patient, for an eighth of the steps.
 #
 # **Predict:** which score shows that this second model has seen one body only?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "What shows that it knows one body only",
+    ["the score on its own patient", "the score on others", "the luckiest batch"],
+)
 
 # %% tags=[]
 own_slices = np.flatnonzero(train.rows["patient"] == train.rows["patient"].iloc[0])
@@ -540,6 +663,7 @@ else:
         "SSIM of single batches for two models, each scored on patients it learned from and on "
         "others, with the mean and the luckiest batch of each.",
     )
+guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star what
@@ -550,15 +674,13 @@ else:
 # %% [markdown] tags=[]
 # ### An epoch that is none
 #
-# An **epoch** is a pass over all training slices. The project's loop took one batch and called that
-# an epoch, so "a hundred epochs" had not seen the data once.
+# An **epoch** is a pass over all training slices. A loop that takes one batch, `next(iter(loader))`, and calls that
+# an epoch may not have seen all data once after a hundred of them. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, folder = 32, 11_460  # the project's: slices a step, slices in the study's training folder
-last = result.history.iloc[-1]
-print(f"slices seen in an epoch, theirs: {batch} of {folder}, {batch / folder:.1%}")
-print(f"slices seen in an epoch, ours:   {len(train)} of {len(train)}")
-print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0f}")
+batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
+print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 
 # %% [markdown] tags=[]
 # ## Inside: one channel before and after quantising
@@ -567,22 +689,27 @@ print(f"our run: {last['epoch']:.1f} epochs; counted their way, {last['step']:.0
 #
 # **Predict:** both have the same shape. How many different values can a channel of $z_q$ take?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Values in a channel of z_q", ["as many as in z_e", "at most K", "at most D"])
+
 # %% tags=[]
 with torch.no_grad():
-    z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
-    z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, H/4, W/4)
+    z_e = model.encoder(x[example][None].to(model.device)).cpu()  # (1, D, h, w)
+    z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, h, w)
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
 show(
-    plots.slices.maps(
-        [z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()],
-        ["channel 0 of z_e", "channel 0 of z_q", "distance |z_e - z_q|"],
+    plots.training.before_and_after_quantising(
+        z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()
     ),
-    "Channel 0 of the encoder's output, of the quantised output, and the distance between them.",
+    "Channel 0 of the encoder's output and of the quantised output, alike but coarser, on one "
+    "scale; beside them the distance between the two, largest at edges.",
 )
+guess.compare("at most K")
 
 # %% [markdown] tags=[]
-# *One channel before quantising (left), after it (middle), and how far each vector was moved (right).*
+# *One channel before quantising (left) and after it (middle), on one scale with white at zero, and how far each vector
+# was moved (right).*
 # The quantised channel keeps the layout and has at most $K$ values. The distance on the right is what
 # quantising threw away. Look where it is largest: what is there that has too few codes to choose from?
 
@@ -594,7 +721,7 @@ show(
 # its formula.
 
 # %% tags=[]
-all_codes = model.encode(slices.tensor)  # (N, H/4, W/4)
+all_codes = model.encode(slices.tensor)  # (N, h, w)
 run.save_codes(all_codes)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")
@@ -605,6 +732,7 @@ print(f"perplexity: {metrics.perplexity(counts):.1f}")
 # ## Exercises
 #
 # Fill in the three dots, run the cell, then run the check under it. It says in words what is missing.
+# Once you have tried, look into [the solutions](solutions/02_vqvae_training.ipynb).
 #
 # ### Exercise 1 · What does a slice cost?
 #
@@ -618,14 +746,6 @@ def bits_per_pixel(num_embeddings: int, stride: int) -> float:
 
 
 # %% tags=["check"]
-exercises.check_bits_per_pixel(bits_per_pixel)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def bits_per_pixel(num_embeddings: int, stride: int) -> float:
-    return math.log2(num_embeddings) / stride**2
-
-
 exercises.check_bits_per_pixel(bits_per_pixel)
 
 # %% [markdown] tags=[]
@@ -644,21 +764,6 @@ why_ssim_rose = ...  # "A", "B", "C" or "D"
 # %% tags=["check"]
 exercises.check_why_ssim_rose(why_ssim_rose)
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-why_ssim_rose = "B"
-exercises.check_why_ssim_rose(why_ssim_rose)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why</summary>
-#
-# $R$ enters in two places only, $c_1 = (0.01R)^2$ and $c_2 = (0.03R)^2$, and doubling it makes both four
-# times as large. Take a faint texture of variance $s^2 = 0.001$ of which the reconstruction keeps nothing:
-# $\hat s^2 = \mathrm{cov} = 0$, so the second fraction is $c_2 / (s^2 + c_2)$. At $R=1$ that is
-# $0.0009/0.0019 \approx 0.47$; at $R=2$ it is $0.0036/0.0046 \approx 0.78$. Nothing got better, it
-# only counts for less. Doubling the pixels as well would bring the old score back.
-#
-# </details>
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Quantise by hand
 #
@@ -675,38 +780,20 @@ def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
 # %% tags=["check"]
 exercises.check_quantise(quantise)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
-    scores = z @ codebook.t() - codebook.square().sum(1) / 2  # (N, K)
-    codes = scores.argmax(1)  # (N,)
-    return codes, codebook[codes]  # (N,), (N, D)
-
-
-exercises.check_quantise(quantise)
-
 # %% [markdown] tags=[]
 # ### Exercise 4 · The straight-through estimator
 #
-# Given `z_e` and `z_q` of the same shape (B, D, H/4, W/4), return a tensor that *is* `z_q` forward, and
+# Given `z_e` and `z_q` of the same shape (B, D, h, w), return a tensor that *is* `z_q` forward, and
 # backward hands its gradient to `z_e` unchanged and to `z_q` not at all. You have `+`, `-` and `.detach()`.
 # Try not to look at the last line of `Codebook.forward`.
 
 
 # %% tags=["exercise"]
 def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
-    return ...  # (B, D, H/4, W/4)
+    return ...  # (B, D, h, w)
 
 
 # %% tags=["check"]
-exercises.check_straight_through(straight_through)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
-    return z_e + (z_q - z_e).detach()  # (B, D, H/4, W/4)
-
-
 exercises.check_straight_through(straight_through)
 
 # %% [markdown] tags=[]
@@ -722,16 +809,6 @@ def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
 
 
 # %% tags=["check"]
-exercises.check_losses(two_losses)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
-    codebook = (z_e.detach() - e).square().mean()  # moves e
-    commitment = beta * (z_e - e.detach()).square().mean()  # moves z_e
-    return codebook, commitment
-
-
 exercises.check_losses(two_losses)
 
 # %% [markdown] tags=[]
@@ -752,17 +829,41 @@ def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float
 # %% tags=["check"]
 exercises.check_revive(revive)
 
+# %% [markdown] tags=[]
+# ### Exercise 7 · Capstone: your own codebook
+#
+# Put exercises 3 to 5 together: write the `forward` of a codebook, and let it learn inside a VQ-VAE. `self.embedding`
+# is the codebook (K, D), `self.commitment_cost` is $\beta$. Return `z_q` (B, D, h, w) by the straight-through estimator,
+# `codes` (B, h, w), and the two losses by their names. The check trains it for 150 steps on small slices, beside the
+# built-in codebook, and compares their SSIM on other patients. It takes a few seconds.
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: float):
-    e, N, m = e.clone(), N.clone(), m.clone()
-    e[k] = vector
-    N[k] = share
-    m[k] = share * vector
-    return e, N, m
+
+# %% tags=["exercise"]
+class MyCodebook(Codebook):
+    def forward(self, z_e: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        return ...  # z_q, codes, {"codebook": ..., "commitment": ...}
 
 
-exercises.check_revive(revive)
+# %% tags=["check"]
+exercises.check_codebook(MyCodebook)
+
+# %% [markdown] tags=[]
+# ### Experiment · A coarser grid
+#
+# What does a code for 8 × 8 pixels cost, and what does it lose?
+#
+# `vqgen run --profile quick --run-name coarse --to 02 --set stride=8`
+#
+# Predict first, then run it in a terminal, and open its notebooks in `runs/coarse/notebooks/`.
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "With four times fewer codes, SSIM will",
+    ["hardly change", "fall by a tenth or more", "fall to nothing"],
+)
+
+# %% [markdown] tags=[]
+# Compare SSIM, the picture of errors and the bits a pixel (exercise 1). Would you pay four times the bits to have it back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
@@ -796,3 +897,14 @@ run.add_metrics(
     },
     reasons,
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
+# - Kingma & Welling 2013: Auto-Encoding Variational Bayes. [arXiv:1312.6114](https://arxiv.org/abs/1312.6114)
+# - Bengio et al. 2013: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. [arXiv:1308.3432](https://arxiv.org/abs/1308.3432)
+# - He et al. 2016: Deep Residual Learning for Image Recognition. CVPR. [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
+# - Shi et al. 2016: Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network. CVPR. [arXiv:1609.05158](https://arxiv.org/abs/1609.05158)
+# - Dhariwal et al. 2020: Jukebox: A Generative Model for Music. [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)
+# - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 03 · What the codes mean
 #
-# The VQ-VAE invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
+# The VQ-VAE (van den Oord et al. 2017) invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
 # read the alphabet: how much of it is in use, where each code stands, how it looks, and how much
 # it knows about anatomy.
 #
@@ -27,12 +27,12 @@
 # - to connect codes to tissues, and to put an honest number on that connection;
 # - to edit a slice by editing its codes, and why a code's number must never be treated as a value.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 40 minutes, half of them exercises. **Time to run:** about 5 seconds on 2 CPU cores (profile quick).
+# **You need** notebook 02 to have run. **Time to learn:** 70 minutes. **Time to run:** about 5 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
 # | $x$ | (N, H, W) | the held-out slices, values in [0, 1] |
-# | $c$ | (N, H/4, W/4) | their grids of codes, integers in $[0, K)$; in comments (N, h, w) |
+# | $c$ | (N, h, w) | their grids of codes, integers in $[0, K)$ |
 # | $e_k$ | (D,) | code number $k$ of $K$: one row of the codebook |
 # | $n_k$, $p_k = n_k / \sum n$ | (K,) | how often code $k$ is used on the held-out slices, and its share |
 # | $H(\cdot)$ | | entropy, in bits (not the H of a shape) |
@@ -50,6 +50,7 @@ from vqgen_utils.evaluation import codes as codebook
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run
+from vqgen_utils.teaching import predict
 from vqgen_utils.teaching.exercises import codebook as exercises
 from vqgen_utils.teaching.widgets import code_painter, codebook_pages, swap_figure
 
@@ -67,7 +68,8 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 # ## How much of the codebook is in use
 #
 # A code that is never chosen is a wasted entry; in the worst case all slices share two or three codes
-# and the reconstructions are mush. **Perplexity** puts one number on it:
+# and the reconstructions are mush. **Perplexity** (Jelinek et al. 1977) puts one number on it, by way of the entropy
+# $H$ (Shannon 1948):
 #
 # $$\text{perplexity} = 2^{H(p)}, \qquad H(p) = -\sum_k p_k \log_2 p_k$$
 #
@@ -76,9 +78,13 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 #
 # **Predict:** on two codes used 50:50 the perplexity is 2. Is it closer to 2 or to 1 at 99:1?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Perplexity at 99:1", ["nearer to 1", "nearer to 2"])
+
 # %% tags=["nbval-check-output"]
 for example in ([50, 50, 0, 0], [99, 1, 0, 0], [25, 25, 25, 25]):
     print(example, "-> perplexity", round(metrics.perplexity(torch.tensor(example)), 3))
+guess.compare("nearer to 1")
 
 # %% tags=[]
 counts = metrics.code_counts(codes, K)  # (K,): n_k
@@ -88,8 +94,8 @@ print(f"commonest: code {top}, at {counts[top] / counts.sum():.0%} of all positi
 print(f"mean brightness {patches[top].mean():.2f} when decoded")
 show(
     plots.codes.usage(counts.numpy(), metrics.perplexity(counts)),
-    "Share of positions of each code, most used first, on a logarithmic scale, "
-    "with an even share as a dashed line.",
+    f"Share of positions of each code, most used first, on a logarithmic scale: it falls from "
+    f"{counts.max() / counts.sum():.0%} far below an even share, the dashed line.",
 )
 
 # %% [markdown] tags=[]
@@ -107,6 +113,9 @@ show(
 #
 # **Predict:** will batches of a few slices read too high, too low, or just uncertain?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("On average, a few slices read", ["too low", "right", "too high"])
+
 # %% tags=[]
 sizes = [size for size in (1, 2, 4, 8, 16, 32, 64) if size < len(codes)] + [len(codes)]
 samples = codebook.perplexity_of_samples(codes, K, sizes)  # (sizes, batches)
@@ -115,11 +124,13 @@ show(
     "Perplexity against the number of slices counted: mean and spread over random batches, "
     "closing in on a dashed line at the value of all slices.",
 )
+guess.compare_number(samples[0].mean() / metrics.perplexity(counts), [0.98, 1.02])
 
 # %% [markdown] tags=[]
 # *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
 #
-# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue; and a
+# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue (an entropy
+# counted on few things always does: Miller 1955); and a
 # single batch may be far off either way, by the bodies it happens to show. So count over the whole
 # held-out set, as notebook 02 did, and never compare perplexities of batches of different size.
 
@@ -128,6 +139,9 @@ show(
 #
 # **Predict:** a code's number is arbitrary. If we colour each code by how bright it is when decoded,
 # will the map of codes look like the slice?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Coloured by brightness, the codes look like", ["the slice", "static"])
 
 # %% tags=[]
 heights = test.rows["height"].to_numpy()  # (N,)
@@ -141,10 +155,12 @@ show(
         images[chosen],
         rank[codes[chosen]].numpy(),
         K,
-        [f"place {h:.2f}" for h in heights[chosen]],
+        [f"place {y:.2f}" for y in heights[chosen]],
     ),
-    "Slices above their code grids, coloured by the brightness rank of the code.",
+    "Slices above their code grids, coloured by the brightness rank of the code: the same outlines, "
+    "in blocks.",
 )
+guess.compare("the slice")
 
 # %% [markdown] tags=[]
 # *Slices (top) and their codes (bottom), coloured by rank from the darkest code to the brightest.*
@@ -160,12 +176,18 @@ show(
 #
 # **Predict:** will the two look the same?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Alone and in use, codes look", ["the same", "different"])
+
 # %% tags=[]
 in_use = codebook.codes_in_use(codes, images, K)  # (K, s, s)
 sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
 show(
-    plots.codes.patch_sheets(sheets), "All codes decoded alone, and the mean block under each code."
+    plots.codes.patch_sheets(sheets),
+    "All codes decoded alone, mostly flat patches, and the mean block under each code, with edges.",
 )
+alike = np.abs(patches - in_use)[counts > 0].mean() < 0.01
+guess.compare("the same" if alike else "different")
 
 # %% [markdown] tags=[]
 # *Every code from dark to bright: decoded alone (top), and the mean block it stands for (bottom; empty
@@ -195,6 +217,11 @@ print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}"
 # **Predict:** we change *every* code of a slice, first to the code nearest to it, then to the code
 # with the next number. What will be left of the slice?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Every number plus one leaves", ["nearly all of the slice", "a softer slice", "rubble"]
+)
+
 # %% tags=[]
 grid = codes[example]  # (h, w)
 changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
@@ -205,6 +232,7 @@ show(
     ),
     "A decoded slice; nearly the same slice from the nearest codes; rubble from the next numbers.",
 )
+guess.compare("rubble")
 
 # %% [markdown] tags=[]
 # *One slice from its own codes, from the nearest code everywhere, and from the next number everywhere.*
@@ -222,6 +250,9 @@ show(
 # code, which tissue is it?*
 #
 # **Predict:** which tissues will have codes of their own?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Tissues with a code of their own (half of its uses)", ["all", "some", "none"])
 
 # %% tags=[]
 labelled = np.flatnonzero(test.rows["label_file"] != "")  # (n,)
@@ -260,6 +291,9 @@ if table is not None:
     print()
     for tissue, row in share[table.sum(axis=1) > 0].iterrows():
         print(f"{tissue:>12}: code {row.idxmax()} means it in {row.max():.0%} of its uses")
+if table is not None:
+    own = (share.max(axis=1) > 0.5).drop(["background", "body"])
+    guess.compare("all" if own.all() else "some" if own.any() else "none")
 
 # %% [markdown] tags=[]
 # The codes were learned without labels and yet know about tissue, because tissue and brightness go
@@ -271,7 +305,7 @@ if table is not None:
 # ## The codebook in a plane
 #
 # Each code is a point in D dimensions. We turn the cloud so that its widest spread faces us (principal
-# component analysis) and mark each point with its commonest tissue.
+# component analysis; Pearson 1901) and mark each point with its commonest tissue.
 
 # %% tags=[]
 points, variance = codebook.principal_components(model.codebook.embedding)  # (K, 2), (D,)
@@ -291,6 +325,9 @@ show(
 # **Predict:** the same plane, with each code's mean block drawn at its point. What does the widest
 # direction stand for, and what the second?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The widest direction stands for", ["brightness", "something else"])
+
 # %% tags=[]
 used = (counts > 0).numpy()  # (K,)
 likeness = np.corrcoef(points[used, 0], in_use[used].mean((1, 2)))[0, 1] if used.sum() > 1 else 1
@@ -302,6 +339,7 @@ show(
     ),
     "The mean block under each code, drawn at the code's place in the same plane.",
 )
+guess.compare("brightness" if abs(likeness) > 0.7 else "something else")
 
 # %% [markdown] tags=[]
 # *The mean block under each code, drawn where the code lies in the plane.*
@@ -348,6 +386,9 @@ codebook_pages(atlas, telling)
 # **Predict:** we swap one code in the middle of a slice. How far does the change reach, one block of
 # 4×4 pixels or more?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The change reaches", ["its own block alone", "beyond its block"])
+
 # %% tags=[]
 i, j = grid.shape[0] // 2, grid.shape[1] // 2
 other = codebook.neighbours(distance, int(grid[i, j]))[-1]  # the code least like the one there
@@ -361,6 +402,7 @@ show(
     swap_figure(model, grid, i, j, other),
     "A slice, the slice with one code swapped, and the difference, with a square at the code.",
 )
+guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own block alone")
 
 # %% [markdown] tags=[]
 # *Before, after, and where it changed; the red square is the code's own block.*
@@ -378,7 +420,8 @@ code_painter(model, grid, i, j, other)
 # ## Exercises
 #
 # Write your answer where the three dots are, run the cell and the one below it: the check says what
-# is right, or what is not yet.
+# is right, or what is not yet. Once you have tried, look into
+# [the solutions](solutions/03_codebook_analysis.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · How many codes do the work?
@@ -391,19 +434,6 @@ needed = ...  # a whole number; counts.sort(descending=True).values may help
 
 # %% tags=["check"]
 exercises.check_codes_needed(needed, counts)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-most_first = counts.sort(descending=True).values  # (K,)
-needed = int((most_first.cumsum(0) < 0.9 * counts.sum()).sum()) + 1
-exercises.check_codes_needed(needed, counts)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why "+ 1", and why not the perplexity</summary>
-#
-# The sum counts how many codes leave us *below* 90 %; the next one takes us there. The perplexity is no
-# such count: one code that is used very often pulls it down, whatever the others do.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 2 · Perplexity
@@ -420,16 +450,6 @@ def perplexity(counts: torch.Tensor) -> float:
 # %% tags=["check"]
 exercises.check_perplexity(perplexity)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def perplexity(counts: torch.Tensor) -> float:
-    """How often each code occurs (K,) -> 2 to the power of their entropy in bits."""
-    p = counts[counts > 0] / counts.sum()  # (codes in use,)
-    return float(2 ** -(p * p.log2()).sum())
-
-
-exercises.check_perplexity(perplexity)
-
 # %% [markdown] tags=[]
 # ### Exercise 3 · Given a code, which tissue?
 #
@@ -439,31 +459,12 @@ exercises.check_perplexity(perplexity)
 
 # %% tags=["exercise"]
 def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
-    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
+    """Counts (tissues, K) of each tissue under each code -> shares (tissues, K)."""
     return ...
 
 
 # %% tags=["check"]
 exercises.check_tissue_given_code(tissue_given_code)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def tissue_given_code(table: torch.Tensor) -> torch.Tensor:
-    """Counts (T, K) of T tissues and K codes -> shares (T, K)."""
-    uses = table.sum(0, keepdim=True)  # (1, K)
-    return table / uses.clamp(min=1)  # (T, K)
-
-
-exercises.check_tissue_given_code(tissue_given_code)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why the axis matters</summary>
-#
-# A code may mean bladder whenever it occurs, and yet cover only a small part of the bladder. The first
-# is p(tissue | code), the second p(code | tissue). Mixing them up makes a rare code look useless, or a
-# common one look specific.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 4 · The nearest other code
@@ -478,17 +479,6 @@ def nearest_other(embedding: torch.Tensor, k: int) -> int:
 
 
 # %% tags=["check"]
-exercises.check_nearest_other(nearest_other)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def nearest_other(embedding: torch.Tensor, k: int) -> int:
-    """Codebook (K, D), number k -> the j other than k with the smallest |e_j - e_k|."""
-    distance = (embedding - embedding[k]).norm(dim=1)  # (K,)
-    distance[k] = float("inf")
-    return int(distance.argmin())
-
-
 exercises.check_nearest_other(nearest_other)
 
 # %% [markdown] tags=[]
@@ -515,34 +505,6 @@ def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch
 # %% tags=["check"]
 exercises.check_transplant(transplant)
 
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def transplant(donor: torch.Tensor, receiver: torch.Tensor, box: tuple) -> torch.Tensor:
-    """Two grids (h, w) and a box -> a new grid (h, w): the receiver with the donor's box."""
-    new = receiver.clone()
-    new[box] = donor[box]
-    return new
-
-
-exercises.check_transplant(transplant)
-three = torch.stack([donor, receiver, transplant(donor, receiver, box)])  # (3, h, w)
-drawn = model.decode(three)[:, 0].numpy()  # (3, H, W)
-pixels = drawn[1].copy()  # for comparison: the same box, moved pixel by pixel
-s = model.config.stride
-inside_box = tuple(slice(s * part.start, s * part.stop) for part in box)
-pixels[inside_box] = drawn[0][inside_box]
-show(
-    plots.slices.rows({"": [*drawn, pixels]}, ["donor", "receiver", "codes moved", "pixels moved"]),
-    "Donor, receiver, the receiver with the donor's box of codes, and with its box of pixels.",
-)
-
-# %% [markdown] tags=["solution"]
-# *Donor, receiver, the donor's box moved as codes, and the same box moved as pixels.*
-#
-# Moved as codes, the box is blended into its new place by the decoder, which looks across its border.
-# It is softened, not understood: nothing here knows whether such a body is possible. That is the prior's
-# part.
-
 # %% [markdown] tags=[]
 # ### Exercise 6 · The mean block under a code
 #
@@ -559,16 +521,23 @@ def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tenso
 # %% tags=["check"]
 exercises.check_mean_block(mean_block)
 
+# %% [markdown] tags=[]
+# ### Experiment · A small alphabet
+#
+# A quarter of the codes:
+#
+# `vqgen run --profile quick --run-name few-codes --to 03 --set num_embeddings=32`
+#
+# Predict first, then run it in a terminal, and open its notebooks in `runs/few-codes/notebooks/`.
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def mean_block(codes: torch.Tensor, images: torch.Tensor, k: int) -> torch.Tensor:
-    """Codes (N, h, w), images (N, 4h, 4w), a code number -> its mean block (4, 4)."""
-    n, h, w = codes.shape
-    blocks = images.view(n, h, 4, w, 4).transpose(2, 3)  # (N, h, w, 4, 4)
-    return blocks[codes == k].mean(0)  # (n, 4, 4) -> (4, 4)
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Of the perplexity, a quarter of the codes will leave",
+    ["a quarter", "more than a quarter", "less than a quarter"],
+)
 
-
-exercises.check_mean_block(mean_block)
+# %% [markdown] tags=[]
+# Compare perplexity divided by $K$, and the bits that a code tells of its tissue. Which tissues have lost their codes? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
@@ -579,3 +548,12 @@ exercises.check_mean_block(mean_block)
 # - A slice can be edited by editing codes, and the decoder blends the edit in.
 #
 # **What's next:** if codes are an alphabet, `04_pixelcnn_training` learns its spelling.
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
+# - Shannon 1948: A Mathematical Theory of Communication. Bell System Technical Journal 27
+# - Jelinek et al. 1977: Perplexity, a measure of the difficulty of speech recognition tasks. Journal of the Acoustical Society of America 62(S1)
+# - Miller 1955: Note on the bias of information estimates. In: Information Theory in Psychology, Free Press
+# - Pearson 1901: On lines and planes of closest fit to systems of points in space. Philosophical Magazine 2(11)

@@ -26,17 +26,17 @@
 # - what goes wrong with greedy choices, and when a code's number is taken for its meaning;
 # - to check that samples are new and not memories, and how exact sampling becomes fast.
 #
-# **You need** notebooks 02 and 04 to have run. **Time to learn:** 50 minutes.
+# **You need** notebooks 02 and 04 to have run. **Time to learn:** 80 minutes.
 # **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
-# | $c$, $c_i$ | (B, H/4, W/4) | grids of codes, integers in $[0, K)$; the code at position $i$ |
+# | $c$, $c_i$ | (B, h, w) | grids of codes, integers in $[0, K)$; the code at position $i$ |
 # | $c_{<i}$ | | the codes before position $i$ in reading order |
-# | $h$ | (B,) | the place along the scan that we ask for, 0 to 1 (in axial slices the height in the body) |
+# | $y$ | (B,) | the place along the scan that we ask for, 0 to 1 (in axial slices the height in the body) |
 # | $\ell$ | (B, K) | logits at one position: the prior's scores of the $K$ codes |
 # | $T$ | | temperature: the logits are divided by it before a code is drawn |
-# | $e_k$, $z_q$ | (D,), (B, D, H/4, W/4) | a row of the codebook; a grid of such rows, what the decoder reads |
+# | $e_k$, $z_q$ | (D,), (B, D, h, w) | a row of the codebook; a grid of such rows, what the decoder reads |
 
 # %% tags=["parameters"]
 profile: str = "quick"  # as in notebook 02
@@ -58,7 +58,7 @@ from vqgen_utils.machine import speed
 from vqgen_utils.models import height_features, sample, sampling
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run
-from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching import predict, widgets
 from vqgen_utils.teaching.exercises import generation as exercises
 
 # %% tags=[]
@@ -89,24 +89,48 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 # Notebook 04 wrote the probability of a grid as a product of guesses. Sampling walks through the same
 # product: at each position, draw a code from the guess, write it down, go on.
 #
-# $$c_i \sim p(c_i \mid c_{<i}, h), \qquad i = 1, 2, 3, \dots$$
+# $$c_i \sim p(c_i \mid c_{<i}, y), \qquad i = 1, 2, 3, \dots$$
+#
+# In code that is two loops. To draw from a guess we add noise to the logits and take the largest sum (why that is a
+# draw, exercise 2 asks):
+
+# %% tags=[]
+places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
+(middle,) = metrics.nearest_heights([0.5], places)
+generator = torch.Generator().manual_seed(sampling_seed)
+by_hand = torch.zeros(1, *grid, dtype=torch.long)  # (1, h, w), written over code by code
+for i in range(grid[0]):
+    u = torch.rand(grid[1], K, generator=generator)  # (w, K), the chance in this row
+    for j in range(grid[1]):
+        logits = sampling.full_logits(prior, by_hand, condition(middle))[0, :, i, j]  # (K,)
+        by_hand[0, i, j] = (logits - torch.log(-torch.log(u[j]))).argmax()
+drawn = sample(prior, condition(middle), [sampling_seed])  # (1, h, w)
+print(f"codes as `sample` draws them: {(by_hand == drawn).float().mean():.0%}")
+
+# %% [markdown] tags=[]
+# These eight lines are all there is to sampling. From here on we use `sample`, which draws the same codes sooner; how,
+# the section on speed below shows. (If fewer than all are equal: where two sums are equal but for rounding, the two ways
+# may choose differently, and all that follows is another slice.)
 #
 # **Predict:** we ask for five places with three different seeds. What will differ along a row, and
 # what down a column?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Down a column changes", ["the place", "the patient"])
+
 # %% tags=[]
-places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
 asked = metrics.nearest_heights([0.1, 0.3, 0.5, 0.7, 0.9], places)
 rows = {}
 for attempt in range(3):
     seeds = [sampling_seed + attempt * len(asked) + n for n in range(len(asked))]
     drawn = sample(prior, condition(*asked), seeds, progress=True)  # (5, h, w)
     rows[f"draw {attempt + 1}"] = list(decoded(drawn).numpy())
-at = [test.rows.index[(test.rows["height"] - h).abs().argmin()] for h in asked]
+at = [test.rows.index[(test.rows["height"] - y).abs().argmin()] for y in asked]
 rows["held out"] = list(slices.images[at])
-figure = plots.slices.rows(rows, [f"place {h:.2f}" for h in asked])
+figure = plots.slices.rows(rows, [f"place {y:.2f}" for y in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
 show(figure, "Three rows of generated slices at five places, and a row of held-out slices.")
+guess.compare("the patient")
 
 # %% [markdown] tags=[]
 # *Generated slices at five places along the scan, three draws each, and held-out slices near the same places
@@ -124,7 +148,6 @@ show(figure, "Three rows of generated slices at five places, and a row of held-o
 # column by column, from your left, each column from the bottom upwards.
 
 # %% tags=[]
-(middle,) = metrics.nearest_heights([0.5], places)
 codes = sample(prior, condition(middle), [sampling_seed + 3])[0]  # (h, w)
 frames = []
 for row in range(grid[0] + 1):
@@ -148,10 +171,15 @@ show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of
 #
 # By half way the prior has committed itself to a body of some size, and the second half must match the
 # first, though its layers look back over a few columns only (six layers: seven; notebook 04, exercise 1). What
-# it knows of the far side, nearer codes must betray. Nothing is ever taken back: a code once written is read by all that follow.
+# it knows of the far side, nearer codes must tell. Nothing is ever taken back: a code once written is read by all that follow.
 #
 # **Predict:** below, one step is stopped just before its code is written. We picked the position of the
 # middle column where the prior was least sure. How many of the $K$ codes are still in the race?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "Codes still in the race", ["one or two", "three to half of them", "more than half"]
+)
 
 # %% tags=[]
 drawing = widgets.samples.record_drawing(
@@ -165,8 +193,10 @@ print(f"entropy {bits[i, j]:.1f} bits of at most {np.log2(K):.1f}; {in_race} cod
 print(f"median entropy over the grid: {bits.median():.2f} bits")
 show(
     widgets.samples.step_figure(vqvae, drawing, i, j),
-    "Half a slice with its codes, a red square at the next position, and bars of the next code's odds.",
+    f"Half a slice with its codes, a red square at the next position, and bars of the next code's "
+    f"odds, {in_race} of them above 1 %.",
 )
+guess.compare_number(in_race, [3, K // 2 + 1])
 
 # %% [markdown] tags=[]
 # *One step: the slice so far and its codes (hatched: not drawn yet), the position to fill (red square),
@@ -185,7 +215,7 @@ widgets.samples.sampling_steps(vqvae, drawing)
 # %% [markdown] tags=[]
 # ## Temperature
 #
-# The guess is a softmax of logits. Dividing them by a temperature $T$ sharpens ($T<1$) or flattens
+# The guess is a softmax of logits. Dividing them by a temperature $T$ (Ackley et al. 1985) sharpens ($T<1$) or flattens
 # ($T>1$) every choice:
 #
 # $$p_k = \mathrm{softmax}(\ell / T)_k = \frac{e^{\ell_k / T}}{\sum_j e^{\ell_j / T}}$$
@@ -193,11 +223,15 @@ widgets.samples.sampling_steps(vqvae, drawing)
 # **Predict:** three codes have logits 2, 1 and 0. Which row of probabilities below is nearest to "always
 # the first", and which to "any of the three"?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Nearest to always the first", ["T = 0.25", "T = 1", "T = 10"])
+
 # %% tags=["nbval-check-output"]
 logits = torch.tensor([2.0, 1.0, 0.0])  # (K,) with K = 3
 for T in (0.25, 0.5, 1.0, 2.0, 10.0):
     p = (logits / T).softmax(0)  # (K,)
     print(f"T = {T:5.2f}  p =", "  ".join(f"{value:.2f}" for value in p.tolist()))
+guess.compare("T = 0.25")
 
 # %% tags=[]
 temperatures = [0.0, 0.5, 1.0, 1.5]
@@ -225,6 +259,9 @@ show(
 #
 # **Predict:** we draw with six seeds at $T=0$ and at $T=1$. How different will the six be from each other?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Six draws at T = 0 are", ["all the same", "a little different", "very different"])
+
 # %% tags=[]
 seeds, where = range(sampling_seed, sampling_seed + 6), condition(*[middle] * 6)
 by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1.3)}  # (6, h, w)
@@ -233,13 +270,14 @@ show(
     plots.slices.rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
     "Four slices drawn at temperature 0, all the same, above four drawn at temperature 1.",
 )
+guess.compare("all the same")
 
 # %% [markdown] tags=[]
 # *Four seeds, drawn greedily (top) and by chance at $T=1$ (bottom).*
 #
 # Greedy has no dice, so a seed changes nothing: one place, one slice, for ever. Is it at least a good
 # one? We put numbers on it. **Variety** is the mean root-mean-square difference between two of the six.
-# **Bits** are $-\log_2 p(c \mid h)$ of the whole grid, as in notebook 04: the fewer, the likelier.
+# **Bits** are $-\log_2 p(c \mid y)$ of the whole grid, as in notebook 04: the fewer, the likelier.
 
 # %% tags=[]
 by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
@@ -257,14 +295,14 @@ for name, (some, told) in groups.items():
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
 # missing is what it does not expect of patients it has not met. (Six slices a row: do not read the second digit of
 # variety.) The greedy slice is far *likelier* than real ones, and for that very
-# reason not typical. Think of a coin that falls heads six times in ten: the likeliest thousand throws are
+# reason not typical (texts written greedily suffer from the same: Holtzman et al. 2020). Think of a coin that falls heads six times in ten: the likeliest thousand throws are
 # all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
 # On the default data the greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
 # "the skin begins here", so greedy waits until it must.
 #
 # ## Cutting the tail
 #
-# Between greedy and fair lies **top-k**: draw by chance, among the $k$ likeliest codes only. The others
+# Between greedy and fair lies **top-k** (Fan et al. 2018): draw by chance, among the $k$ likeliest codes only. The others
 # are each unlikely, but together they come up now and then, and each may be a break in the outline.
 
 # %% tags=[]
@@ -288,10 +326,13 @@ widgets.samples.sampler(vqvae, prior)
 # ## A number is not a vector
 #
 # The decoder reads $z_q$, a vector $e_k$ of $D$ numbers at each position. The sampler hands us $k$. Between
-# the two lies one line, $z_q = e_c$, and a published project forgot it: it wrote the *number* $k$
+# the two lies one line, $z_q = e_c$. Here it is forgotten, a common mistake: the *number* $k$ is written
 # into all $D$ channels. The shapes fit, and nothing complains.
 #
 # **Predict:** a map of code numbers still has an outline. Will the decoder make a body of it?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("From bare numbers it makes", ["a body", "no body"])
 
 # %% tags=[]
 three = by_T[1.0][:3].to(vqvae.device)  # (3, h, w)
@@ -312,6 +353,7 @@ show(
     plots.slices.rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
     "Three generated slices above what the decoder makes of bare code numbers: a pattern of blocks.",
 )
+guess.compare("no body")
 
 # %% [markdown] tags=[]
 # *The same three grids, looked up in the codebook (top), with the bare number in every channel (middle), and with
@@ -342,6 +384,9 @@ for name, one, two in (("looked up", z_q, z_q_again), ("number k", number, numbe
 #
 # **Predict:** on which structures will the two completions agree with the truth, and on which not?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Completions agree with the truth in", ["size and level", "texture", "everything"])
+
 # %% tags=[]
 order = np.argsort(test.rows["height"].to_numpy())
 some = order[np.linspace(len(test) // 8, len(test) - 1 - len(test) // 8, 3).astype(int)]
@@ -357,6 +402,7 @@ for attempt in (1, 2):
     rows[f"completed {attempt}"] = list(decoded(completed[-1]).numpy())
 rows["held out"] = list(decoded(real).numpy())
 show(plots.slices.rows(rows), "Half slices, two completions of each, and the held-out slices.")
+guess.compare("size and level")
 
 # %% [markdown] tags=[]
 # *The given half, two completions, and the truth, all through the decoder.*
@@ -384,12 +430,16 @@ for name, one, two in (
 # %% [markdown] tags=[]
 # ## New, or remembered?
 #
-# For each sample we look for the nearest training slice, by root-mean-square difference of pixels. Two
+# Large generators have been caught giving back pictures they were trained on (Carlini et al. 2023). For each sample we
+# look for the nearest training slice, by root-mean-square difference of pixels. Two
 # yardsticks tell what "near" means. *Held-out* patients are new, if the split is by patient. *Planted copies* are
 # training slices whose last quarter was drawn again: memories for certain. The samples are drawn at
 # places of held-out slices, so that like is compared with like.
 #
 # **Predict:** will the generated slices lie nearer to the planted copies, or to the held-out ones?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Generated slices lie as far out as", ["planted copies", "held-out slices"])
 
 # %% tags=[]
 like = test.rows["height"].to_numpy()[np.linspace(0, len(test) - 1, images).astype(int)]
@@ -419,8 +469,12 @@ show(
     plots.samples.distance_strips(
         groups, "root-mean-square difference to the nearest training slice"
     ),
-    "Dots for planted copies, generated and held-out slices along the distance to the training set.",
+    "Dots along the distance to the training set, with medians of "
+    + ", ".join(f"{np.median(values):.3f} for {name}" for name, values in groups.items()),
 )
+middle_of = {name: np.median(values) for name, values in groups.items()}
+near_copies = middle_of["generated"] < (middle_of["planted copies"] + middle_of["held out"]) / 2
+guess.compare("planted copies" if near_copies else "held-out slices")
 
 # %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice; the line is the median.*
@@ -458,6 +512,9 @@ show(
 # **Predict:** we take a finished grid and rewrite one code in the middle (left), or its whole second half
 # (right). Which positions' logits will move?
 
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Logits move", ["everywhere", "before the change", "after the change"])
+
 # %% tags=[]
 one_code, second_half = drawn[:1].clone(), drawn[:1].clone()  # (1, h, w)
 i, j = grid[0] // 2, grid[1] // 2
@@ -475,9 +532,11 @@ show(
         [m.numpy() for m in moved],
         [f"code at column {i}, row {j} rewritten", f"codes from column {i} on rewritten"],
         label="largest change of a logit",
+        order=True,
     ),
     "Two maps of changed logits: nothing changes in the first half of the grid, on the left.",
 )
+guess.compare("after the change")
 
 # %% [markdown] tags=[]
 # *How far the logits at each position move when codes are rewritten; the darkest move hardly or not at all.*
@@ -522,7 +581,8 @@ print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {
 # ## Exercises
 #
 # From turning a knob to writing the sampler's core. Write in the first cell of each, run it, then the
-# check below it. The solutions are folded away.
+# check below it. Once you have tried, look into
+# [the solutions](solutions/05_generation.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · Turn one knob
@@ -536,10 +596,6 @@ T_two_to_one = ...  # a number above 0
 # %% tags=["check"]
 exercises.check_temperature(T_two_to_one)
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-T_two_to_one = 2 / np.log(2)  # exp(2 / T) = 2
-exercises.check_temperature(T_two_to_one)
-
 # %% [markdown] tags=[]
 # ### Exercise 2 · Draw with Gumbel noise
 #
@@ -548,7 +604,7 @@ exercises.check_temperature(T_two_to_one)
 #
 # $$\arg\max_k \left( \ell_k / T + g_k \right), \qquad g_k = -\log(-\log u_k)$$
 #
-# is a draw from $\mathrm{softmax}(\ell / T)$ (Maddison et al. 2014). Our sampler does it this way. Use
+# is a draw from $\mathrm{softmax}(\ell / T)$ (Gumbel 1954; Maddison et al. 2014 use it to draw). Our sampler does it this way. Use
 # `torch.rand(shape, generator=generator)`.
 
 
@@ -561,18 +617,6 @@ def gumbel_draw(
 
 
 # %% tags=["check"]
-exercises.check_gumbel_draw(gumbel_draw)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def gumbel_draw(
-    logits: torch.Tensor, temperature: float, generator: torch.Generator
-) -> torch.Tensor:
-    """logits (B, K) -> codes (B,)."""
-    u = torch.rand(logits.shape, generator=generator)  # (B, K)
-    return (logits / temperature - torch.log(-torch.log(u))).argmax(1)  # (B,)
-
-
 exercises.check_gumbel_draw(gumbel_draw)
 
 # %% [markdown] tags=[]
@@ -589,16 +633,6 @@ def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
 
 
 # %% tags=["check"]
-exercises.check_top_k(top_k_filter)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
-    """logits (B, K) -> logits (B, K)."""
-    least = logits.topk(k, 1).values[:, -1:]  # (B, 1), each row's k-th largest
-    return logits.masked_fill(logits < least, -torch.inf)
-
-
 exercises.check_top_k(top_k_filter)
 
 # %% [markdown] tags=[]
@@ -618,28 +652,6 @@ def keep_back(codes: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["check"]
 exercises.check_keep_back(keep_back)
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def keep_back(codes: torch.Tensor) -> torch.Tensor:
-    """codes (B, h, w) -> given (B, h, w), -1 where a code is to be drawn."""
-    given = codes.clone()
-    given[:, :, codes.shape[2] // 2 :] = -1
-    return given
-
-
-exercises.check_keep_back(keep_back)
-
-# %% [markdown] tags=["solution"]
-# <details><summary>Why this completion is not exact</summary>
-#
-# Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of
-# row 1 is drawn, the given back of row 2 lies in the future, and the prior cannot hear it. So the drawn
-# codes follow $p(c_i \mid c_{<i}, h)$ with the given ones *before* them, where an exact completion would need
-# all given ones. Seen in pictures: the front of the body may begin where the back, further on, does
-# not want it.
-#
-# </details>
 
 # %% [markdown] tags=[]
 # ### Exercise 5 · The incremental step
@@ -663,16 +675,22 @@ def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.
 # %% tags=["check"]
 exercises.check_step(step)
 
+# %% [markdown] tags=[]
+# ### Experiment · Few patients
+#
+# A prior that has seen fifteen patients only:
+#
+# `vqgen run --profile quick --run-name few --to 05 --set patients_train=15`
+#
+# Predict first, then run it in a terminal, and open its notebooks in `runs/few/notebooks/`.
 
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def step(left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """left (B, C, j), weight (K, C, k), bias (K,) -> logits (B, K) at position j."""
-    k = weight.shape[2]
-    window = F.pad(left, (k, 0))[:, :, -k:]  # (B, C, k), zeros where the row has not begun
-    return bias + torch.einsum("bct,nct->bn", window, weight)  # (B, K)
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "With fifteen patients, its samples will lie nearer to", ["planted copies", "held-out slices"]
+)
 
-
-exercises.check_step(step)
+# %% [markdown] tags=[]
+# Compare the strips of distances and the four closest pairs. Do the slices *look* worse? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
@@ -697,3 +715,14 @@ run.add_metrics(
         "logits_max_abs_diff": difference,
     },
 )
+
+# %% [markdown] tags=[]
+# ## References
+#
+# - Gumbel 1954: Statistical Theory of Extreme Values and Some Practical Applications. National Bureau of Standards, Applied Mathematics Series 33
+# - Maddison et al. 2014: A* Sampling. NeurIPS. [arXiv:1411.0030](https://arxiv.org/abs/1411.0030)
+# - Ackley et al. 1985: A Learning Algorithm for Boltzmann Machines. Cognitive Science 9(1)
+# - Fan et al. 2018: Hierarchical Neural Story Generation. ACL. [arXiv:1805.04833](https://arxiv.org/abs/1805.04833)
+# - Holtzman et al. 2020: The Curious Case of Neural Text Degeneration. ICLR. [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)
+# - Ramachandran et al. 2017: Fast Generation for Convolutional Autoregressive Models. [arXiv:1704.06001](https://arxiv.org/abs/1704.06001)
+# - Carlini et al. 2023: Extracting Training Data from Diffusion Models. USENIX Security. [arXiv:2301.13188](https://arxiv.org/abs/2301.13188)

@@ -24,6 +24,13 @@ Why.
 | symbol | meaning |
 | --- | --- |
 | $x$ | a slice |"""
+PAPERS = "(Shannon 1948; Wallace 1991; Duda 2013; Ballé et al.\n2019.) "
+REFERENCES = """## References
+
+- Shannon 1948: A Mathematical Theory of Communication.
+- Wallace 1991: The JPEG Standard.
+- Duda 2013: Asymmetric Numeral Systems.
+- Ballé et al. 2019: Integer Networks."""
 PICTURE = {"image/png": "iVBORw0KGgo="}
 ALT = {"image/png": {"alt": "A bar chart."}}
 
@@ -39,14 +46,10 @@ def figure(source: str = "show(figure)"):
 
 
 def exercise(n: int) -> list:
-    solution = code("answer = 2\nexercises.check_sum(answer)", "solution", text="✓ Right: yes.\n")
-    solution.metadata["jupyter"] = {"source_hidden": True}
     return [
         new_markdown_cell(f"### Exercise {n} · Add"),
         code("answer = ...", "exercise"),
         code("exercises.check_sum(answer)", "check", text="✗ Not yet: replace the three dots.\n"),
-        solution,
-        new_markdown_cell("<details>Because.</details>", metadata={"tags": ["solution"]}),
     ]
 
 
@@ -58,14 +61,19 @@ def good() -> nbformat.NotebookNode:
             new_markdown_cell(TITLE),
             code("from typing import Optional\n\nseed: Optional[int] = None", "parameters"),
             code("import numpy as np\n" + "setting = 1\n" * 30),
-            new_markdown_cell("## A section\n\n**Predict:** a? **Predict:** b? **Predict:** c?"),
+            new_markdown_cell(
+                "## A section\n\n" + PAPERS + "**Predict:** a? **Predict:** b? **Predict:** c?"
+            ),
             figure(),
             new_markdown_cell("*A caption.* And what it shows."),
             code("browser(slices)", "nbval-ignore-output", "widget"),
             new_markdown_cell("## Exercises"),
             *(cell for n in range(1, 4) for cell in exercise(n)),
+            new_markdown_cell("### Experiment · Go\n\n`vqgen run --to 01 --set weeks=1`"),
+            code('guess = predict("More", ["yes", "no"])', "nbval-ignore-output", "predict"),
             new_markdown_cell("## Summary\n\n- Done.\n\n**What's next:** `02`"),
             code("run.add_metrics()"),
+            new_markdown_cell(REFERENCES),
         ]
     )
     for number, cell in enumerate(anatomy.code_cells(notebook), start=1):
@@ -117,7 +125,7 @@ def without_alt(notebook):
 
 def without_exercise_3(notebook):
     place = [cell.source[:14] for cell in notebook.cells].index("### Exercise 3")
-    del notebook.cells[place : place + 5]
+    del notebook.cells[place : place + 3]
 
 
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
@@ -134,7 +142,11 @@ DOCTORED = [
     (anatomy.header, insert(0, code("1")), "title"),
     (anatomy.ending, replace("## Exercises", "## Tasks"), "Exercises"),
     (anatomy.ending, replace("## Summary", "## End"), "Summary"),
+    (anatomy.ending, replace("## References", "## Papers"), "References"),
     (anatomy.ending, replace("**What's next:**", "Next:"), "What's next"),
+    (anatomy.references, replace("- Duda 2013: Asymmetric Numeral Systems.", ""), "3 references"),
+    (anatomy.references, replace("Duda 2013: A", "A"), "Name year: title"),
+    (anatomy.references, replace("Duda 2013;", ""), "Duda 2013 is not named"),
     (anatomy.typed_parameters, replace("seed: Optional[int] =", "seed ="), "untyped parameter"),
     (anatomy.typed_parameters, drop("parameters"), "0 cells"),
     (anatomy.executed, change("parameters", execution_count=None), "not run"),
@@ -144,7 +156,7 @@ DOCTORED = [
     (anatomy.captions, insert(5, new_markdown_cell("Text.")), "does not start with a caption"),
     (anatomy.captions, insert(5, code("1")), "does not start with a caption"),
     (anatomy.captions, change("widget", outputs=[GIF]), "does not start with a caption"),
-    (anatomy.captions, insert(29, figure()), "does not start with a caption"),
+    (anatomy.captions, insert(20, figure()), "does not start with a caption"),
     (anatomy.alt_texts, without_alt, "without alt text"),
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),
@@ -153,12 +165,13 @@ DOCTORED = [
     (anatomy.exercises, replace("### Exercise 2", "### Exercise 5"), "is not titled"),
     (anatomy.exercises, drop("exercise"), "instead of"),
     (anatomy.exercises, drop("check"), "instead of"),
-    (anatomy.exercises, drop("solution"), "instead of"),
+    (anatomy.exercises, insert(9, code("answer = 2", "solution")), "can be seen"),
     (anatomy.exercises, insert(3, code("1", "check")), "outside"),
-    (anatomy.checks_and_solutions, replace("exercises.check_sum", "assert"), "not one call"),
-    (anatomy.checks_and_solutions, change("check", outputs=[]), "a check that the stub passes"),
-    (anatomy.checks_and_solutions, change("solution", outputs=[]), "does not find right"),
-    (anatomy.checks_and_solutions, change("solution", metadata={"tags": ["solution"]}), "folded"),
+    (anatomy.experiment, replace("### Experiment", "### Try"), "0 experiments"),
+    (anatomy.experiment, replace("--set weeks=1", ""), "sets something"),
+    (anatomy.experiment, drop("predict"), "nothing is predicted"),
+    (anatomy.checks, replace("exercises.check_sum", "assert"), "not one call"),
+    (anatomy.checks, change("check", outputs=[]), "a check that the stub passes"),
     (anatomy.widgets, insert(6, new_markdown_cell("## Play")), "without a figure above"),
     (anatomy.widgets, change("widget", metadata={"tags": ["widget"]}), "nbval-ignore-output"),
     (anatomy.no_second_copies, replace("*A caption.*", "```python\nx\n```"), "code in the prose"),

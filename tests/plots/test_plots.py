@@ -11,6 +11,7 @@ from PIL import Image
 
 from vqgen_utils import plots
 from vqgen_utils.teaching import widgets
+from vqgen_utils.teaching.demos import collapse
 
 RNG = np.random.default_rng(0)
 SLICES = RNG.random((4, 24, 16)).astype(np.float32)
@@ -41,8 +42,10 @@ PATCHES, PLACES = RNG.random((9, 4, 4)), [(0, 0), (2, 3)]
         lambda: plots.codes.scatter(RNG.random((5, 2)), np.full(5, 9.0), list("aabbc"), "codes"),
         lambda: plots.prior.receptive_fields({"one": np.eye(5), "two": np.eye(5) / 2}, (2, 2)),
         lambda: plots.prior.distributions(
-            SLICES[:2], [(0, 0), (2, 3)], TABLE.to_numpy()[:2], [1, 2], 4
+            SLICES[0], PLACES, TABLE.to_numpy()[:2], [1, 2], RNG.random((8, 4, 4))
         ),
+        lambda: plots.prior.bits_beside_slice(SLICES[0], GRIDS[0], GRIDS[1], "place 0.50"),
+        lambda: plots.training.before_and_after_quantising(*SLICES[:3]),
         lambda: plots.training.lines(TABLE.T, "x", "y"),
     ],
 )
@@ -124,7 +127,7 @@ def test_slices_of_any_shape_make_pictures_that_fit_on_a_page(shape):
         plots.slices.rows({"a": [image] * 3, "b": [image] * 3}),
         plots.slices.maps([image], ["one"]),
         plots.data.one_slice(image, None, "one"),
-        plots.samples.row([image] * 3, list("abc")),
+        plots.samples.row([image] * 3, list("abc"), "below"),
     ):
         assert figure.get_figheight() < 15
         plots.to_png(figure)
@@ -151,12 +154,40 @@ def test_a_slice_is_drawn_with_the_front_at_the_top_and_the_right_side_left():
     assert extent[0] < extent[1]  # rows count upwards, so row 9 is at the top
 
 
-def test_the_animation_has_all_frames_and_the_same_orientation():
+def test_the_animation_opens_on_its_last_frame_and_has_the_same_orientation():
     body = np.zeros((10, 6), np.float32)
     body[0, -1] = 1
-    movie = Image.open(io.BytesIO(plots.slices.animation([body, np.zeros_like(body)], zoom=1)))
+    movie = Image.open(io.BytesIO(plots.slices.animation([np.zeros_like(body), body], zoom=1)))
     assert movie.n_frames == 2 and movie.size == (10, 6)
     assert movie.convert("L").getpixel((0, 0)) > 200
+
+
+def test_a_mean_over_few_last_steps_is_not_drawn():
+    short = pd.DataFrame({"step": [101], "loss": [9.0], "val_loss": [1.4]})
+    history = pd.concat([HISTORY, short], ignore_index=True)
+    means, held_out, *_ = plots.training.loss_curves(history, ["loss"], "nats").axes[0].lines
+    assert list(means.get_xdata()) == list(range(10, 101, 10))
+    assert held_out.get_xdata()[-1] == 101
+
+
+def test_whole_numbers_are_marked_by_whole_numbers():
+    layers = pd.DataFrame({"codes": [3, 4]}, index=[1, 2])
+    ax = plots.training.lines(layers, "layers", "codes").axes[0]
+    assert all(tick == int(tick) for tick in (*ax.get_xticks(), *ax.get_yticks()))
+
+
+def test_the_legend_of_codes_names_what_is_there():
+    stage = collapse.Stage(0, np.zeros((3, 2)), np.zeros((2, 2)), np.ones(2, int))
+    figure = plots.training.codebook_stages({"all alive": [stage]})
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["points", "code in use"]
+
+
+def test_one_set_far_away_does_not_press_the_others_together():
+    table = pd.DataFrame({"frechet": [0.2, 0.3, 0.3, 0.8, 4.2]}, index=list("abcde"))
+    ax = plots.evaluation.measure_panels(table, "a", {"frechet": "Fréchet"}).axes[0]
+    left, right = ax.transData.transform([(0.2, 0), (0.3, 0)])[:, 0]
+    assert right - left > 0.05 * ax.bbox.width
 
 
 def test_nothing_is_drawn_on_a_figure_shared_by_all():

@@ -80,6 +80,12 @@ def each_once(values, patients, draws, rng):
     )
 
 
+def means_of_means(values, patients, draws, rng):
+    """Every patient counts the same, however many slices there are."""
+    own = np.array([values[patients == patient].mean() for patient in np.unique(patients)])
+    return own[rng.integers(len(own), size=(draws, len(own)))].mean(1)
+
+
 @pytest.mark.parametrize(
     ("check", "answer", "words"),
     [
@@ -124,6 +130,7 @@ def each_once(values, patients, draws, rng):
         ),
         (exercises.check_resample, resample(lambda rng, p: [rng.choice(p)]), "single patient"),
         (exercises.check_resample, each_once, "count twice"),
+        (exercises.check_resample, means_of_means, "many slices counts for many"),
         (exercises.check_resample, lambda v, p, d, r: v.mean(), "return an array"),
         (exercises.check_resample, lambda v, p, d, r: np.zeros(3), "has shape (3,)"),
         (exercises.check_resample, lambda v, p, d, r: np.full(d, np.nan), "NaN"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from notebook_cells import assert_complete, exercises_of, walk_through
 
+from vqgen_utils.models import Codebook
 from vqgen_utils.teaching.exercises import vqvae as exercises
 
 EXERCISES = exercises_of("02")
@@ -13,7 +14,13 @@ EXERCISES = exercises_of("02")
 
 def setting() -> dict:
     """What an exercise finds in the notebook: imports alone."""
-    return {"exercises": exercises, "torch": torch, "Tensor": torch.Tensor, "math": math}
+    return {
+        "exercises": exercises,
+        "torch": torch,
+        "Tensor": torch.Tensor,
+        "math": math,
+        "Codebook": Codebook,
+    }
 
 
 def test_there_are_exercises_enough_each_with_its_own_check():
@@ -50,12 +57,18 @@ def moved(e, N, m, k, vector, count=None, total=None):
     return e, N, m
 
 
+def two_steps(z, codebook):
+    codes = torch.cdist(z, codebook).argmin(1)
+    return codes @ codes[:-1], codebook
+
+
 WRONG = [
     ("bits_per_pixel", lambda K, stride: math.log2(K), "How many pixels"),
     ("bits_per_pixel", lambda K, stride: math.log2(K) / stride, "number of pixels in it"),
     ("bits_per_pixel", lambda K, stride: math.log(K) / stride**2, "nats"),
     ("bits_per_pixel", lambda K, stride: K / stride**2, "log2 K"),
-    ("bits_per_pixel", lambda K, stride: 7 / 16, "K = 512"),
+    ("bits_per_pixel", lambda K, stride: 7 / 16, "K = 100"),
+    ("bits_per_pixel", lambda K, stride: math.ceil(math.log2(K)) / stride**2, "round up"),
     ("bits_per_pixel", lambda K, stride: "7/16", "not a number"),
     ("why_ssim_rose", "A", "no pixel"),
     ("why_ssim_rose", "c", "11 pixels"),
@@ -64,17 +77,19 @@ WRONG = [
     ("quantise", lambda z, e: e[torch.cdist(z, e).argmin(1)], "two things"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(1), e)[::-1], "wrong order"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmin(0), z), "one a code"),
-    ("quantise", lambda z, e: (torch.cdist(z, e), z), "(5, 4), but (5,)"),
+    ("quantise", lambda z, e: (torch.cdist(z, e), z), "(7, 6), but (7,)"),
     ("quantise", lambda z, e: (torch.cdist(z, e).min(1).values, z), "*index*"),
     ("quantise", lambda z, e: two(torch.cdist(z, e).argmax(1), e), "distances want argmin"),
     ("quantise", lambda z, e: two(scores(z, e, 0).argmax(1), e), "half the squared norm"),
     ("quantise", lambda z, e: two(scores(z, e, 1).argmax(1), e), "not all"),
     ("quantise", lambda z, e: two(scores(z, e, 0.5).argmin(1), e), "wants argmax"),
-    ("quantise", lambda z, e: two(torch.zeros(5, dtype=torch.long), e), "is nearer"),
+    ("quantise", lambda z, e: two(torch.zeros(7, dtype=torch.long), e), "is nearer"),
+    ("quantise", lambda z, e: two(torch.cdist(z, e, p=1).argmin(1), e), "*squared*"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z), "codebook[codes]"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1), z * 0), "codebook[codes]"),
     ("quantise", lambda z, e: (torch.cdist(z, e).argmin(1).tolist(), z), "is a list"),
     ("quantise", lambda z, e: two(torch.cdist(z.t(), e).argmin(1), e), "RuntimeError"),
+    ("quantise", two_steps, "Look at line 3 of it, `return codes @ codes"),
     ("straight_through", lambda z_e, z_q: z_q, "no gradient reaches z_e"),
     ("straight_through", lambda z_e, z_q: z_e + (z_q - z_e), "no gradient reaches z_e"),
     ("straight_through", lambda z_e, z_q: z_q.detach(), "no gradient reaches z_e"),
@@ -123,6 +138,41 @@ WRONG = [
         lambda e, N, m, k, v, share: moved(e, N, m, slice(None), v, share, share * v),
         "other codes too",
     ),
+]
+
+
+class NoGradient(Codebook):
+    def forward(self, z_e):
+        _, codes, losses = super().forward(z_e)
+        return self.lookup(codes), codes, losses
+
+
+class NoCodebookLoss(Codebook):
+    def forward(self, z_e):
+        z_q, codes, losses = super().forward(z_e)
+        return z_q, codes, {**losses, "codebook": losses["codebook"].detach()}
+
+
+class NoNames(Codebook):
+    def forward(self, z_e):
+        z_q, codes, losses = super().forward(z_e)
+        return z_q, codes, list(losses.values())
+
+
+class Mixed(Codebook):
+    """Makes a list of the grid's numbers without moving D to the end."""
+
+    def forward(self, z_e):
+        codes = self.nearest(z_e.reshape(-1, z_e.shape[1])).view(len(z_e), *z_e.shape[2:])
+        z_q, _, losses = super().forward(z_e)
+        return z_q, codes, losses
+
+
+WRONG += [
+    ("codebook", NoGradient, "Does the gradient reach z_e"),
+    ("codebook", NoCodebookLoss, "Does each loss move its own side"),
+    ("codebook", NoNames, "a dictionary with two terms"),
+    ("codebook", Mixed, "not the nearest codes"),
 ]
 
 

@@ -95,7 +95,10 @@ def test_greedy_samples_are_all_alike(models):
     images = [ax.images[0].get_array() for ax in figure.axes]
     assert len(images) == 3
     assert all(np.array_equal(image, images[0]) for image in images)
-    assert [ax.get_title() for ax in figure.axes] == ["seed 0", "seed 1", "seed 2"]
+    titles = [ax.get_title() for ax in figure.axes]
+    assert [title.split(":")[0] for title in titles] == ["seed 0", "seed 1", "seed 2"]
+    assert len({title.split(":")[1] for title in titles}) == 1  # the same bits
+    assert figure.texts[0].get_text() == "variety: 0.000"
 
 
 def test_distances_are_drawn_a_row_a_group_with_the_median_marked():

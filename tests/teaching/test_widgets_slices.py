@@ -144,7 +144,7 @@ def test_each_tissue_is_numbered_inside_itself(slices):
     for value, (i, j) in numbers.items():
         assert label[int(i), int(j)] == int(value)
     key = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert key == ["2 bone", "3 bladder", "4 rectum", "5 prostate"]
+    assert key == ["3 bladder", "5 prostate"]  # those that are there
 
 
 @pytest.mark.filterwarnings("error")

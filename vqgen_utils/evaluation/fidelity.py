@@ -127,7 +127,7 @@ def compare_sets(reference: Tensor, sets: Sequence[Tensor]) -> dict[str, float]:
 def counterparts(heights: np.ndarray, patients: Sequence) -> np.ndarray:
     """For each slice another patient's slice at the nearest height: two of (N,) -> (N,) positions.
 
-    With a single patient, his own other slice at the nearest height.
+    With a single patient, another slice of the same at the nearest height.
     """
     patients = np.asarray(patients)
     away = np.abs(heights[:, None] - heights)  # (N, N)

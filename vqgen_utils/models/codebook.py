@@ -83,30 +83,30 @@ class Codebook(nn.Module):
         return indices
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """The vectors behind a grid of codes: (B, H, W) integers -> (B, D, H, W)."""
+        """The vectors behind a grid of codes: (B, h, w) integers -> (B, D, h, w)."""
         return F.embedding(codes, self.embedding).permute(0, 3, 1, 2)
 
     def forward(self, z_e: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Quantise the encoder's output.
 
         Args:
-            z_e: (B, D, H, W).
+            z_e: (B, D, h, w).
 
         Returns:
-            z_q: (B, D, H, W), the nearest codes. Its gradient flows to z_e unchanged: the
+            z_q: (B, D, h, w), the nearest codes. Its gradient flows to z_e unchanged: the
                 straight-through estimator.
-            codes: (B, H, W), their indices.
+            codes: (B, h, w), their indices.
             losses: `codebook` (gradient update only) = |sg(z_e) - e|^2 and `commitment` =
                 beta |z_e - sg(e)|^2, each a mean over all numbers (eq. 3, second and third term).
         """
         batch, dim, height, width = z_e.shape
-        vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*H*W, D)
+        vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
         learning = self.training and self.update == "ema"
         if learning and self.updates == 0:
             self._initialise(vectors.detach())
-        indices = self.nearest(vectors.detach())  # (B*H*W,)
-        codes = indices.view(batch, height, width)  # (B, H, W)
-        z_q = self.lookup(codes)  # (B, D, H, W)
+        indices = self.nearest(vectors.detach())  # (B*h*w,)
+        codes = indices.view(batch, height, width)  # (B, h, w)
+        z_q = self.lookup(codes)  # (B, D, h, w)
 
         losses = {"commitment": self.commitment_cost * F.mse_loss(z_e, z_q.detach())}
         if self.update == "gradient":

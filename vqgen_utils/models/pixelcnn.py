@@ -1,7 +1,7 @@
 """The prior: a gated PixelCNN that says how likely each code is, given the codes before it.
 
     van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders",
-    arXiv:1606.05328 (section 2.3 and figure 2: two stacks, no blind spot).
+    arXiv:1606.05328 (section 2.2 and figure 2: two stacks, no blind spot).
 
 "Before" is reading order: the rows above, and the codes to the left in the same row. Two stacks of
 convolutions look at just these, for a kernel of 3:
@@ -63,15 +63,15 @@ class GatedLayer(nn.Module):
         self.out_vertical = nn.Conv2d(channels, channels, 1, bias=False)
         self.out_horizontal = nn.Conv2d(channels, channels, 1, bias=False)
 
-    def forward(self, v: Tensor, h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """v, h (B, C, H, W) and condition (B, F) -> the next v, h (B, C, H, W)."""
+    def forward(self, v: Tensor, row: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """v, row (B, C, h, w) and condition (B, F) -> the next v, row (B, C, h, w)."""
         r = self.reach
-        bias_v, bias_h = self.condition(condition)[:, :, None, None].chunk(2, 1)  # (B, 2C, 1, 1)
-        up = self.vertical(F.pad(v, (r, r, r, 0))) + bias_v  # (B, 2C, H, W)
-        left = self.horizontal(F.pad(h, (r, 0, 0, 0))) + bias_h  # (B, 2C, H, W)
-        h = h + self.out_horizontal(gate(left + self.down_to_right(up)))
+        bias_v, bias_row = self.condition(condition)[:, :, None, None].chunk(2, 1)  # (B, 2C, 1, 1)
+        up = self.vertical(F.pad(v, (r, r, r, 0))) + bias_v  # (B, 2C, h, w)
+        left = self.horizontal(F.pad(row, (r, 0, 0, 0))) + bias_row  # (B, 2C, h, w)
+        row = row + self.out_horizontal(gate(left + self.down_to_right(up)))
         v = v + self.out_vertical(gate(up))
-        return v, h
+        return v, row
 
 
 class PixelCNN(nn.Module):
@@ -80,7 +80,7 @@ class PixelCNN(nn.Module):
     Args:
         config: sizes.
         num_embeddings: K, the codes to choose from.
-        grid: (H, W) of the code grid.
+        grid: (h, w) of the code grid.
         features: length of the conditioning vector (default: `height_features`; append others).
     """
 
@@ -117,11 +117,11 @@ class PixelCNN(nn.Module):
         """Logits of each code given those before it.
 
         Args:
-            codes: (B, H, W), integers in [0, K).
+            codes: (B, h, w), integers in [0, K).
             condition: (B, F).
 
         Returns:
-            (B, K, H, W). The logits at a position do not depend on the code there or on later ones.
+            (B, K, h, w). The logits at a position do not depend on the code there or on later ones.
 
         Raises:
             InputError: when the grid is not the model's.
@@ -131,13 +131,13 @@ class PixelCNN(nn.Module):
                 f"codes come on a grid of {tuple(codes.shape[1:])} but this prior was made for "
                 f"{self.grid}: train a prior on the codes of this VQ-VAE (notebook 04)."
             )
-        embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, H, W)
-        place_v, place_h = self.places(condition)
+        embedded = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, h, w)
+        place_v, place_row = self.places(condition)
         v = F.pad(embedded, (0, 0, 1, -1)) + place_v  # down by a row
-        h = F.pad(embedded, (1, -1)) + place_h  # right by a column
+        row = F.pad(embedded, (1, -1)) + place_row  # right by a column
         for layer in self.layers:
-            v, h = layer(v, h, condition)
-        return self.head(h)
+            v, row = layer(v, row, condition)
+        return self.head(row)
 
     @property
     def device(self) -> torch.device:
@@ -147,16 +147,16 @@ class PixelCNN(nn.Module):
     def places(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """What to expect at each position under a condition, whatever the codes before it.
 
-        A convolution does not know where it is, and the anatomy at a height is a matter of where:
-        each feature of the condition has a learned map over the grid for either stack.
+        A convolution does not know where it is, and anatomy is a matter of where: each feature of
+        the condition has a learned map over the grid for either stack.
 
         Args:
             condition: (B, F).
 
         Returns:
-            Two (B, C, H, W), added to the embedded codes of the vertical and horizontal stack.
+            Two (B, C, h, w), added to the embedded codes of the vertical and horizontal stack.
         """
-        maps = self.atlas(condition).unflatten(1, (2, -1, *self.grid))  # (B, 2, C, H, W)
+        maps = self.atlas(condition).unflatten(1, (2, -1, *self.grid))  # (B, 2, C, h, w)
         return maps.unbind(1)
 
 

@@ -43,7 +43,7 @@ def walk(
         progress: show a bar over rows.
 
     Returns:
-        (B, H, W) codes.
+        (B, h, w) codes.
     """
     height, width = model.grid
     asked_on, condition = condition.device, condition.to(model.device)
@@ -57,9 +57,9 @@ def walk(
             left = [nothing]
             for j in range(width):
                 left.append(choose(i, j, columns.step(j, left[-1])))
-            codes[i] = torch.stack(left[1:])  # (W, B)
+            codes[i] = torch.stack(left[1:])  # (w, B)
             bar.update()
-    return codes.permute(2, 0, 1).to(asked_on)  # (B, H, W)
+    return codes.permute(2, 0, 1).to(asked_on)  # (B, h, w)
 
 
 def sample(
@@ -80,11 +80,11 @@ def sample(
         seeds: B integers. An image depends on its own seed alone, whatever else is in the batch.
         temperature: divides the logits; below 1 likely codes get likelier, 0 takes the likeliest.
         top_k: only the k likeliest codes may be drawn (default: all).
-        given: (B, H, W) codes to keep, -1 where a code is to be drawn.
+        given: (B, h, w) codes to keep, -1 where a code is to be drawn.
         progress: show a bar over rows.
 
     Returns:
-        (B, H, W) codes.
+        (B, h, w) codes.
 
     Raises:
         InputError: for arguments that do not fit the model or each other.
@@ -110,12 +110,12 @@ def sample(
         nonlocal noise
         if j == 0:  # a row of noise at a time, each image's from its own generator
             rows = [torch.rand(width, logits.shape[1], generator=g) for g in generators]
-            uniform = torch.stack(rows, 1).clamp_(min=1e-20).to(logits.device)  # (W, B, K)
-            noise = (-torch.log(-torch.log(uniform)) * temperature).unbind()  # W of (B, K)
+            uniform = torch.stack(rows, 1).clamp_(min=1e-20).to(logits.device)  # (w, B, K)
+            noise = (-torch.log(-torch.log(uniform)) * temperature).unbind()  # w of (B, K)
         if top_k is not None:
             least = logits.topk(top_k, 1).values[:, -1:]  # (B, 1)
             logits = logits.masked_fill(logits < least, -torch.inf)
-        # argmax(logits + Gumbel noise) is a draw from softmax(logits): Maddison et al. 2014
+        # argmax(logits + Gumbel noise) is a draw from softmax(logits): Gumbel 1954
         drawn = (logits + noise[j]).argmax(1)  # (B,)
         if given is None:
             return drawn
@@ -137,7 +137,7 @@ def _must_be_codes(given: Tensor, num_embeddings: int) -> None:
 
 
 def incremental_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Tensor:
-    """The logits the sampler sees on its way through known codes (B, H, W): (B, K, H, W).
+    """The logits the sampler sees on its way through known codes (B, h, w): (B, K, h, w).
 
     Equal to `model(codes, condition)` up to rounding; the tests hold it to 1e-4.
     """
@@ -149,14 +149,14 @@ def incremental_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Ten
         return known[:, i, j]
 
     walk(model, condition, choose)
-    return torch.stack(seen, 2).unflatten(2, model.grid).to(codes.device)  # (B, K, H, W)
+    return torch.stack(seen, 2).unflatten(2, model.grid).to(codes.device)  # (B, K, h, w)
 
 
 @torch.inference_mode()
 def full_logits(model: PixelCNN, codes: Tensor, condition: Tensor) -> Tensor:
-    """The same logits by one forward pass over the whole grid: (B, K, H, W).
+    """The same logits by one forward pass over the whole grid: (B, K, h, w).
 
-    Codes (B, H, W) and condition (B, F) may be on another device than the model.
+    Codes (B, h, w) and condition (B, F) may be on another device than the model.
     """
     with exact_products():
         return model(codes.to(model.device), condition.to(model.device)).to(codes.device)

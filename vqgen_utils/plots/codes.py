@@ -201,7 +201,7 @@ def codebook_page(atlas: Atlas, code: int) -> Figure:
 
 def draw_tissue_shares(ax: Axes, tissues: pd.DataFrame | None, code: int) -> None:
     """Bars of a code's tissues, a line where each tissue stands anywhere: counts (tissues, K)."""
-    ax.set_title("tissue here (bar), anywhere (line)", fontsize=9)
+    ax.set_title("tissue here (bar), anywhere (line)", fontsize=10)
     if tissues is None:
         ax.axis("off")
         ax.text(0.5, 0.5, "no labels", ha="center", va="center")

@@ -36,14 +36,16 @@ def draw_tissues(ax: Axes, label: np.ndarray) -> None:
         ax.text(i, j, str(value), color="white", ha="center", va="center", path_effects=edge)
 
 
-def _add_key(figure: Figure, where: str) -> None:
-    """The colours and numbers of `draw_tissues`, at the place `where` in matplotlib's words."""
+def _add_key(figure: Figure, where: str, labels: Sequence[np.ndarray]) -> None:
+    """What `draw_tissues` drew of `labels`; the place `where` is in matplotlib's words."""
     colour = matplotlib.colormaps[_COLOURS["cmap"]].resampled(len(TISSUES))
     entries = [
         Patch(facecolor=colour(value), edgecolor="black", label=f"{value} {TISSUES[value]}")
         for value in range(BONE, len(TISSUES))
+        if any((label == value).any() for label in labels)
     ]
-    figure.legend(handles=entries, loc=where, ncols=len(entries), fontsize=9)
+    if entries:
+        figure.legend(handles=entries, loc=where, ncols=len(entries), fontsize=9)
 
 
 def label_overlay(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Figure:
@@ -59,7 +61,7 @@ def label_overlay(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) ->
         draw_slice(axes[0, column], image)
         draw_slice(axes[1, column], image)
         draw_tissues(axes[1, column], label)
-    _add_key(figure, "outside lower center")
+    _add_key(figure, "outside lower center", labels)
     return figure
 
 
@@ -74,7 +76,7 @@ def one_slice(image: np.ndarray, label: np.ndarray | None, title: str) -> Figure
     draw_slice(ax, image, title)
     if label is not None:
         draw_tissues(ax, label)
-        _add_key(figure, "lower center")
+        _add_key(figure, "lower center", [label])
     return figure
 
 

@@ -126,8 +126,14 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
         ax.axvline(table.loc[floor, name], color="black", linestyle="--", linewidth=1)
         for place, value in zip(at, values, strict=True):
             ax.plot(value, place, MARKERS[place % len(MARKERS)], color=BLUE, markersize=7)
-        if np.nanmax(values) > 20 * np.nanmedian(np.abs(values)):
-            ax.set_xscale("symlog", linthresh=max(0.1, float(np.nanmedian(np.abs(values)))))
+        usual = float(np.nanmedian(np.abs(values)))
+        if np.nanmax(values) > 5 * usual:  # one far away must not press the others together
+            ax.set_xscale("symlog", linthresh=max(0.1, usual))
+            ticks = [0, *(scale * unit for unit in (0.1, 1, 10, 100) for scale in (1, 3))]
+            lowest, highest = min(0, np.nanmin(values)), np.nanmax(values)
+            ticks = [tick for tick in ticks if tick <= 1.5 * highest]
+            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xlim(lowest - 0.3 * max(0.1, usual), 1.5 * highest)
             ax.minorticks_off()
         ax.tick_params(axis="x", labelsize=8)
         ax.grid(alpha=0.3)
@@ -158,7 +164,7 @@ def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: flo
         panels: title -> (asked (n,), read (n,)), 0 to 1.
         within: half the band's width.
     """
-    figure = Figure(figsize=(3.4 * len(panels), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.7 * len(panels), 3.7), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     line = np.array([0.0, 1.0])
     for ax, (title, (asked, read)) in zip(axes, panels.items(), strict=True):
@@ -166,7 +172,7 @@ def height_scatter(panels: dict[str, tuple[np.ndarray, np.ndarray]], within: flo
         ax.fill_between(line, line - within, line + within, color="0.85")
         ax.plot(asked[right], read[right], ".", color=BLUE, markersize=4)
         ax.plot(asked[~right], read[~right], "x", color=ORANGE, markersize=6)
-        ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=9)
+        ax.set_title(f"{title}: {right.mean():.1%} within the band", fontsize=10)
         ax.set(xlabel="place it should have", aspect="equal", xlim=(-0.1, 1.1), ylim=(-0.1, 1.1))
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("place read back")
@@ -243,3 +249,53 @@ def mark_window(ax: Axes, place: Sequence[int], side: int, cell: float) -> None:
     for color, width in (("white", 3.0), ("red", 1.5)):
         square = Rectangle(corner, side * cell, side * cell, fill=False, ec=color, lw=width)
         ax.add_patch(square)
+
+
+def kept_and_paid(x: np.ndarray, x_hat: np.ndarray, bits: np.ndarray, place: float) -> Figure:
+    """A slice and its reconstruction (H, W), five times the difference, and its bits (h, w)."""
+    width, shape = 11.0, x.shape
+    picture = min(width / 4 * shape[1] / shape[0], 4.0)
+    figure = Figure(figsize=(width, picture + 0.5))
+    axes = figure.subplots(1, 4)
+    top = picture / (picture + 0.5)
+    figure.subplots_adjust(left=0.005, right=0.93, bottom=0.01, top=top, wspace=0.03)
+    error = np.abs(x_hat - x)
+    draw_slice(axes[0], x, f"place {place:.2f}")
+    draw_slice(axes[1], x_hat, "through the codes")
+    draw_slice(axes[2], 5 * error, f"error × 5, mean {error.mean():.3f}")
+    draw_slice(axes[3], bits, f"{bits.sum() / 8:.0f} bytes", cmap="viridis", vmax=12)
+    bar = figure.colorbar(axes[3].images[0], cax=figure.add_axes((0.94, 0.1, 0.01, 0.6)))
+    bar.set_label("bits a code")
+    return figure
+
+
+def alarm(
+    normal: np.ndarray, odd: np.ndarray, kind: str, false_alarms: float, share_odd: float
+) -> Figure:
+    """Scores of usual (n,) and odd slices (m,), and what a threshold between them does.
+
+    Args:
+        normal, odd: scores; the higher the odder.
+        kind: what is odd.
+        false_alarms: share of usual slices above the threshold, 0 to 1.
+        share_odd: of all slices, 0 to 1.
+    """
+    threshold = np.quantile(normal, 1 - false_alarms)
+    caught, wrong = (odd > threshold).mean(), (normal > threshold).mean()
+    rings = share_odd * caught + (1 - share_odd) * wrong
+    right = share_odd * caught / rings if rings else 1.0
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    ax = figure.subplots()
+    ends = np.quantile(np.concatenate([normal, odd]), [0, 1])
+    look = {"bins": np.linspace(*ends, 40), "alpha": 0.6, "density": True}
+    ax.hist(normal, color=BLUE, label="usual", **look)
+    ax.hist(odd, color=ORANGE, hatch="//", label=kind, **look)
+    ax.axvline(threshold, color="black", linestyle="--", label="threshold")
+    ax.set(xlabel="bits a code at the oddest place", ylabel="share", yticks=[])
+    ax.set_title(
+        f"catches {caught:.0%}, false alarms {wrong:.0%}; "
+        f"with {share_odd:.1%} odd slices, {right:.0%} of the alarms are right",
+        fontsize=10,
+    )
+    ax.legend(fontsize=8)
+    return figure

@@ -14,14 +14,15 @@ from matplotlib.patches import Rectangle
 from vqgen_utils.plots.slices import draw_slice
 
 
-def row(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """A few slices (H, W) in [0, 1] side by side, each with its title."""
+def row(images: Sequence[np.ndarray], titles: Sequence[str], below: str) -> Figure:
+    """A few slices (H, W) in [0, 1] side by side, each with its title, and a line `below` all."""
     width, n = 9.5, len(images)
-    height = width / n * min(1.5, images[0].shape[1] / images[0].shape[0]) + 0.3
+    height = width / n * min(1.5, images[0].shape[1] / images[0].shape[0]) + 0.55
     figure = Figure(figsize=(width, height))
-    top = 1 - 0.25 / height
+    top, bottom = 1 - 0.25 / height, 0.25 / height
     axes = figure.subplots(1, n, squeeze=False)[0]
-    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.01, top=top, wspace=0.03)
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=bottom, top=top, wspace=0.03)
+    figure.text(0.5, bottom / 2, below, fontsize=10, ha="center", va="center")
     for ax, image, title in zip(axes, images, titles, strict=True):
         draw_slice(ax, image, title)
     return figure

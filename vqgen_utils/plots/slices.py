@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 TALLEST = 4  # inches; a picture of a slice that is higher than wide is drawn narrower instead
-CHARACTERS = 13  # of a title that fit into an inch
+CHARACTERS = 11  # of a title that fit into an inch
 UPRIGHT = 14  # of a row's name
 LONG = 24  # characters of a name that fit into a label; a longer one keeps both of its ends
 
@@ -41,7 +41,7 @@ def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:
     """One slice or code grid (H, W), front at the top, without axes; gray in [0, 1] by default."""
     options = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"} | options
     ax.imshow(np.asarray(image, np.float32).T, origin="lower", **options)
-    ax.set_title(wrapped(title, ax), fontsize=9, parse_math=False)
+    ax.set_title(wrapped(title, ax), fontsize=10, parse_math=False)
     ax.axis("off")
 
 
@@ -103,25 +103,54 @@ def sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6)
     return figure
 
 
+def mark_reading_order(ax: Axes, first: tuple[int, int], then: tuple[int, int]) -> None:
+    """Two arrows beside a picture: codes are read along `first`, and line after line along `then`.
+
+    A direction is (1, 0) to the right, (0, 1) up, (0, -1) down.
+    """
+    for number, direction in enumerate((first, then), start=1):
+        beside = (0, -0.06) if direction[0] else (-0.04, 1 if direction[1] < 0 else 0)
+        corner = np.array(beside)
+        end = corner + 0.4 * np.array(direction)
+        arrow = {"arrowstyle": "-|>", "color": "#d55e00"}
+        ax.annotate("", end, corner, "axes fraction", "axes fraction", arrow, annotation_clip=False)
+        ax.annotate(
+            f"{number}.", end, xycoords="axes fraction", color="#d55e00", ha="center", va="center",
+            xytext=8 * np.array(direction), textcoords="offset points", annotation_clip=False,
+        )  # fmt: skip
+
+
 def maps(
-    images: Sequence[np.ndarray], titles: Sequence[str], cmap: str = "viridis", label: str = ""
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    cmap: str = "viridis",
+    label: str = "",
+    order: bool = False,
 ) -> Figure:
-    """A few maps of numbers (H, W) side by side, each with its own scale beside it."""
+    """A few maps of numbers (H, W) side by side, each with its own scale beside it.
+
+    `order` marks the reading order of codes: upwards, then column after column to the right.
+    """
     figure, axes = axes_grid(1, len(images), images[0].shape)
     figure.set_figheight(figure.get_figheight() + 0.3)
     for ax, image, title in zip(axes[0], images, titles, strict=True):
         gray = cmap == "gray"
         draw_slice(ax, image, title, cmap=cmap, vmin=0 if gray else None, vmax=1 if gray else None)
         figure.colorbar(ax.images[0], ax=ax, shrink=0.7, label=label)
+        if order:
+            mark_reading_order(ax, (0, 1), (1, 0))
     return figure
 
 
 def animation(frames: Sequence[np.ndarray], milliseconds: int = 80, zoom: int = 2) -> bytes:
-    """Slices (H, W) in [0, 1] as an endless GIF, turned like every slice here."""
+    """Slices (H, W) in [0, 1] as an endless GIF, turned like every slice here.
+
+    It opens on the last of them, so that what stands still in print is the finished one.
+    """
     from PIL import Image
 
     pictures = []
-    for frame in frames:
+    for frame in (frames[-1], *frames[:-1]):
         pixels = np.uint8(np.clip(np.asarray(frame, np.float32).T[::-1], 0, 1) * 255)
         picture = Image.fromarray(pixels)
         pictures.append(
@@ -133,7 +162,7 @@ def animation(frames: Sequence[np.ndarray], milliseconds: int = 80, zoom: int = 
         format="GIF",
         save_all=True,
         append_images=pictures[1:],
-        duration=[milliseconds] * (len(pictures) - 1) + [1500],
+        duration=[1500] + [milliseconds] * (len(pictures) - 1),
         loop=0,
     )
     return buffer.getvalue()

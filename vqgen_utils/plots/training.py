@@ -1,10 +1,14 @@
 """Curves and points: losses against steps, a number against another, scores, a toy codebook."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vqgen_utils.plots.slices import axes_grid, draw_slice
 
 
 def loss_curves(
@@ -21,11 +25,14 @@ def loss_curves(
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.subplots(1, 2)
     start = history["step"].iloc[-1] * late
+    averaged = history["step"].diff().fillna(history["step"])  # steps that a row is a mean over
+    drawn = history.index[: len(history) - int(averaged.iloc[-1] < averaged.median() / 2)]
     phases = ((history, "whole run"), (history[history["step"] >= start], "late phase"))
     for ax, (rows, title) in zip(axes, phases, strict=True):
         for number, term in enumerate(terms):
             style = ("-", "--", ":", "-.")[number % 4]
-            line = ax.plot(rows["step"], rows[term], style, label=term)[0]
+            means = rows.loc[rows.index.intersection(drawn)]  # a short last one would jump
+            line = ax.plot(means["step"], means[term], style, label=term)[0]
             held_out = f"val_{term}"
             if held_out in rows:
                 known = rows.dropna(subset=held_out)
@@ -54,6 +61,9 @@ def lines(
         style, marker = ("-", "--", ":", "-.")[number % 4], "osD^"[number % 4]
         ax.plot(table.index, table[column], style, marker=marker, label=str(column))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    for axis, numbers in ((ax.xaxis, table.index), (ax.yaxis, table.to_numpy())):
+        if np.issubdtype(numbers.dtype, np.integer):  # no half codes, no half layers
+            axis.set_major_locator(MaxNLocator(integer=True))
     if log:
         ax.set(xscale="log", yscale="log")
     ax.grid(alpha=0.3)
@@ -80,11 +90,14 @@ def codebook_stages(rows: dict[str, Sequence]) -> Figure:
             ax.plot(*stage.codes[alive].T, "o", color="#0072b2", mec="black", label="code in use")
             ax.plot(*stage.codes[~alive].T, "x", color="#d55e00", mew=2, label="dead code")
             ax.set(title=f"step {stage.step}: {stage.used} of {len(alive)} in use", aspect="equal")
-            ax.title.set_fontsize(9)
+            ax.title.set_fontsize(10)
             ax.tick_params(labelsize=7)
     for ax in axes[-1]:
         ax.set_xlabel("first number", fontsize=9)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    there = [any(len(ax.lines[n].get_xdata()) for ax in axes.flat) for n in range(len(handles))]
+    handles, labels = (list(itertools.compress(some, there)) for some in (handles, labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -106,4 +119,19 @@ def batch_scores(groups: dict[str, np.ndarray], xlabel: str) -> Figure:
     ax.set(xlabel=xlabel, ylim=(len(groups) - 0.4, -0.6))
     ax.grid(axis="x", alpha=0.3)
     ax.legend(*(part[:3] for part in ax.get_legend_handles_labels()), fontsize=8, markerscale=0.6)
+    return figure
+
+
+def before_and_after_quantising(z_e: np.ndarray, z_q: np.ndarray, moved: np.ndarray) -> Figure:
+    """A channel of z_e and z_q (h, w) on one scale around zero, and how far vectors moved."""
+    figure, axes = axes_grid(1, 3, z_e.shape)
+    figure.set_figheight(figure.get_figheight() + 0.3)
+    far = max(float(np.abs(z).max()) for z in (z_e, z_q))
+    for ax, z, title in zip(
+        axes[0], (z_e, z_q), ("channel 0 of z_e", "channel 0 of z_q"), strict=False
+    ):
+        draw_slice(ax, z, title, cmap="RdBu_r", vmin=-far, vmax=far)
+    figure.colorbar(axes[0, 0].images[0], ax=axes[0, :2], shrink=0.7)
+    draw_slice(axes[0, 2], moved, "distance |z_e - z_q|", cmap="viridis", vmin=0, vmax=None)
+    figure.colorbar(axes[0, 2].images[0], ax=axes[0, 2], shrink=0.7)
     return figure

@@ -36,8 +36,8 @@ class PlainPixelCNN(nn.Module):
         self.masks = plain_masks(LAYERS, KERNEL_SIZE, mask_last)  # a (k, k) a layer
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Codes (B, H, W) -> logits (B, K, H, W)."""
-        x = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, H, W)
+        """Codes (B, h, w) -> logits (B, K, h, w)."""
+        x = self.embedding(codes).permute(0, 3, 1, 2)  # (B, C, h, w)
         for number, (layer, mask) in enumerate(zip(self.layers, self.masks, strict=True)):
             x = F.relu(x) if number else x
             x = F.conv2d(x, layer.weight * mask, layer.bias, padding="same")
@@ -45,12 +45,12 @@ class PlainPixelCNN(nn.Module):
 
 
 def train(num_embeddings: int, codes: Tensor, mask_last: bool, seed: int = 0) -> PlainPixelCNN:
-    """A `PlainPixelCNN` that has seen each of the grids (N, H, W) once."""
+    """A `PlainPixelCNN` that has seen each of the grids (N, h, w) once."""
     with torch.random.fork_rng(), one_thread(CPU):
         torch.manual_seed(seed)
         model = PlainPixelCNN(num_embeddings, mask_last)
         optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-        for batch in codes[torch.randperm(len(codes))].split(BATCH_SIZE):  # (B, H, W)
+        for batch in codes[torch.randperm(len(codes))].split(BATCH_SIZE):  # (B, h, w)
             loss = F.cross_entropy(model(batch), batch)
             optimizer.zero_grad()
             loss.backward()
@@ -60,7 +60,7 @@ def train(num_embeddings: int, codes: Tensor, mask_last: bool, seed: int = 0) ->
 
 @torch.inference_mode()
 def bits_per_code(model: PlainPixelCNN, codes: Tensor) -> float:
-    """Mean -log2 p(code) over the grids (N, H, W)."""
+    """Mean -log2 p(code) over the grids (N, h, w)."""
     nats = [F.cross_entropy(model(part), part, reduction="sum") for part in codes.split(16)]
     return float(sum(nats)) / codes.numel() / math.log(2)
 
@@ -73,16 +73,16 @@ def draw(model: PlainPixelCNN, filled: Tensor, seed: int = 0) -> Tensor:
     positions yet to come. To a model that does not look at these it makes no difference.
 
     Args:
-        filled: (B, H, W), the codes that stand there before the first is drawn.
+        filled: (B, h, w), the codes that stand there before the first is drawn.
 
     Returns:
-        (B, H, W) codes.
+        (B, h, w) codes.
     """
     codes = filled.clone()
     (_, height, width), k = codes.shape, len(model.embedding.weight)
     generator = torch.Generator().manual_seed(seed)
     uniform = torch.rand(height, width, 1, k, generator=generator).clamp(min=1e-20)
-    noise = -torch.log(-torch.log(uniform))  # (H, W, 1, K), Gumbel: argmax becomes a draw
+    noise = -torch.log(-torch.log(uniform))  # (h, w, 1, K), Gumbel: argmax becomes a draw
     with one_thread(CPU):
         for i in range(height):
             top = max(0, i - LAYERS)  # no layer looks further up than a row, nor down

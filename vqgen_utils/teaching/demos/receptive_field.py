@@ -42,20 +42,20 @@ def plain_masks(layers: int, kernel_size: int, mask_last: bool = True) -> list[T
 def field_of_masks(
     masks: Sequence[Tensor], grid: tuple[int, int], position: tuple[int, int]
 ) -> Tensor:
-    """What a stack of masked convolutions sees from `position`: (H, W) bool.
+    """What a stack of masked convolutions sees from `position`: (h, w) bool.
 
     The output at a position depends on an input exactly where its derivative is not zero. With
     every weight that a mask leaves set to one, no two ways can cancel.
 
     Args:
         masks: one (k, k) a layer, the first layer's first.
-        grid: (H, W).
+        grid: (h, w).
         position: (row, column).
     """
     x = torch.zeros(1, 1, *grid, dtype=torch.double, requires_grad=True)
     y = x
     for mask in masks:
-        y = F.conv2d(y, mask.double()[None, None], padding=len(mask) // 2)  # (1, 1, H, W)
+        y = F.conv2d(y, mask.double()[None, None], padding=len(mask) // 2)  # (1, 1, h, w)
     y[0, 0][position].backward()
     return x.grad[0, 0] != 0
 
@@ -67,14 +67,14 @@ def plain_field(
     position: tuple[int, int],
     mask_last: bool = True,
 ) -> Tensor:
-    """What the plain masked stack sees from `position`: (H, W) bool."""
+    """What the plain masked stack sees from `position`: (h, w) bool."""
     return field_of_masks(plain_masks(layers, kernel_size, mask_last), grid, position)
 
 
 def gated_field(
     layers: int, kernel_size: int, grid: tuple[int, int], position: tuple[int, int]
 ) -> Tensor:
-    """What our gated PixelCNN sees from `position`: (H, W) bool.
+    """What our gated PixelCNN sees from `position`: (h, w) bool.
 
     Measured on a fresh model with random weights, through the embedding of the codes.
     """
@@ -105,7 +105,7 @@ NETWORKS: dict[str, Callable[..., Tensor]] = {
 def allowed_field(
     layers: int, kernel_size: int, grid: tuple[int, int], position: tuple[int, int]
 ) -> Tensor:
-    """What a network of this depth and kernel should see without cheating: (H, W) bool.
+    """What a network of this depth and kernel should see without cheating: (h, w) bool.
 
     The square of layers * (k // 2) around the position, cut to what comes before it.
     """
@@ -119,7 +119,7 @@ def allowed_field(
 def seen_and_missed(
     seen: Tensor, layers: int, kernel_size: int, position: tuple[int, int]
 ) -> np.ndarray:
-    """A field (H, W) beside the allowed one: (H, W), 1 seen, 0.5 allowed but missed, 0 neither."""
+    """A field (h, w) beside the allowed one: (h, w), 1 seen, 0.5 allowed but missed, 0 neither."""
     allowed = allowed_field(layers, kernel_size, seen.shape, position)
     return np.where(seen, 1.0, np.where(allowed, 0.5, 0.0))
 

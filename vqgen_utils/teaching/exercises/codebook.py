@@ -68,8 +68,10 @@ def check_perplexity(perplexity: Callable[[Tensor], float]) -> str:
 
 @check
 def check_tissue_given_code(tissue_given_code: Callable[[Tensor], Tensor]) -> str:
-    """`tissue_given_code`: counts (T, K) -> shares (T, K); a code's column sums to 1, or to 0."""
-    table = torch.tensor([[6, 0, 1, 0], [2, 5, 1, 0], [0, 5, 2, 0]])  # (T, K), code 3 is unused
+    """`tissue_given_code`: counts (tissues, K) -> shares; a code's column sums to 1, or to 0."""
+    table = torch.tensor(
+        [[6, 0, 1, 0], [2, 5, 1, 0], [0, 5, 2, 0]]
+    )  # (tissues, K), code 3 is unused
     got = call(tissue_given_code, table.clone())
     same_shape("the table of shares", got, tuple(table.shape))
     got, used = torch.as_tensor(got), table[:, :3]

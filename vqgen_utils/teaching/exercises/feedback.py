@@ -5,6 +5,7 @@ A check never raises on a wrong answer, so a notebook with open exercises still 
 
 import functools
 import textwrap
+import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -48,14 +49,24 @@ def call(answer: Callable, *arguments):
         result = answer(*arguments)
     except Exception as error:  # whatever a learner writes, the check answers in words
         raise NotYet(
-            f"{name} stops with {type(error).__name__}: {error}. Look at the line that "
-            "does it, and at the shapes that come into it."
+            f"{name} stops with {type(error).__name__}: {error}. {_where(answer, error)}, and "
+            "at the shapes that come into it."
         ) from error
     if result is ...:
         raise NotYet(f"{name} still returns the three dots: write its last line.")
     if result is None:
         raise NotYet(f"{name} returns nothing: does it end in a return statement?")
     return result
+
+
+def _where(answer: Callable, error: Exception) -> str:
+    """The line of the learner's function that an error came from, as words."""
+    code = getattr(answer, "__code__", None)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if code and frame.filename == code.co_filename and frame.lineno >= code.co_firstlineno:
+            text = f", `{frame.line}`" if frame.line else ""
+            return f"Look at line {frame.lineno - code.co_firstlineno + 1} of it{text}"
+    return "Look at how it is called"
 
 
 def number(name: str, answer) -> float:

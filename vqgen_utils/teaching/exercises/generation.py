@@ -71,6 +71,14 @@ def check_gumbel_draw(draw) -> str:
         raise NotYet("the same seed gave two different draws: pass generator=generator on.")
     got = {t: torch.bincount(drawn(t, 2), minlength=len(p)) / DRAWS for t in (1.0, 0.5, 2.0)}
     if all(close(got[t], tempered(p, t), NEAR) for t in got):
+        u = torch.rand(DRAWS, len(p), generator=seeded(2))  # (B, K), what you were given
+        by_noise = (p.log() - (-u.log()).log()).argmax(1)  # (B,)
+        if (drawn(1.0, 2) != by_noise).float().mean() > 0.01:
+            raise NotYet(
+                "the shares are right, but these are not the codes with the largest sum of logit "
+                "and noise from torch.rand(logits.shape, generator=generator). No softmax and no "
+                "multinomial is wanted here."
+            )
         return (
             "the shares are those of softmax(logits / T). With Gumbel noise no probability is ever "
             "computed, and each image can have a noise, and so a seed, of its own."

@@ -51,7 +51,7 @@ def check_layers(layers: int) -> str:
         )
     return (
         f"{layers} layers carry {layers} rows, and the shift at the entrance one. A prior with far "
-        "fewer sees the top of the grid only in what later codes betray of it."
+        "fewer sees the top of the grid only in what later codes tell of it."
     )
 
 
@@ -86,11 +86,11 @@ def check_bits(bits: Callable[[float], tuple[float, float]]) -> str:
 
 @check
 def check_log_probability(log_probability: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """Logits (B, K, H, W) and codes (B, H, W) -> ln p of each grid (B,)."""
+    """Logits (B, K, h, w) and codes (B, h, w) -> ln p of each grid (B,)."""
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 5, 3, 4, generator=generator) * 2  # (B, K, H, W)
-    codes = torch.randint(5, (2, 3, 4), generator=generator)  # (B, H, W)
-    per_code = -F.cross_entropy(logits, codes, reduction="none")  # (B, H, W)
+    logits = torch.randn(2, 5, 3, 4, generator=generator) * 2  # (B, K, h, w)
+    codes = torch.randint(5, (2, 3, 4), generator=generator)  # (B, h, w)
+    per_code = -F.cross_entropy(logits, codes, reduction="none")  # (B, h, w)
     wanted = per_code.sum((1, 2))  # (B,)
     got = call(log_probability, logits, codes)
     if isinstance(got, Tensor) and got.dim() == 0:
@@ -140,7 +140,7 @@ def check_log_probability(log_probability: Callable[[Tensor, Tensor], Tensor]) -
 
 
 def picture(seen: Tensor, wanted: Tensor, position: tuple[int, int]) -> str:
-    """A receptive field (H, W) in letters beside the wanted one, a row a line, with a key."""
+    """A receptive field (h, w) in letters beside the wanted one, a row a line, with a key."""
     letters = np.where(seen, np.where(wanted, "x", "!"), np.where(wanted, "-", "."))
     if not seen[position]:
         letters[position] = "o"
@@ -198,11 +198,11 @@ def what_is_wrong_with(got: Tensor, centre: bool) -> str | None:
 
 @check
 def check_vertical_layer(layer: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """x (B, C, H, W), weight (D, C, r+1, k) -> (B, D, H, W): each row sees those above it alone."""
+    """x (B, C, h, w), weight (D, C, r+1, k) -> (B, D, h, w): each row sees those above it alone."""
     generator = torch.Generator().manual_seed(0)
     for k in (3, 5):
         r, position = k // 2, (4, 4)
-        x = torch.randn(2, 3, 7, 9, generator=generator)  # (B, C, H, W)
+        x = torch.randn(2, 3, 7, 9, generator=generator)  # (B, C, h, w)
         weight = torch.randn(4, 3, r + 1, k, generator=generator)  # (D, C, r+1, k)
         got = call(layer, x.clone(), weight)
         same_shape(f"the output for a kernel of {k}", got, (2, 4, 7, 9))
@@ -233,7 +233,7 @@ def check_vertical_layer(layer: Callable[[Tensor, Tensor], Tensor]) -> str:
 
 
 def field_of(layer: Callable, x: Tensor, weight: Tensor, position: tuple[int, int]) -> Tensor:
-    """Where the layer's output at `position` depends on x (B, C, H, W): (H, W) bool."""
+    """Where the layer's output at `position` depends on x (B, C, h, w): (h, w) bool."""
     leaf = x.clone().requires_grad_()
     out = call(layer, leaf * 1.0, weight)[:, :, position[0], position[1]].square().sum()
     if not out.requires_grad:
@@ -242,7 +242,7 @@ def field_of(layer: Callable, x: Tensor, weight: Tensor, position: tuple[int, in
 
 
 def what_the_field_lacks(field: Tensor, position: tuple[int, int], r: int) -> str:
-    """In words, how a vertical layer's field (H, W) differs from what it should be."""
+    """In words, how a vertical layer's field (h, w) differs from what it should be."""
     i, j = position
     rows, columns = field.any(1), field.any(0)
     if rows[i + 1 :].any():

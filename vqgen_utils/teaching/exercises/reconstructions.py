@@ -121,18 +121,21 @@ def tell_what_is_wrong(value: float, wanted: float, train: Tensor, test: Tensor,
 @check
 def check_resample(resample: Callable) -> str:
     """resample(values (N,), patients (N,), draws, rng) -> the mean of each draw (draws,)."""
-    size, each, draws = 8, 10, 2000
+    size, draws = 8, 2000
     rng = np.random.default_rng(0)
-    patients = np.repeat([f"{n:03d}" for n in range(size)], each)
-    person = rng.standard_normal(size)  # what sets patients apart
-    values = np.repeat(person, each) + 0.1 * rng.standard_normal(size * each)  # (N,)
-    shuffled = rng.permutation(size * each)
+    slices = np.array([4, 5, 6, 7, 10, 13, 16, 19])  # of each patient, N = 80 in all
+    patients = np.repeat([f"{n:03d}" for n in range(size)], slices)
+    person = np.linspace(-1.5, 1.5, size)  # what sets patients apart
+    values = np.repeat(person, slices) + 0.1 * rng.standard_normal(slices.sum())  # (N,)
+    shuffled = rng.permutation(len(values))
     values, patients = values[shuffled], patients[shuffled]
     means = call(resample, values, patients, draws, np.random.default_rng(1))
     same_shape("the result", means, (draws,))
     spread = float(np.std(means))
-    by_patient = float(np.std([values[patients == p].mean() for p in set(patients)]) / size**0.5)
-    by_slice = float(values.std() / (size * each) ** 0.5)
+    own = np.array([values[patients == p].mean() for p in np.unique(patients)])  # (size,)
+    drawn = rng.integers(size, size=(draws, size))  # whom each draw takes
+    right = (own * slices)[drawn].sum(1) / slices[drawn].sum(1)  # (draws,)
+    by_patient, by_slice = float(right.std()), float(values.std() / len(values) ** 0.5)
     if np.isnan(spread):
         raise NotYet("some means are NaN: is there a draw without a single slice?")
     if spread < 0.1 * by_slice:
@@ -140,15 +143,20 @@ def check_resample(resample: Callable) -> str:
             "all draws have the same mean. Patients are drawn with repetition: some twice, some "
             "not at all (rng.choice does so unless told otherwise)."
         )
+    if abs(spread - own.std()) < 0.25 * own.std():
+        raise NotYet(f"each draw holds a single patient: draw as many as there are, {size}.")
+    if abs(means.mean() - own.mean()) < 0.2 * abs(right.mean() - own.mean()):
+        raise NotYet(
+            "this is the mean of the patients' means. A patient with many slices counts for many: "
+            "put all slices of a draw together, then take one mean."
+        )
     if abs(spread - by_slice) < 0.25 * by_slice:
         raise NotYet(
             "this draws slices. The interval would be about "
             f"{by_patient / by_slice:.1f} times too narrow here, where slices of a patient are "
             "alike: draw patients, each with all of their slices."
         )
-    if abs(spread - by_patient * size**0.5) < 0.25 * by_patient * size**0.5:
-        raise NotYet(f"each draw holds a single patient: draw as many as there are, {size}.")
-    if abs(spread - by_patient) > 0.15 * by_patient:
+    if abs(spread - by_patient) > 0.09 * by_patient:
         raise NotYet(
             f"the means spread by {spread:.3f}, where drawing {size} patients with repetition "
             f"gives {by_patient:.3f}. Does a patient drawn twice count twice?"

@@ -1,18 +1,25 @@
 """Checks of notebook 02: quantising, its gradient, its losses, and what a score can hide."""
 
+import functools
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from vqgen_utils.config import VQVAEConfig
+from vqgen_utils.data import phantom
+from vqgen_utils.evaluation import metrics
+from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models.vqvae import VQVAE
 from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, same_shape
 
 
 @check
 def check_bits_per_pixel(bits_per_pixel: Callable[[int, int], float]) -> str:
     """Checks `bits_per_pixel(num_embeddings, stride)` = log2 K / stride^2."""
-    for number, stride in ((128, 4), (512, 8)):
+    for number, stride in ((128, 4), (100, 8)):
         got = call(bits_per_pixel, number, stride)
         try:
             got = float(got)
@@ -24,12 +31,16 @@ def check_bits_per_pixel(bits_per_pixel: Callable[[int, int], float]) -> str:
             math.log2(number) / stride: f"a code stands for a block {stride} pixels wide and "
             f"{stride} pixels high: divide by the number of pixels in it.",
             math.log(number) / block: "that is in nats. Bits need the logarithm to base 2.",
+            math.ceil(math.log2(number)) / block: "do not round up: written one after the other, "
+            "many codes share what a single one would waste.",
             number / block: "K is how many codes there are; naming one of them takes log2 K bits.",
         }
+        if close(got, math.log2(number) / block):
+            continue
         for wrong, advice in mistakes.items():
             if close(got, wrong):
                 raise NotYet(advice)
-        if not close(got, math.log2(number) / block):
+        else:
             raise NotYet(
                 f"for K = {number} and stride {stride} you get {got:.4g}. Take the bits of one "
                 "code, and divide them among the pixels that it stands for."
@@ -67,8 +78,12 @@ def check_why_ssim_rose(answer: str) -> str:
 @check
 def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str:
     """Checks `quantise(z, codebook)` -> (codes, z_q) on vectors whose wrong answers all differ."""
-    codebook = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0]])  # (K, 2)
-    z = torch.tensor([[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5]])  # (N, 2)
+    codebook = torch.tensor(
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0], [-3.0, 3.0], [-2.0, 3.7]]
+    )  # (K, 2)
+    z = torch.tensor(
+        [[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5], [-1.6, 3.0], [-2.0, 2.0]]
+    )  # (N, 2)
     result = call(quantise, z, codebook)
     if not isinstance(result, tuple) or len(result) != 2:
         raise NotYet("two things are wanted: return codes, z_q.")
@@ -102,6 +117,11 @@ def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) 
         (
             (products - norms).argmax(1),
             "long codes lose too often: half their squared norm is to be subtracted, not all.",
+        ),
+        (
+            torch.cdist(z, codebook, p=1).argmin(1),
+            "you add up absolute differences. The nearest code is the one with the smallest sum "
+            "of *squared* differences.",
         ),
     )
     for wrong, advice in mistakes:
@@ -260,3 +280,82 @@ def check_revive(revive: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> str:
 def _tensor(name: str, got) -> None:
     if not isinstance(got, Tensor):
         raise NotYet(f"{name} is a {type(got).__name__}: return a PyTorch tensor.")
+
+
+SMALL = VQVAEConfig(
+    num_embeddings=32, embedding_dim=8, hidden_dim=32, residual_layers=1, residual_hidden_dim=16,
+    codebook_update="gradient",
+)  # fmt: skip
+STEPS, RATE, MARGIN = 150, 1e-2, 0.05
+
+
+@check
+def check_codebook(codebook: type[Codebook]) -> str:
+    """Checks a class whose `forward` is the learner's: shapes, gradients, then 150 steps of it."""
+    model = _small_model(codebook)
+    z_e = model.encoder(_small_slices()[0][:2]).detach().requires_grad_()  # (2, D, h, w)
+    result = call(model.codebook.forward, z_e)
+    if not isinstance(result, tuple) or len(result) != 3:
+        raise NotYet("three things are wanted: return z_q, codes, losses.")
+    z_q, codes, losses = result
+    batch, _, height, width = z_e.shape
+    same_shape("z_q", z_q, tuple(z_e.shape))
+    same_shape("codes", codes, (batch, height, width))
+    if not isinstance(losses, dict) or set(losses) != {"codebook", "commitment"}:
+        raise NotYet('losses is a dictionary with two terms, "codebook" and "commitment".')
+    nearest = model.codebook.nearest(z_e.detach().permute(0, 2, 3, 1).flatten(0, 2))
+    if not torch.equal(codes, nearest.view_as(codes)):
+        raise NotYet(
+            "these are not the nearest codes at their places. Before the search z_e becomes a list "
+            "of vectors: move D to the end (permute) before you reshape."
+        )
+    if not close(z_q.detach(), model.codebook.lookup(codes).detach()):
+        raise NotYet("z_q is not the codes' vectors at their places: move D back (permute).")
+    mine, built_in = _ssim_after_training(codebook), _ssim_after_training(Codebook)
+    if mine < built_in - MARGIN:
+        raise NotYet(
+            f"it trains to an SSIM of {mine:.2f}, the built-in codebook to {built_in:.2f}. Does "
+            "the gradient reach z_e (exercise 4)? Does each loss move its own side (exercise 5)?"
+        )
+    return (
+        f"trained inside a VQ-VAE for {STEPS} steps, yours reaches SSIM {mine:.2f} on patients it "
+        f"has not seen, the built-in one {built_in:.2f}. Nothing of the method is a black box now."
+    )
+
+
+@functools.cache
+def _small_slices() -> tuple[Tensor, Tensor]:
+    """Slices to learn from and of other patients: (40, 1, 64, 32), (10, 1, 64, 32)."""
+    sets = [
+        np.stack([phantom.render_slice(patient, 0, number)[0][::4, ::4]
+                  for patient in patients for number in range(10, 55, 9)])
+        for patients in (range(1, 9), (101, 102))
+    ]  # fmt: skip
+    bright = np.percentile(sets[0], 99.5)
+    train, test = (torch.from_numpy(some / bright).float().clamp(0, 1)[:, None] for some in sets)
+    return train, test
+
+
+def _small_model(codebook: type[Codebook]) -> VQVAE:
+    """An untrained VQ-VAE around a codebook of this class."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = VQVAE(SMALL, _small_slices()[0].var().item())
+        model.codebook = codebook(SMALL.num_embeddings, SMALL.embedding_dim, update="gradient")
+    return model
+
+
+def _ssim_after_training(codebook: type[Codebook]) -> float:
+    """Mean SSIM on held-out slices of a small VQ-VAE, trained for a few steps."""
+    (train, test), model = _small_slices(), _small_model(codebook)
+    optimizer = torch.optim.Adam(model.parameters(), RATE)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(STEPS):
+        batch = train[torch.randperm(len(train), generator=generator)[:8]]  # (8, 1, 64, 32)
+        loss = model(batch)[2]["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        x_hat = model.eval()(test)[0].clamp(0, 1)  # (10, 1, 64, 32)
+    return float(metrics.ssim(test[:, 0].numpy(), x_hat[:, 0].numpy())[0].mean())

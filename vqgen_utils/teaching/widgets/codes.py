@@ -77,5 +77,5 @@ def codebook_pages(atlas: Atlas, code: int) -> ipywidgets.Widget:
     return panel(
         lambda code: plots.codes.codebook_page(atlas, code),
         "Where a code stands, how it looks, its tissues, and the codes most like it.",
-        {"code": slider("code", code, len(atlas.counts) - 1)},
+        {"code": slider("code", code, len(atlas.counts) - 1, live=True)},
     )

@@ -10,12 +10,18 @@ from matplotlib.figure import Figure
 from vqgen_utils import plots
 
 WIDE = {"description_width": "initial"}  # a label is never cut off
+LONG = {"width": "26em"}  # of a slider: 32 stops are still some pixels apart
 
 
-def slider(label: str, value: int, maximum: int, minimum: int = 0) -> ipywidgets.IntSlider:
-    """A slider over integers, moved by mouse or arrow keys; it reports when it is let go."""
+def slider(
+    label: str, value: int, maximum: int, minimum: int = 0, live: bool = False
+) -> ipywidgets.IntSlider:
+    """A slider over integers, moved by mouse or arrow keys.
+
+    It reports when it is let go; a `live` one, above a picture soon drawn, also while it is moved.
+    """
     return ipywidgets.IntSlider(
-        value, minimum, maximum, description=label, continuous_update=False, style=WIDE
+        value, minimum, maximum, description=label, continuous_update=live, style=WIDE, layout=LONG
     )
 
 

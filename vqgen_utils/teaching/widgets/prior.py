@@ -7,7 +7,7 @@ from vqgen_utils import plots
 from vqgen_utils.teaching.demos import receptive_field
 from vqgen_utils.teaching.widgets.panel import choice, panel, slider
 
-GRID, POSITION = (20, 35), (16, 17)  # (H, W) and (row, column): room for 8 layers of kernel 5
+GRID, POSITION = (20, 35), (16, 17)  # (h, w) and (row, column): room for 8 layers of kernel 5
 
 
 def receptive_field_figure(network: str, layers: int, kernel_size: int) -> Figure:
@@ -26,7 +26,7 @@ def receptive_field_explorer() -> ipywidgets.VBox:
         "A grid of codes: what the marked position sees, what it misses, what it must not see.",
         {
             "network": choice("network", list(receptive_field.NETWORKS)),
-            "layers": slider("layers", 4, 8, 1),
+            "layers": slider("layers", 4, 8, 1, live=True),
             "kernel_size": choice("kernel", [3, 5]),
         },
     )

@@ -7,11 +7,12 @@ import torch
 from matplotlib.figure import Figure
 
 from vqgen_utils import plots
+from vqgen_utils.evaluation import memorisation, metrics
 from vqgen_utils.evaluation.codes import decoded_codes
 from vqgen_utils.models.pixelcnn import PixelCNN, height_features
 from vqgen_utils.models.sampling import incremental_logits, sample
 from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.teaching.widgets.panel import WIDE, panel, slider
+from vqgen_utils.teaching.widgets.panel import LONG, WIDE, panel, slider
 
 DRAWN = 3  # slices at a time: enough to see variety, few enough to draw at once
 
@@ -20,6 +21,8 @@ def samples_figure(
     vqvae: VQVAE, prior: PixelCNN, height: float, temperature: float, top_k: int, seed: int
 ) -> Figure:
     """Three slices drawn from the prior, with `seed` and the two seeds after it.
+
+    Above each what it costs the prior in bits, and how unlike each other they are.
 
     Args:
         vqvae, prior: the trained models.
@@ -31,8 +34,11 @@ def samples_figure(
     seeds = range(seed, seed + DRAWN)
     condition = height_features(torch.full((DRAWN,), float(height)))  # (3, F)
     codes = sample(prior, condition, seeds, temperature=temperature, top_k=top_k)  # (3, h, w)
-    images = vqvae.decode(codes)[:, 0].numpy()  # (3, H, W)
-    return plots.samples.row(images, [f"seed {number}" for number in seeds])
+    images = vqvae.decode(codes)[:, 0]  # (3, H, W)
+    bits = metrics.bits_by_position(prior, codes, condition).sum((1, 2)).tolist()  # (3,)
+    titles = [f"seed {number}: {cost:.0f} bits" for number, cost in zip(seeds, bits, strict=True)]
+    variety = f"variety: {memorisation.variety(images):.3f}"
+    return plots.samples.row(images.numpy(), titles, variety)
 
 
 def sampler(vqvae: VQVAE, prior: PixelCNN) -> ipywidgets.Widget:
@@ -54,8 +60,9 @@ def sampler(vqvae: VQVAE, prior: PixelCNN) -> ipywidgets.Widget:
 def stops(label: str, options: list, value) -> ipywidgets.SelectionSlider:
     """A slider that stops at `options` only; it reports when it is let go."""
     return ipywidgets.SelectionSlider(
-        options=options, value=value, description=label, continuous_update=False, style=WIDE
-    )
+        options=options, value=value, description=label, continuous_update=False, style=WIDE,
+        layout=LONG,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

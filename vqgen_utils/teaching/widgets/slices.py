@@ -47,7 +47,7 @@ def slice_browser(slices: Slices) -> ipywidgets.Widget:
     patient = choice("patient", list(index["patient"].unique()))
     week = choice("week", _weeks(index, patient.value))
     count = len(scan_of(index, patient.value, week.value))
-    place = slider("slice of the scan", count // 2, count - 1)
+    place = slider("slice of the scan", count // 2, count - 1, live=True)
     controls = {"patient": patient, "week": week, "place": place}
     if slices.labels is not None:
         controls["labels"] = ipywidgets.Checkbox(
