@@ -230,7 +230,7 @@ PROFILES = {
     ),
     "quick": Profile(
         name="quick",
-        prior_training=TrainingConfig(learning_rate=3e-3),
+        prior_training=TrainingConfig(learning_rate=3e-3, longest=3000),
         domain_training=TrainingConfig(batch_size=8, steps=600, learning_rate=3e-3),
     ),
     "full": Profile(
