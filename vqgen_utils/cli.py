@@ -201,18 +201,28 @@ def compare_runs(
         typer.Argument(help="Runs, or what the runs of a sweep begin with. Left out: all runs."),
     ] = None,
 ) -> None:
-    """Put finished runs side by side: a table here, and comparison.csv and .png under runs/."""
+    """Put finished runs side by side: a table here, and comparison.csv and .png under runs/.
+
+    Folds are pooled as well, with intervals over all their patients: comparison_folds.csv.
+    """
     from vqgen_utils.machine.files import write_atomic
     from vqgen_utils.plots.display import to_png
     from vqgen_utils.plots.runs import rate_of_runs
-    from vqgen_utils.runs.compare import side_by_side
+    from vqgen_utils.runs.compare import pooled_folds, side_by_side
 
     table = side_by_side(names or ())
     print(table.round(3).to_string())
     folder = home() / "runs"
     write_atomic(folder / "comparison.csv", table.to_csv().encode())
     write_atomic(folder / "comparison.png", to_png(rate_of_runs(table)))
-    print(f"written to {folder}: comparison.csv, comparison.png")
+    written = "comparison.csv, comparison.png"
+    folds = pooled_folds(table.index)
+    if len(folds):
+        print("\nall folds together, with 95 % intervals over patients:")
+        print(folds.round(3).to_string())
+        write_atomic(folder / "comparison_folds.csv", folds.to_csv().encode())
+        written += ", comparison_folds.csv"
+    print(f"written to {folder}: {written}")
 
 
 @train.command("vqvae")

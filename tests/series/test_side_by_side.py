@@ -1,7 +1,6 @@
 """Runs side by side: each as if it ran alone, whatever is killed meanwhile."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import nbformat
 import numpy as np
 import pytest
 from crashing import DATA, VQVAE
-from distributed import Client, LocalCluster
 from safetensors.numpy import load_file
 
 from vqgen_utils import cli
@@ -193,6 +191,32 @@ train_vqvae(run_name, profile, changes | dict(fold=fold), progress=None)
 WAIT = "first_time(f'here-{fold}'); wait_for('go')"
 
 
+@pytest.fixture
+def two_workers(home, tmp_path):
+    """The address of a Dask scheduler, and its two workers, each a process."""
+    file, log = tmp_path / "scheduler.json", tmp_path / "log"
+    common = ("--scheduler-file", file, "--no-dashboard", "--host", "127.0.0.1")
+    worker = ("dask_worker", "--nthreads", "1", "--no-nanny", *common)
+    commands = [("dask_scheduler", "--port", "0", *common), worker, worker]
+    with open(log, "wb") as out:
+        scheduler, *workers = (
+            subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{name}", *map(str, words)],
+                stdout=out,
+                stderr=out,
+                cwd=tmp_path,
+            )
+            for name, *words in commands
+        )
+    try:
+        wait(lambda: log.read_text().count("Registered to") == 2)
+        yield json.loads(file.read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
 def results(home: Path) -> dict:
     found = {}
     for fold in range(2):
@@ -208,7 +232,7 @@ def results(home: Path) -> dict:
 
 
 def test_two_workers_of_which_one_is_killed_leave_what_one_after_the_other_leaves(
-    notebooks, home, monkeypatch, tmp_path_factory, capfd
+    notebooks, home, two_workers, monkeypatch, tmp_path_factory, capfd
 ):
     notebooks(REAL, WAIT)
     alone = tmp_path_factory.mktemp("alone")
@@ -217,24 +241,21 @@ def test_two_workers_of_which_one_is_killed_leave_what_one_after_the_other_leave
         patch.setenv("VQGEN_HOME", str(alone))
         assert vqgen("--folds", "2") == 0
 
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
-    with cluster, Client(cluster) as client:
-        workers = client.run(os.getpid)
+    address, workers = two_workers
 
-        def kill_one() -> None:
-            wait(lambda: len(list(home.glob("here-*"))) == 2)
-            os.kill(next(iter(workers.values())), signal.SIGKILL)
-            (home / "go").touch()
+    def kill_one() -> None:
+        wait(lambda: len(list(home.glob("here-*"))) == 2)
+        workers[0].kill()
+        workers[0].wait()
+        (home / "go").touch()
 
-        killer = threading.Thread(target=kill_one)
-        killer.start()
-        assert vqgen("--folds", "2", "--scheduler", cluster.scheduler_address) == 0
-        killer.join()
-        assert (home / "go").exists()
-
-        monkeypatch.setattr(side_by_side.record, "package", lambda: "x")
-        assert vqgen("--folds", "2", "--scheduler", cluster.scheduler_address) == 2
-        assert "has another version of vqgen" in capfd.readouterr().err
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    assert vqgen("--folds", "2", "--scheduler", address) == 0
+    killer.join()
+    monkeypatch.setattr(side_by_side.record, "package", lambda: "x")
+    assert vqgen("--folds", "2", "--scheduler", address) == 2
+    assert "has another version of vqgen" in capfd.readouterr().err
     there = [(home / "runs" / f"k-fold-{n}" / "output.txt").read_text() for n in range(2)]
     assert sum("01 part                     ok (done before)" in text for text in there) == 1
     ours, expected = results(home), results(alone)
