@@ -36,7 +36,7 @@ from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memo
 from vqgen_utils.machine import home, load_json, whole_folder
 from vqgen_utils.models import VQVAE, height_features, sample
 from vqgen_utils.runs import Run
-from vqgen_utils.series import run_side_by_side
+from vqgen_utils.series.side_by_side import run_side_by_side
 from vqgen_utils.training import checkpoint, fit
 
 PATIENTS = (8, 15, 30, 60, 120, 240)
@@ -110,7 +110,7 @@ def of_prostate(folder: Path) -> Trainings:
     return {
         f"few-prostate-{fold}-{seed}": [*words, "--set", f"fold={fold}"]
         for seed in SEEDS
-        for fold in range(1, FOLDS + 1)
+        for fold in range(FOLDS)
     }
 
 
