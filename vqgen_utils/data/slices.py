@@ -10,6 +10,7 @@ setting is packed anew and nothing stale is ever opened.
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,10 @@ class SliceDataset(torch.utils.data.Dataset):
             damaged = f"{self.path.parent}: is damaged; delete this folder to pack it anew."
             raise InputError(damaged) from error
         return images, self._heights[items]
+
+    def of_patients(self, patients: Sequence[str]) -> "SliceDataset":
+        """The slices of some patients alone."""
+        return SliceDataset(self.path, self.rows[self.rows["patient"].isin(patients)])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

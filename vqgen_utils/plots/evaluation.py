@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from vqgen_utils.evaluation import bootstrap
 from vqgen_utils.plots.data import draw_tissues
 from vqgen_utils.plots.slices import axes_grid, draw_slice, short
 
@@ -31,6 +32,46 @@ def scores_with_intervals(panels: dict[str, pd.DataFrame], xlabel: str) -> Figur
         ax.set_title(title, fontsize=10)
         ax.set_xlabel(xlabel)
         ax.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def who_is_tested(
+    values: np.ndarray, patients: Sequence, tested: Sequence, xlabel: str = "bits a code"
+) -> Figure:
+    """Each patient's slices and mean, and what one would report from the tested ones alone.
+
+    Args:
+        values: (n,), of the slices.
+        patients: (n,), whose they are.
+        tested: some of these patients; the others are drawn hollow.
+        xlabel: name of the score.
+    """
+    patients = np.asarray(patients)
+    names = np.unique(patients)
+    chosen = np.isin(patients, tested)
+    reports = {
+        "by patients": bootstrap.interval(values[chosen], patients[chosen]),
+        "by slices": bootstrap.interval(values[chosen], np.arange(chosen.sum())),
+    }
+    rows = min(MOST_ROWS, len(names)) + len(reports)
+    figure = Figure(figsize=(8, 0.3 * rows + 1.2), layout="constrained")
+    ax = figure.subplots()
+    for at, name in enumerate(names):
+        own, fill = values[patients == name], BLUE if name in tested else "white"
+        ax.plot(own, np.full(len(own), at), "|", color="0.6", markersize=8)
+        ax.plot(own.mean(), at, "o", color=BLUE, markerfacecolor=fill, markersize=8)
+    mean = values[chosen].mean()
+    for at, (low, high) in enumerate(reports.values(), start=len(names)):
+        ax.plot([low, high], [at, at], color=ORANGE, linewidth=3)
+        ax.plot(mean, at, "D", color=ORANGE, markersize=6)
+    labels = [short(name) for name in names] if len(names) <= MOST_ROWS else [""] * len(names)
+    none = {name: "" if low == low else " (none)" for name, (low, _) in reports.items()}
+    labels += [f"interval {name}{none[name]}" for name in reports]
+    ax.set_yticks(range(len(labels)), labels, fontsize=9, parse_math=False)
+    ax.set(xlabel=xlabel, ylim=(len(labels) - 0.5, -0.5))
+    number = len(np.unique(patients[chosen]))
+    ax.set_title(f"tested: {number} of {len(names)}, mean {mean:.2f}", fontsize=10)
+    ax.grid(axis="x", alpha=0.3)
     return figure
 
 

@@ -39,6 +39,45 @@ def by_patients(table: pd.DataFrame) -> Figure:
     return figure
 
 
+FEW_PATIENTS = {  # column of the table -> what its panel is called
+    "ssim": "SSIM, held out",
+    "bits_per_code": "bits a code, held out",
+    "bits_per_code_train": "bits a code, its own patients",
+    "memorised": "look like copies (share)",
+    "frechet": "Fréchet distance (less is nearer)",
+    "precision": "precision",
+    "recall": "recall",
+    "anatomy_pass": "keep every rule of anatomy (share)",
+}
+
+
+def few_patients(table: pd.DataFrame) -> Figure:
+    """Every score against the number of training patients: the median of the seeds, and their band.
+
+    Args:
+        table: `runs.compare.published_few_patients`; a line for each of its `pictures`.
+    """
+    figure = Figure(figsize=(12, 5.4), layout="constrained")
+    panels = figure.subplots(2, 4, sharex=True)
+    for ax, (column, title) in zip(panels.flat, FEW_PATIENTS.items(), strict=True):
+        lines = table.groupby("pictures", sort=False)
+        looks = zip(("s--", "o-"), ("#d55e00", "#0072b2"), strict=True)  # a marker too, not colour
+        for (name, rows), (style, color) in zip(lines, looks, strict=False):
+            low, mid, high = (rows[column + end].astype(float) for end in ("_low", "", "_high"))
+            ax.plot(rows["patients"], mid, style, color=color, markersize=4, label=name)
+            ax.fill_between(rows["patients"], low, high, color=color, alpha=0.2, linewidth=0)
+        ax.set_title(title, fontsize=10)
+        ax.grid(alpha=0.3)
+    numbers = sorted(table["patients"].unique())
+    for ax in panels[1]:
+        ax.set(xscale="log", xlabel="training patients")
+        ax.set_xticks(numbers, [str(number) for number in numbers])
+        ax.minorticks_off()
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, title="pictures", loc="outside upper center", ncols=2)
+    return figure
+
+
 def rate_of_runs(table: pd.DataFrame) -> Figure:
     """SSIM against bits a pixel, a numbered point a run, with the key beside it.
 

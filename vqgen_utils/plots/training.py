@@ -51,6 +51,29 @@ def loss_curves(
     return figure
 
 
+def curves_apart(histories: dict[str, pd.DataFrame], best: dict[str, int]) -> Figure:
+    """What is learned and what carries over, in bits: a panel a training, all on one scale.
+
+    Args:
+        histories: name -> of `training.fit`, losses in nats.
+        best: name -> the step whose weights are kept.
+    """
+    figure = Figure(figsize=(5.2 * len(histories), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(histories), sharey=True, squeeze=False)[0]
+    for ax, (name, rows) in zip(axes, histories.items(), strict=True):
+        ax.plot(rows["step"], rows["loss"] / np.log(2), "-", color="#0072b2", label="what it sees")
+        if "val_loss" in rows:
+            looks = rows.dropna(subset="val_loss")
+            bits = looks["val_loss"] / np.log(2)
+            ax.plot(looks["step"], bits, "o--", ms=4, color="#d55e00", label="validation")
+        ax.axvline(best[name], color="black", linestyle=":", label=f"kept: step {best[name]:,}")
+        ax.set(title=name, xlabel="step", ylim=(0, None))
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=8)
+    axes[0].set_ylabel("bits a code")
+    return figure
+
+
 def lines(
     table: pd.DataFrame, xlabel: str, ylabel: str, *, log: bool = False, title: str = ""
 ) -> Figure:

@@ -17,6 +17,7 @@ from vqgen_utils.training.checkpoint import load_settings
 
 COLUMNS = ("run", "stride", "num_embeddings", "plain_bits", "prior_bits", "ssim")
 PUBLISHED = REPOSITORY / "benchmarks" / "results" / "sweeps.json"
+FEW_PATIENTS = PUBLISHED.with_name("few_patients.json")
 
 
 def finished_runs(content: str) -> pd.DataFrame:
@@ -53,6 +54,20 @@ def published_patients() -> pd.DataFrame:
     Columns: patients, slices, and scores; see `benchmarks/sweeps.py`.
     """
     return pd.DataFrame(_published()["patients"])
+
+
+def published_few_patients() -> pd.DataFrame:
+    """The published sweep over few patients, medians of its seeds; no row where it is not there.
+
+    Columns: pictures ("as they are" or "changed a little"), patients, and scores, each with its
+    lowest and highest seed (_low, _high); see `benchmarks/few_patients.py`.
+    """
+    published = load_json(FEW_PATIENTS) if FEW_PATIENTS.exists() else {}
+    keys = {"as they are": "patients_without", "changed a little": "patients"}
+    rows = [
+        {"pictures": name, **row} for name, key in keys.items() for row in published.get(key, [])
+    ]
+    return pd.DataFrame(rows)
 
 
 def _published() -> dict:

@@ -6,7 +6,7 @@ trained model and go on from there.
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -139,7 +139,13 @@ def vqvae_lesson(settings: Profile, slices: Slices) -> Lesson:
     return Lesson(vqvae_losses, train, validate if len(validate) else None, change)
 
 
-def prior_lesson(settings: Profile, slices: Slices, codes: torch.Tensor, vqvae: VQVAE) -> Lesson:
+def prior_lesson(
+    settings: Profile,
+    slices: Slices,
+    codes: torch.Tensor,
+    vqvae: VQVAE,
+    patients: Sequence[str] | None = None,
+) -> Lesson:
     """The training slices as codes; where pictures are changed, they are encoded afterwards.
 
     Args:
@@ -147,8 +153,10 @@ def prior_lesson(settings: Profile, slices: Slices, codes: torch.Tensor, vqvae: 
         slices: the data.
         codes: (N, h, w), those of all slices as they are.
         vqvae: trained; it wrote the codes.
+        patients: of those to train on, whom to learn from; None: all of them.
     """
     train, validate = slices.to_learn_from()
+    train = train if patients is None else train.of_patients(patients)
     change = _change(settings, train)
     if change is None:
         losses, train, validate = prior_losses, codes_of(train, codes), codes_of(validate, codes)

@@ -1,4 +1,4 @@
-"""Widgets of notebooks 06 to 08: one slice and its price, a set and its scores, an alarm."""
+"""Widgets of notebooks 06 to 09: a slice and its price, a set's scores, an alarm, who is tested."""
 
 from collections.abc import Callable
 
@@ -74,5 +74,28 @@ def alarm(normal: np.ndarray, odd: dict[str, np.ndarray]) -> ipywidgets.VBox:
             "kind": choice("odd", list(odd)),
             "false_alarms": slider("false alarms in 100", 5, 50, 0, live=True),
             "one_in": choice("one odd slice in", [2, 10, 100, 1000], 100),
+        },
+    )
+
+
+def who_is_tested(values: np.ndarray, patients: np.ndarray) -> ipywidgets.VBox:
+    """Choose who is tested, and how many, and see what would be reported.
+
+    Args:
+        values: (n,), bits a code of the held-out slices.
+        patients: (n,), whose they are.
+    """
+    names = np.unique(patients)
+
+    def draw(first: int, number: int) -> Figure:
+        tested = np.roll(names, 1 - first)[:number]
+        return plots.evaluation.who_is_tested(values, patients, tested)
+
+    return panel(
+        draw,
+        "Bits of each patient, and mean and intervals from those who are tested.",
+        {
+            "first": slider("first to be tested", 1, len(names), 1, live=True),
+            "number": slider("how many are tested", 1, len(names), 1, live=True),
         },
     )
