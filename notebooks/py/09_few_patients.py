@@ -125,11 +125,11 @@ def train(name: str, augment: str, choosing: bool = True):
 
 
 priors, results = {}, {}
-priors["as they are"], results["as they are"] = train("plain", "off")
-print(results["as they are"])
+priors["best step"], results["best step"] = train("plain", "off")
+print(results["best step"])
 
 # %% tags=[]
-plain = results["as they are"]
+plain = results["best step"]
 show(
     plots.training.curves_apart({"as they are": plain.history}, {"as they are": plain.best_step}),
     "Bits a code against steps: its own slices cost ever less, while validation slices cost more "
@@ -221,11 +221,12 @@ guess = predict(
 )
 
 # %% tags=[]
-priors["changed a little"], results["changed a little"] = train("augmented", "full")
+priors["changed"], results["changed"] = train("augmented", "full")
+augmented = results["changed"]
 show(
     plots.training.curves_apart(
-        {name: one.history for name, one in results.items()},
-        {name: one.best_step for name, one in results.items()},
+        {"as they are": plain.history, "changed a little": augmented.history},
+        {"as they are": plain.best_step, "changed a little": augmented.best_step},
     ),
     "The curves of both trainings on one scale: with changed pictures, learning and validation "
     "stay closer together.",
@@ -241,7 +242,7 @@ show(
 # about the same slices, unchanged.
 
 # %% tags=[]
-priors["as they are, last step"], results["as they are, last step"] = train("last", "off", False)
+priors["last step"], results["last step"] = train("last", "off", choosing=False)
 
 
 def bits_of(prior, rows: pd.DataFrame) -> np.ndarray:
@@ -258,11 +259,11 @@ paid = pd.DataFrame(
             "validation": bits_of(priors[name], choose.rows).mean() if len(choose) else np.nan,
             "test": bits_of(priors[name], test).mean(),
         }
-        for name in ("as they are, last step", "as they are", "changed a little")
+        for name in ("last step", "best step", "changed")
     }
 ).T
 test_bits = paid["test"]
-gain = test_bits["as they are"] - test_bits["changed a little"]
+gain = test_bits["best step"] - test_bits["changed"]
 guess.compare("the same" if abs(gain) < 0.02 else "fewer bits" if gain > 0 else "more bits")
 
 # %% tags=[]
@@ -299,7 +300,7 @@ for name in paid.index:
     drawn = vqvae.decode(sample(priors[name], told, range(5)))[:, 0]  # (5, H, W)
     away, which = memorisation.nearest(drawn, decoded["own"])  # (5,), (5,)
     pictures[name] = list(drawn.numpy())
-    pictures[f"nearest to\n{name}"] = list(decoded["own"][which].numpy())
+    pictures[f"near {name}"] = list(decoded["own"][which].numpy())
     titles += [f"place {y:.2f}" for y in asked] + [f"{one:.3f} away" for one in away.tolist()]
 show(
     plots.slices.rows(pictures, titles),
@@ -307,7 +308,7 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it (both from codes), with the
+# *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it ("near ...", both from codes), with the
 # distance of their pixels. Not chosen by hand.*
 #
 # Compare each sample with the slice below it. The last step can draw the finest slices of all, and they are somebody's. The best step pays far fewer bits and
@@ -398,7 +399,7 @@ else:
 guess = predict("The interval by slices is", ["wider", "about as wide", "narrower"])
 
 # %% tags=[]
-score, whose = bits_of(priors["changed a little"], test), test["patient"].to_numpy()  # (n,), (n,)
+score, whose = bits_of(priors["changed"], test), test["patient"].to_numpy()  # (n,), (n,)
 each = pd.Series(score).groupby(whose).mean()
 low, high = bootstrap.interval(score, whose)
 low_slices, high_slices = bootstrap.interval(score, np.arange(len(score)))
@@ -528,7 +529,7 @@ guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's
 # `vqgen compare` says what came of it, over all patients.
 
 # %% tags=[]
-names = {"as they are, last step": "last", "as they are": "best", "changed a little": "augmented"}
+names = {"last step": "last", "best step": "best", "changed": "augmented"}
 measured = {"patients": len(people), "slices": len(own), "passes": passes, "codes_changed": share}
 for name, key in names.items():
     measured |= {

@@ -272,6 +272,15 @@ def test_the_studys_own_folders_are_the_split(scans):
     assert slices.patients_disjoint and not slices.notes
 
 
+def test_the_slices_of_some_patients_are_theirs_and_no_others(scans):
+    save_study(scans, train=(1, 2, 3), test=(4,))
+    train = load_slices(study(scans)).subset("train")
+    some = train.of_patients(["003", "001"])
+    assert list(some.rows["patient"].unique()) == ["001", "003"]
+    last = int(np.flatnonzero(train.rows["patient"] == "003")[-1])
+    assert torch.equal(some[len(some) - 1][0], train[last][0])
+
+
 def test_folders_that_share_patients_are_split_anew_with_a_note(scans):
     save_study(scans, train=(1, 2, 3, 4), validate=(5, 4), test=(1,))
     slices = load_slices(study(scans))

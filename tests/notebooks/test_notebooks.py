@@ -59,6 +59,11 @@ def test_the_metrics_hold_to_the_contract(finished):
     assert generation["logits_max_abs_diff"] <= 1e-4
     assert generation["seconds_naive_estimate"] > 0 and generation["images"] > 0
 
+    few = metrics["few_patients"]
+    assert 1 <= few["patients"] <= settings.data.patients_train and few["passes"] > 1
+    assert few["bits_augmented_low"] < few["bits_augmented"] < few["bits_augmented_high"]
+    assert 0 < few["codes_changed"] < 1 and "not_measured" not in few
+
     series = metrics["series"]
     assert set(series["seconds"]) == {*NAMES, "total"}
     assert series["profile"] == "smoke" and series["torch"] and series["device"]

@@ -170,6 +170,17 @@ def test_a_mean_over_few_last_steps_is_not_drawn():
     assert held_out.get_xdata()[-1] == 101
 
 
+def test_curves_that_part_are_drawn_in_bits_with_the_step_that_is_kept():
+    rows = {"step": [10, 20, 30], "loss": [2.0, 1.0, 0.5], "val_loss": [2.0, None, 1.5]}
+    whole = pd.DataFrame(rows)
+    alone = whole.drop(columns="val_loss")
+    figure = plots.training.curves_apart({"a": whole, "b": alone}, {"a": 10, "b": 30})
+    seen, looks, kept = figure.axes[0].lines
+    assert list(seen.get_ydata() * np.log(2)) == pytest.approx([2.0, 1.0, 0.5])
+    assert list(looks.get_xdata()) == [10, 30] and kept.get_xdata()[0] == 10
+    assert len(figure.axes[1].lines) == 2  # nothing was validated
+
+
 def test_whole_numbers_are_marked_by_whole_numbers():
     layers = pd.DataFrame({"codes": [3, 4]}, index=[1, 2])
     ax = plots.training.lines(layers, "layers", "codes").axes[0]

@@ -99,6 +99,29 @@ def test_more_patients_are_drawn_against_every_stage():
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]
 
 
+def test_few_patients_are_drawn_with_all_their_scores_and_the_band_of_their_seeds(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(compare, "FEW_PATIENTS", tmp_path / "few_patients.json")
+    assert len(compare.published_few_patients()) == 0  # where nobody has measured yet
+
+    def row(patients: int, value: float) -> dict:
+        ends = {"": value, "_low": value - 0.1, "_high": value + 0.1}
+        scores = {name + end: v for name in plots.runs.FEW_PATIENTS for end, v in ends.items()}
+        return {"patients": patients, **scores}
+
+    rows = {"patients": [row(8, 0.5), row(120, 0.7)], "patients_without": [row(8, 0.3)]}
+    save_json(compare.FEW_PATIENTS, rows)
+    table = compare.published_few_patients()
+    assert list(table["pictures"]) == ["as they are", "changed a little", "changed a little"]
+    figure = plots.runs.few_patients(table)
+    assert len(figure.axes) == len(plots.runs.FEW_PATIENTS)
+    for ax in figure.axes:
+        assert [list(line.get_ydata()) for line in ax.lines] == [[0.3], [0.5, 0.7]]
+        band = ax.collections[1].get_paths()[0].vertices[:, 1]
+        assert (band.min(), band.max()) == pytest.approx((0.4, 0.8))
+
+
 def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     def make(name: str, data: str, model: dict | None = None, **sections) -> None:
         folder = home() / "runs" / name

@@ -18,9 +18,10 @@ from crashing import DATA, PRIOR, VQVAE, train
 from safetensors.torch import load_file
 
 from vqgen_utils import cli
+from vqgen_utils.config import change
 from vqgen_utils.data import Slices
 from vqgen_utils.machine import REPOSITORY
-from vqgen_utils.runs import Run
+from vqgen_utils.runs import Run, prior_lesson
 from vqgen_utils.training import checkpoint
 
 SMALL = DATA | VQVAE | PRIOR
@@ -194,6 +195,19 @@ def test_slices_are_asked_for_where_training_slices_lie_as_densely_as_they_do(tr
     assert set(asked) <= set(known)
     middles = [np.median(heights) for heights in (asked, known)]
     assert abs(middles[0] - middles[1]) < 0.15
+
+
+def test_a_prior_can_learn_from_some_of_the_patients(trained, monkeypatch):
+    monkeypatch.setenv("VQGEN_HOME", str(trained))
+    run = Run("r")
+    settings, codes = run.settings("smoke"), run.load_codes()
+    slices, vqvae = run.load_slices(settings), run.load_vqvae()
+    train = slices.to_learn_from()[0].rows
+    one = train["patient"].iloc[-1]
+    lesson = prior_lesson(change(settings, augment="off"), slices, codes, vqvae, patients=[one])
+    theirs = codes[train.index[train["patient"] == one]]
+    assert 0 < len(theirs) < len(train)
+    assert torch.equal(lesson.train.tensors[0], theirs)
 
 
 def test_places_are_as_dense_as_the_training_slices():

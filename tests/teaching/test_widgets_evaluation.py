@@ -1,4 +1,6 @@
-"""Widgets of notebooks 06 to 08: what they draw follows their controls."""
+"""Widgets of notebooks 06 to 09: what they draw follows their controls."""
+
+import base64
 
 import numpy as np
 import pandas as pd
@@ -56,3 +58,35 @@ def test_the_alarm_of_the_widget_follows_its_controls():
         controls_of(widget)[name].value = value
         pictures.add(widget.children[1].value)
     assert len(pictures) == 4
+
+
+def test_who_is_tested_decides_what_is_reported():
+    values, patients = np.array([1.0, 1.2, 3.0, 3.2, 9.0]), np.array(["a", "a", "b", "b", "c"])
+    ax = plots.evaluation.who_is_tested(values, patients, ["a", "b"]).axes[0]
+    assert ax.get_title() == "tested: 2 of 3, mean 2.10"
+    filled = [
+        line.get_markerfacecolor() != "white" for line in ax.lines if line.get_marker() == "o"
+    ]
+    assert filled == [True, True, False]
+    bars = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 3]
+    by_patients, by_slices = (high - low for low, high in bars)
+    assert by_patients == pytest.approx(2.0) and by_slices < by_patients
+
+
+def test_one_patient_has_no_interval_by_patients():
+    figure = plots.evaluation.who_is_tested(np.array([1.0, 2.0]), np.array(["a", "a"]), ["a"])
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["a", "interval by patients (none)", "interval by slices"]
+
+
+def test_those_tested_are_chosen_by_the_controls():
+    values, patients = np.array([1.0, 3.0, 9.0]), np.array(["a", "b", "c"])
+    widget = widgets.evaluation.who_is_tested(values, patients)
+    pictures = [widget.children[1].value]
+    for name, value in (("first to be tested", 3), ("how many are tested", 2)):
+        controls_of(widget)[name].value = value
+        pictures.append(widget.children[1].value)
+    wanted = [["a"], ["c"], ["c", "a"]]
+    for picture, tested in zip(pictures, wanted, strict=True):
+        figure = plots.evaluation.who_is_tested(values, patients, tested)
+        assert base64.b64encode(plots.to_png(figure)).decode() in picture
