@@ -38,7 +38,7 @@ WARM_UP = 0.05  # share of the steps in which the learning rate climbs to its pe
 CLIP_NORM = 1.0  # longest gradient let through; rare bad batches do no harm
 LOG_EVERY = 10  # steps between two rows of the history
 SAVE_EVERY = 100  # steps between two saved training states
-ENOUGH = 1000  # slices from which on training takes all the time that the profile has
+ENOUGH = 500  # slices from which on training takes all the time that the profile has
 LOOKS = 20  # at the validation slices, spread evenly over the longest training there can be
 
 
