@@ -93,7 +93,7 @@ lock:  ## write requirements.txt anew from pyproject.toml
 	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
 	$(PYTHON) -m venv $$env; \
 	$$env/bin/python $(PIP) install torch==2.13.0; \
-	$$env/bin/python $(PIP) install -e '.[dev]'; \
+	$$env/bin/python $(PIP) install -e '.[dev,machines]'; \
 	$$env/bin/python $(PIP) freeze --all --exclude-editable > $$env/freeze; \
 	echo "# The tested versions of everything. Made by: make lock" > requirements.txt; \
 	sed -e '/^pip==/d' -e 's/+[[:alnum:].]*$$//' $$env/freeze >> requirements.txt

@@ -38,6 +38,8 @@ def test_a_number_out_of_range_is_one_sentence(parameter, value):
         ({"slice_axis": 7}, "'slice_axis' is '7': choose 0 or 1 or 2"),
         ({"stride": 3}, "choose 2 or 4 or 8"),
         ({"batch_size": 0}, "give 1 or more"),
+        ({"patients_test": 0}, "give 1 or more"),
+        ({"num_embeddings": 1}, "give 2 or more"),
         ({"batch_size": 2.0}, "must be of type int"),
         ({"epochs": True}, "must be of type int"),
         ({"data_dir": 3}, "must be of type str"),

@@ -27,8 +27,9 @@ def project() -> dict:
 
 @pytest.fixture(scope="module")
 def direct(project) -> dict[str, Requirement]:
-    """What pyproject.toml asks for, tools for developers included."""
-    texts = project["dependencies"] + project["optional-dependencies"]["dev"]
+    """What pyproject.toml asks for, tools for developers and several machines included."""
+    extras = project["optional-dependencies"]
+    texts = project["dependencies"] + extras["dev"] + extras["machines"]
     return {canonicalize_name(Requirement(text).name): Requirement(text) for text in texts}
 
 

@@ -20,8 +20,16 @@ from vqgen_utils.config import PARAMETERS, PROFILES, DataConfig, Source, get_pro
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.places import home
 from vqgen_utils.series import runner
-from vqgen_utils.series.request import parse_settings, parse_sweep, resolve_data, scan_settings
+from vqgen_utils.series.request import (
+    combinations,
+    fold_sweep,
+    parse_settings,
+    parse_sweep,
+    resolve_data,
+    scan_settings,
+)
 from vqgen_utils.series.runner import run_sweep
+from vqgen_utils.series.side_by_side import run_side_by_side
 
 app = typer.Typer(
     help="Learn image generation with a VQ-VAE and a PixelCNN on 2D hip MRI.",
@@ -70,6 +78,14 @@ PatternOption = Annotated[
         metavar="REGEX", help="What of a file's path is the patient: its first group, or all of it."
     ),
 ]
+FromRunOption = Annotated[
+    str,
+    typer.Option(
+        "--from-run",
+        metavar="NAME",
+        help="Start from the weights of this run. Left out: from none.",
+    ),
+]
 ScansArgument = Annotated[Path, typer.Argument(help="Folder of the scans (NIfTI files).")]
 
 
@@ -94,6 +110,7 @@ def run_notebooks(
     exclude: ExcludeOption = None,
     patient_pattern: PatternOption = None,
     settings: SetOption = None,
+    from_run: FromRunOption = "",
     start: Annotated[
         int | None,
         typer.Option("--from", metavar="NN", help="Run from this notebook on, done or not."),
@@ -110,32 +127,68 @@ def run_notebooks(
             metavar="NAME=VALUE,VALUE", help="A run for each value; again: each combination."
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="K runs, each testing another K-th of the patients."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Runs of a sweep or of folds at a time, here."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Or on the workers of this Dask scheduler."),
+    ] = None,
 ) -> None:
     """Run the notebooks in order, each kept with its outputs under runs/.
 
     The same command again goes on where the last one stopped.
     """
 
-    def run_one(name: str, changes: list[str]) -> None:
+    def run_one(name: str, changes: list[str], only_check: bool = False) -> None:
         runner.run_series(
             profile=profile,
             run_name=name,
             data_source=data_source,
             data_dir=data_dir,
             settings=changes,
+            from_run=from_run,
             start=start,
             stop=stop,
             only=only,
             folder=runner.NOTEBOOKS,
+            progress=_show,
+            only_check=only_check,
         )
 
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
+    settings += [f"folds={folds}"] if folds is not None else []
+    asked = parse_sweep([*(sweep or []), *fold_sweep(folds)])
+    runs = {name: settings + more for name, more in combinations(run_name, asked).items()}
+    if (jobs is not None or scheduler) and not asked:
+        raise InputError("--jobs and --scheduler need several runs: give --folds or --sweep, too.")
     try:
-        if not sweep:
+        if not asked:
             run_one(run_name, settings)
+            return
+        for name, changes in runs.items():
+            run_one(name, changes, only_check=True)
+        if jobs is None and not scheduler:
+            run_sweep(runs, run_one)
         else:
-            run_sweep(run_name, parse_sweep(sweep), lambda n, more: run_one(n, settings + more))
-            print(f"side by side: vqgen compare {run_name}")
+            data = resolve_data(data_source, data_dir)
+            data |= {"from_run": from_run} if from_run else {}
+            choice = {"--from": start, "--only": only}
+            words = [w for name, n in choice.items() if n is not None for w in (name, str(n))]
+            run_side_by_side(
+                {
+                    name: [*runner.command(profile, name, data, changes, stop)[1:], *words]
+                    for name, changes in runs.items()
+                },
+                jobs,
+                scheduler,
+            )
+        print(f"all in one table: vqgen compare {run_name}")
     except runner.Stopped as stopped:
         print(stopped, file=sys.stderr)
         raise typer.Exit(stopped.exit_code) from None
@@ -148,18 +201,28 @@ def compare_runs(
         typer.Argument(help="Runs, or what the runs of a sweep begin with. Left out: all runs."),
     ] = None,
 ) -> None:
-    """Put finished runs side by side: a table here, and comparison.csv and .png under runs/."""
+    """Put finished runs side by side: a table here, and comparison.csv and .png under runs/.
+
+    Folds are pooled as well, with intervals over all their patients: comparison_folds.csv.
+    """
     from vqgen_utils.machine.files import write_atomic
     from vqgen_utils.plots.display import to_png
     from vqgen_utils.plots.runs import rate_of_runs
-    from vqgen_utils.runs.compare import side_by_side
+    from vqgen_utils.runs.compare import pooled_folds, side_by_side
 
     table = side_by_side(names or ())
     print(table.round(3).to_string())
     folder = home() / "runs"
     write_atomic(folder / "comparison.csv", table.to_csv().encode())
     write_atomic(folder / "comparison.png", to_png(rate_of_runs(table)))
-    print(f"written to {folder}: comparison.csv, comparison.png")
+    written = "comparison.csv, comparison.png"
+    folds = pooled_folds(table.index)
+    if len(folds):
+        print("\nall folds together, with 95 % intervals over patients:")
+        print(folds.round(3).to_string())
+        write_atomic(folder / "comparison_folds.csv", folds.to_csv().encode())
+        written += ", comparison_folds.csv"
+    print(f"written to {folder}: {written}")
 
 
 @train.command("vqvae")
@@ -172,12 +235,13 @@ def vqvae(
     exclude: ExcludeOption = None,
     patient_pattern: PatternOption = None,
     settings: SetOption = None,
+    from_run: FromRunOption = "",
 ) -> None:
     """Train the VQ-VAE (as notebook 02 does) and write all slices as codes.
 
     For several GPUs: torchrun --nproc_per_node 8 -m vqgen_utils train vqvae ...
     """
-    sections = ("data", "vqvae", "vqvae_training")
+    sections = ("data", "vqvae", "vqvae_training", "augmentation")
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
     changes = parse_settings(settings, _kinds(*sections), "the VQ-VAE and its training")
     changes |= resolve_data(data_source, data_dir)
@@ -185,7 +249,7 @@ def vqvae(
     with _interruptible():
         from vqgen_utils.runs.train import train_vqvae
 
-        train_vqvae(run_name, profile, changes, progress=_show)
+        train_vqvae(run_name, profile, changes, progress=_show, from_run=from_run)
 
 
 @train.command("prior")
@@ -193,6 +257,7 @@ def prior(
     profile: ProfileOption = runner.DEFAULT_PROFILE,
     run_name: NameOption = runner.DEFAULT_RUN_NAME,
     settings: SetOption = None,
+    from_run: FromRunOption = "",
 ) -> None:
     """Train the prior (as notebook 04 does) on the codes of the run's VQ-VAE."""
     kinds = _kinds("prior", "prior_training")
@@ -201,7 +266,7 @@ def prior(
     with _interruptible():
         from vqgen_utils.runs.train import train_prior
 
-        train_prior(run_name, profile, changes)
+        train_prior(run_name, profile, changes, from_run)
 
 
 @app.command("sample")

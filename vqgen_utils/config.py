@@ -43,19 +43,25 @@ def pattern(text: str) -> str:
 Source = Literal["phantom", "hipmri", "nifti", "msd-prostate"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
+FoldsOrNone = Annotated[int, Field(ge=0, le=1000)]
 Pixels = Annotated[int, Field(ge=8, le=4096)]
-Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector, codes
+Width = Annotated[int, Field(ge=1, le=2**20)]  # channels, numbers in a vector
+Codes = Annotated[int, Field(ge=2, le=2**20)]  # one code alone would say nothing
 WidthToHalve = Annotated[int, Field(ge=2, le=2**20)]  # by the first layer of the strided stem
 Layers = Annotated[int, Field(ge=1, le=256)]
 LayersOrNone = Annotated[int, Field(ge=0, le=256)]
 Kernel = Annotated[int, Field(ge=1, le=63), AfterValidator(odd)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
+StepsOrNone = Annotated[int, Field(ge=0, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0, le=1000)]  # of a loss term
 Share = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Pattern = Annotated[str, AfterValidator(pattern)]
+
+FEW = 30  # training patients up to whom augmentation has its full strength
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -78,13 +84,16 @@ class DataConfig:
     weeks: Count = 2  # scans of each phantom patient (the study: up to eight)
     slice_step: Count = 12  # the phantom writes every n-th of a volume's 60 slices
     data_seed: Seed = 0  # of the phantom, and of the split by patient where the folder gives none
+    folds: FoldsOrNone = 0  # parts that the patients are dealt into, each tested once; 0: one split
+    fold: CountOrNone = 0  # which of them is the test: 0 to folds - 1
+    test_patients: str = ""  # who is the test, by name, with commas between; empty: drawn by seed
 
 
 @dataclass(frozen=True, config=STRICT)
 class VQVAEConfig:
     """The autoencoder and its codebook. Names as in van den Oord et al. 2017."""
 
-    num_embeddings: Width = 128  # K, codes in the codebook
+    num_embeddings: Codes = 128  # K, codes in the codebook
     embedding_dim: Width = 32  # D, numbers in a code; few make the nearest-code search meaningful
     hidden_dim: WidthToHalve = 96  # channels inside encoder and decoder
     residual_layers: LayersOrNone = 2  # residual blocks on each side
@@ -113,12 +122,46 @@ class TrainingConfig:
     """One optimisation run."""
 
     batch_size: Count = 4  # slices a step; on a CPU's clock, many small steps beat few large ones
-    epochs: CountOrNone = 0  # passes over all training slices; 0: stop after `steps`
-    steps: Steps = 1500  # batches; a time budget that holds for 100 slices as for 10,000
+    epochs: CountOrNone = 0  # passes over all training slices; 0: by `steps`
+    steps: StepsOrNone = 0  # batches; 0: as the slices ask for, up to `longest`
+    longest: Steps = 1500  # batches that the profile has time for
+    patience: Share = 0.4  # of the steps; after so many without better validation, stop
     learning_rate: Rate = 2e-3  # peak of the one-cycle schedule, AdamW
     weight_decay: Weight = 0.01  # AdamW's
     seed: Seed = 0  # of weights, data order and codebook revival
     compiled: bool = False  # torch.compile, on a GPU only: a minute to start, then faster steps
+
+
+@dataclass(frozen=True, config=STRICT)
+class AugmentationConfig:
+    """How far a picture is changed before it is learned from, at most; all draws equally likely.
+
+    Full strength is for a handful of people. It is what differs between two bodies laid on the same
+    table by two radiographers, and not more: whatever is shown is learned, and then drawn.
+    """
+
+    augment: Literal["auto", "full", "off"] = "auto"  # auto: full for FEW patients, less for more
+    augment_turn: Degrees = 5.0  # degrees to either side; nobody lies exactly straight
+    augment_scale: Share = 0.08  # exp(+-0.08): bodies 8 % larger or smaller
+    augment_shift: Share = 0.08  # of the picture's sides; nobody lies exactly in the middle
+    augment_contrast: Share = 0.22  # brightness to the power of exp(+-0.22); coils and fat differ
+    augment_mirror: bool = False  # also right for left: only where sides mean nothing to you
+
+    def scaled_for(self, patients: int) -> "AugmentationConfig":
+        """The ranges for a number of training patients, at the strength that `augment` asks for."""
+        strength = {"full": 1.0, "off": 0.0, "auto": min(1.0, FEW / max(1, patients))}[self.augment]
+        names = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
+        return dataclasses.replace(
+            self,
+            **{name: strength * getattr(self, name) for name in names},
+            augment_mirror=self.augment_mirror and strength > 0,
+        )
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every range is empty."""
+        ranges = (self.augment_turn, self.augment_scale, self.augment_shift, self.augment_contrast)
+        return not any(ranges) and not self.augment_mirror
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -137,6 +180,7 @@ class Profile:
     data: DataConfig = field(default_factory=DataConfig)
     vqvae: VQVAEConfig = field(default_factory=VQVAEConfig)
     vqvae_training: TrainingConfig = field(default_factory=TrainingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     prior_training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -164,6 +208,7 @@ SECTIONS: dict[str, tuple[type, str]] = {
     "data": (DataConfig, ""),
     "vqvae": (VQVAEConfig, ""),
     "vqvae_training": (TrainingConfig, ""),
+    "augmentation": (AugmentationConfig, ""),
     "prior": (PriorConfig, ""),
     "prior_training": (TrainingConfig, "prior_"),
     "evaluation": (EvaluationConfig, ""),
@@ -185,7 +230,7 @@ PROFILES = {
     ),
     "quick": Profile(
         name="quick",
-        prior_training=TrainingConfig(learning_rate=3e-3),
+        prior_training=TrainingConfig(learning_rate=3e-3, longest=3000),
         domain_training=TrainingConfig(batch_size=8, steps=600, learning_rate=3e-3),
     ),
     "full": Profile(
@@ -249,6 +294,7 @@ def change(profile: Profile, **changes) -> Profile:
             raise InputError(f"parameter '{parameter}' {what_is_wrong(error)}.") from error
         profile = dataclasses.replace(profile, **{section: changed})
     _must_be_whole_blocks(profile)
+    _must_be_one_split(profile.data)
     return profile
 
 
@@ -285,3 +331,13 @@ def _must_be_whole_blocks(profile: Profile) -> None:
                 f"parameter '{parameter}' is {pixels}: give a multiple of {block}, so that it is "
                 "made of whole blocks of pixels."
             )
+
+
+def _must_be_one_split(data: DataConfig) -> None:
+    if data.folds == 1:
+        raise InputError("parameter 'folds' is 1: give 2 or more, or 0 for a single split.")
+    if data.fold >= max(data.folds, 1):
+        most = f"give 0 to {data.folds - 1}" if data.folds else "set 'folds' as well"
+        raise InputError(f"parameter 'fold' is {data.fold} of {data.folds} folds: {most}.")
+    if data.folds and data.test_patients:
+        raise InputError("parameters 'folds' and 'test_patients' both say who is tested: set one.")

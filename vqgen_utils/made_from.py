@@ -22,7 +22,11 @@ MAKER = {  # file -> the notebook that makes it
 
 def of_vqvae(settings: Profile, data: str) -> dict:
     """What a VQ-VAE is made from, besides how it is trained; `data` is `Slices.content`."""
-    return {"model": dataclasses.asdict(settings.vqvae), "data": data}
+    return {
+        "model": dataclasses.asdict(settings.vqvae),
+        "data": data,
+        "augmentation": dataclasses.asdict(settings.augmentation),
+    }
 
 
 def of_codes(vqvae: dict, weights: str) -> dict:
@@ -30,14 +34,26 @@ def of_codes(vqvae: dict, weights: str) -> dict:
     return {"data": vqvae["data"], "model": vqvae["model"], "vqvae": weights}
 
 
-def of_prior(settings: Profile, grid: tuple[int, int], data: str, weights: str) -> dict:
-    """What a prior is made from, besides how it is trained; `weights`: the VQ-VAE's fingerprint."""
+def of_prior(
+    settings: Profile, grid: tuple[int, int], data: str, places: list[float], weights: str
+) -> dict:
+    """What a prior is made from, besides how it is trained.
+
+    Args:
+        settings: of the run.
+        grid: (h, w) of its codes.
+        data: `Slices.content`.
+        places: `Slices.places`; elsewhere it has seen nothing.
+        weights: the VQ-VAE's fingerprint.
+    """
     return {
         "model": dataclasses.asdict(settings.prior),
         "num_embeddings": settings.vqvae.num_embeddings,
         "grid": list(grid),
         "vqvae": weights,
         "data": data,
+        "places": places,
+        "augmentation": dataclasses.asdict(settings.augmentation),
     }
 
 

@@ -35,7 +35,7 @@
 # | $v$ | a slice as stored: an array of shape (H, W), in the scanner's units |
 # | $x$ | the same slice scaled: values in [0, 1] |
 # | $p_q$ | the $q$-th percentile of a scan's intensities: $q$ in 100 voxels lie below it |
-# | $y$ | a slice's place along the scan, from 0 to 1 (in axial slices its height in the body, 0 the lowest) |
+# | $y$ | a slice's place along its scan, from 0 to 1; in axial slices the height in the body |
 
 # %% tags=["parameters"]
 from typing import Optional
@@ -49,14 +49,17 @@ exclude: Optional[str] = None  # no files like these globs
 patient_pattern: Optional[str] = None  # a regular expression for the patient in a file's path
 other_shapes: Optional[str] = None  # drop (default) or crop slices of an unusual shape
 slice_axis: Optional[int] = None  # volumes are cut across this axis; left out: as acquired
-image_height: Optional[int] = None  # pixels, right to left
-image_width: Optional[int] = None  # pixels, back to front
+image_height: Optional[int] = None  # pixels along a slice's first axis
+image_width: Optional[int] = None  # pixels along its second
 patients_train: Optional[int] = None  # the phantom's patients
 patients_validate: Optional[int] = None
 patients_test: Optional[int] = None
 weeks: Optional[int] = None  # scans of each phantom patient
 slice_step: Optional[int] = None  # the phantom writes every n-th slice
 data_seed: Optional[int] = None
+folds: Optional[int] = None  # parts that the patients are dealt into, each tested once
+fold: Optional[int] = None  # which of them is the test, from 0
+test_patients: Optional[str] = None  # or who is the test, by name, with commas between
 
 # %% tags=[]
 import nibabel
@@ -82,6 +85,7 @@ settings = run.configure(
     slice_axis=slice_axis, image_height=image_height, image_width=image_width,
     patients_train=patients_train, patients_validate=patients_validate,
     patients_test=patients_test, weeks=weeks, slice_step=slice_step, data_seed=data_seed,
+    folds=folds, fold=fold, test_patients=test_patients,
 )  # fmt: skip
 
 # %% [markdown] tags=[]
@@ -101,8 +105,8 @@ for note in slices.notes:
     print("note:", note)
 
 # %% [markdown] tags=[]
-# Each slice has a row in the index. `height` is $y$, counted over all slices that its volume has in
-# the study, also those that the phantom leaves out. `low` and `high` are the stored intensities that
+# Each slice has a row in the index. `height` is $y$, counted over all slices that its volume
+# has, also those that the phantom leaves out. `low` and `high` are the stored intensities that
 # became 0 and 1.
 
 # %% tags=[]
@@ -162,7 +166,7 @@ show(
 # %% [markdown] tags=[]
 # *Slices of each patient, coloured and hatched by split.*
 #
-# No bar has two colours, since patients are never divided. Where a bar is short or missing, the patient
+# A bar has two colours only where all slices are of one patient; several are never divided. Where a bar is short or missing, the patient
 # lost a scan; the next section says why.
 
 # %% [markdown] tags=[]
@@ -186,9 +190,11 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 #
 # $$x = \mathrm{clip}\left(\frac{v - p_{0.5}}{p_{99.9} - p_{0.5}},\ 0,\ 1\right)$$
 #
-# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan.
+# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan. (A fill value
+# around the picture is set aside first, and fat that a coil makes far brighter than the rest is cut; where scans
+# needed that, the notes above say so.)
 #
-# **Predict:** below, the same three scans before and after. Which features of the curves move, and
+# **Predict:** below, the same scans before and after. Which features of the curves move, and
 # which stay?
 
 # %% tags=["nbval-ignore-output", "predict"]
@@ -207,12 +213,12 @@ for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
     after[name] = slices.images[rows.index].astype(np.float32).ravel()
 show(
     plots.data.intensity_histograms(before, after),
-    "Histograms of three volumes: spread over different ranges as stored, aligned once scaled.",
+    "Histograms of up to three volumes: as stored, and on one scale once scaled.",
 )
 guess.compare("move and keep their shape")
 
 # %% [markdown] tags=[]
-# *Three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
+# *Up to three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
 #
 # In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and
 # the urine in the bladder. Scaled, they fall nearly on each other. Yet this is a rule of thumb and no
@@ -255,32 +261,40 @@ guess.compare_number((v[body] > limit).mean(), [1e-3, 0.5])
 # %% [markdown] tags=[]
 # *One slice as stored, clipped and scaled by percentiles, above the histograms of its body.*
 #
-# The clipped slice keeps little but an outline, and its histogram one spike: muscle and fat have become
-# the same number, and no network can tell them apart again. How much is lost depends on each scan's gain
+# Where the first share above is large, the clipped slice keeps little but an outline, and its histogram one spike:
+# muscle and fat have become the same number, and no network can tell them apart again. Where it is 0 %, the data
+# fitted into 8 bits before. How much is lost depends on each scan's gain
 # (the last lines; above 1, nothing). In a darker scan the muscle survives and only the fat is cut, so clipping
 # also makes scans differ that were alike. Our scale has its price too: in the phantom the bladder pays it, and its brightest part is flat.
 
 # %% [markdown] tags=[]
 # ## Through the body
 #
-# The array's first axis runs from the patient's right to the left, the second from back to front.
-# Every figure here is turned so that the patient lies on the back with the front at the top, as
-# radiologists look at it: the patient's right is on your left.
+# Every figure here draws an array's first axis to the right and the second upwards. Volumes were turned
+# before, so that you see slices as radiologists do. An axial slice is an array from the patient's right to the
+# left, and from back to front: the patient lies on the back, and the patient's right is on your left.
 
 # %% tags=[]
-sheet = known.loc[[(known["height"] - y).abs().idxmin() for y in np.linspace(0, 1, 12)]]
+print("slices of", slices.plane or "unknown", "plane;", {
+    "axial": "the front is at the top, and place 0 is the lowest slice",
+    "coronal": "the head is at the top, and place 0 is the slice farthest to the back",
+    "sagittal": "the head is at the top, the front on your left, and place 0 is farthest to the right",
+    None: "they are shown as they are stored, and place 0 is the one with the lowest number",
+}[slices.plane])  # fmt: skip
+nearest = [(known["height"] - place).abs().idxmin() for place in np.linspace(0, 1, 12)]
+sheet = known.loc[pd.unique(np.array(nearest))]  # twelve, or all there are
 show(
     plots.slices.sheet(
         slices.images[sheet.index],
         [f"place {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
     ),
-    "Twelve training slices from the lowest to the highest.",
+    "Training slices from one end of the scan to the other, twelve at most.",
 )
 
 # %% [markdown] tags=[]
-# *Twelve training slices from the lowest to the highest, with the patient's number.*
+# *Training slices from one end of the scan to the other, with the patient's number.*
 #
-# In the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
+# In axial slices of the pelvis these are the thighs, then the hips with the round femoral heads on both sides of the
 # bright bladder, then the iliac wings. The prior in notebook 04 is told the place, and draws
 # accordingly.
 
@@ -291,17 +305,17 @@ show(
 # ask what its codes mean.
 
 # %% tags=[]
-if slices.labels is None:
-    print("these data have no labels")
-else:
-    some = sheet.index[[2, 4, 6, 8]]
+print(f"slices with labels: {(index['label_file'] != '').sum()} of {len(index)}")
+labelled = known[known["label_file"] != ""].sort_values("height").index
+if len(labelled):
+    some = labelled[np.unique((np.linspace(0.2, 0.75, 4) * (len(labelled) - 1)).astype(int))]
     show(
         plots.data.label_overlay(slices.images[some], slices.labels[some]),
-        "Four slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
+        "A few slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
     )
 
 # %% [markdown] tags=[]
-# *Four slices (top), and the same with their tissues coloured and numbered (bottom).*
+# *A few slices (top), and the same with their tissues coloured and numbered (bottom), where there are labels.*
 #
 # The white line is the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
 # alike, so the labels know less about these than your eyes do.
@@ -342,7 +356,7 @@ guess.compare("soft organs and posture")
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
 #
-# Bladder, rectum, the way one lies and the shading of the coil change; bones, muscles and build stay.
+# In the pelvis bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and build stay.
 # A network tested on the second row after learning from the first would be tested on its memory.
 
 # %% [markdown] tags=[]
@@ -366,8 +380,11 @@ step = max(1, slices.images.shape[1] // 64)  # 64 rows of pixels are enough to f
 small = slices.images[:, ::step, ::step]  # (N, H / step, W / step)
 patients = index["patient"].to_numpy()  # (N,)
 score, answer = {}, {}
-if len(set(patients)) < 2:
-    print("these data are of one patient: there is no split by patient")
+no_ssim = metrics.why_no_ssim(slices.images.shape[1:])  # why there is none; "" where there is
+if no_ssim or len(set(patients)) < 2:
+    print(
+        "no scores, since", no_ssim or "these data are of one patient, and no split divides people"
+    )
 else:
     stored = {  # (n, N) bool: what it may remember when asked
         "by patient": leakage.hold_out_patients(index),
@@ -394,11 +411,11 @@ if score:
         titles += [f"patient {patients[found[n]]}, SSIM {score[split][n]:.2f}" for n in most]
     show(
         plots.slices.rows(rows, titles),
-        "Five test slices, and the copycat's answer to each under either split.",
+        "Test slices, five at most, and the copycat's answer to each under either split.",
     )
 
 # %% [markdown] tags=[]
-# *The five test slices that gain most when slices are dealt out, and the copycat's answers.*
+# *The test slices that gain most when slices are dealt out, and the copycat's answers.*
 #
 # These are the extreme cases; the means stand above. Nothing was learned either time. What the second
 # score has gained, it owes to having met the patient, and any network that can memorise may gain it too:
@@ -541,7 +558,7 @@ guess = predict("The copycat's gain from dealing out slices will", ["shrink", "s
 #
 # - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
 # - A split by slices rewards memory; the copycat told us how much.
-# - Each volume is scaled by its own percentiles; what was cut is known. 8 bits would have cut the body.
+# - Each volume is scaled by its own percentiles; what was cut is known, and what 8 bits would have cut.
 # - Whatever was dropped is listed.
 #
 # **What's next:** `02_vqvae_training` learns to write each of these slices as a small grid of codes.

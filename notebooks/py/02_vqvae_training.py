@@ -44,6 +44,10 @@ profile: str = "quick"  # smoke (seconds), quick (two CPU cores) or full (a GPU)
 run_name: str = "tutorial"  # results go to runs/<run_name>/
 data_source: Optional[str] = None  # default: as in notebook 01
 data_dir: Optional[str] = None  # default: as in notebook 01
+folds: Optional[int] = None  # parts that the patients are dealt into, each tested once
+fold: Optional[int] = None  # which of them is the test, from 0
+test_patients: Optional[str] = None  # or who is the test, by name, with commas between
+from_run: str = ""  # a run whose VQ-VAE's weights are where training starts; empty: from nothing
 batch_size: Optional[int] = None  # slices a step
 hidden_dim: Optional[int] = None  # channels inside encoder and decoder
 residual_layers: Optional[int] = None  # residual blocks on each side
@@ -52,8 +56,16 @@ num_embeddings: Optional[int] = None  # K, codes in the codebook
 embedding_dim: Optional[int] = None  # D, numbers in a code
 commitment_cost: Optional[float] = None  # beta
 learning_rate: Optional[float] = None  # peak
-epochs: Optional[int] = None  # passes over the training slices; 0: stop after steps
-steps: Optional[int] = None  # training steps
+epochs: Optional[int] = None  # passes over the training slices; 0: by steps
+steps: Optional[int] = None  # training steps; 0: as many as the slices ask for
+longest: Optional[int] = None  # steps that there is time for
+patience: Optional[float] = None  # share of the steps without a better validation, then stop
+augment: Optional[str] = None  # pictures changed a little: auto (where patients are few), full, off
+augment_turn: Optional[float] = None  # degrees to either side
+augment_scale: Optional[float] = None  # 0.08: 8 % larger or smaller
+augment_shift: Optional[float] = None  # share of the sides
+augment_contrast: Optional[float] = None  # 0.22: to the power of 0.8 to 1.25
+augment_mirror: Optional[bool] = None  # right for left, where sides mean nothing to you
 stride: Optional[int] = None  # pixels a code covers along each axis: 2, 4 or 8
 stem: Optional[str] = None  # unshuffle (fast on a CPU) or strided (as published)
 codebook_update: Optional[str] = None  # ema or gradient
@@ -78,35 +90,36 @@ from torch.utils.data import Subset
 
 from vqgen_utils import plots, training
 from vqgen_utils.data import load_slices
-from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import domain, metrics
 from vqgen_utils.models import VQVAE, Codebook, vqvae, vqvae_losses
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run, new_vqvae
+from vqgen_utils.runs import Run, new_vqvae, start, vqvae_lesson
 from vqgen_utils.teaching import predict, show_source
 from vqgen_utils.teaching.demos import collapse
 from vqgen_utils.teaching.exercises import vqvae as exercises
 from vqgen_utils.teaching.widgets import LivePlot, panel
-from vqgen_utils.training import CLIP_NORM, batches, fit
+from vqgen_utils.training import CLIP_NORM, Schedule, augmentation, batches, fit
 
 # %% tags=[]
 run = Run(run_name)  # the folder runs/<run_name>/
 # the profile's settings with your changes, kept in the run's config.json
 settings = run.configure(
-    profile, "vqvae", "vqvae_training", data_source=data_source, data_dir=data_dir,
+    profile, "vqvae", "vqvae_training", "augmentation", data_source=data_source, data_dir=data_dir,
+    folds=folds, fold=fold, test_patients=test_patients,
     batch_size=batch_size, hidden_dim=hidden_dim, residual_layers=residual_layers,
     residual_hidden_dim=residual_hidden_dim, num_embeddings=num_embeddings,
     embedding_dim=embedding_dim, commitment_cost=commitment_cost, learning_rate=learning_rate,
-    epochs=epochs, steps=steps, stride=stride, stem=stem, codebook_update=codebook_update,
-    decay=decay, revive_below=revive_below, weight_decay=weight_decay, seed=seed, compiled=compiled,
+    epochs=epochs, steps=steps, longest=longest, patience=patience, augment=augment,
+    augment_turn=augment_turn, augment_scale=augment_scale, augment_shift=augment_shift,
+    augment_contrast=augment_contrast, augment_mirror=augment_mirror, stride=stride, stem=stem,
+    codebook_update=codebook_update, decay=decay, revive_below=revive_below,
+    weight_decay=weight_decay, seed=seed, compiled=compiled,
 )  # fmt: skip
 slices = load_slices(settings.data)
-train, validate, test = (slices.subset(split) for split in ("train", "validate", "test"))
+slices.must_hold_out()  # or nothing could be scored
+train, test = slices.subset("train"), slices.subset("test")
 print(slices)
-if not len(test):
-    raise InputError(
-        "no slices are held out, so nothing could be scored: give more scans, or a longer one."
-    )
+print(slices.whose)
 settings.vqvae
 
 # %% [markdown] tags=[]
@@ -380,6 +393,34 @@ print(f"largest difference between two weights: {apart:.0e}")
 # settings as a plain dictionary (`asdict`) and a fingerprint of the data. If it finds weights with the
 # same description, it loads them and trains nothing. Change a parameter, and it trains anew.
 #
+# Few people show few bodies. So each time a slice is learned from, it is a little turned, moved, scaled
+# and brightened or darkened (Simard et al. 2003), by draws that the seed decides: fully where training
+# patients are few, less where they are many, since whatever is shown here will be drawn later
+# (`vqgen_utils/training/augmentation.py`; `augment=off` leaves slices as they are).
+
+# %% tags=[]
+lesson = vqvae_lesson(settings, slices)  # what is learned from, how, and what chooses the weights
+ranges = settings.augmentation.scaled_for(train.rows["patient"].nunique())
+shown, _ = train[[len(train) // 2] * 6]  # (6, 1, H, W), six times the same slice
+changed = augmentation.augment(shown[1:], range(5), ranges)
+show(
+    plots.slices.rows(
+        {"a training slice": list(torch.cat([shown[:1], changed])[:, 0])},
+        ["as it is", *["changed a little"] * 5],
+    ),
+    "One training slice as it is, and five times as the model may see it.",
+)
+print(f"{Schedule(len(train), settings.vqvae_training).steps} steps at most, for these slices")
+print(
+    f"turned by up to {ranges.augment_turn:.1f} degrees, moved by {ranges.augment_shift:.1%} of the "
+    f"sides, {math.expm1(ranges.augment_scale):.1%} larger or smaller"
+)
+
+# %% [markdown] tags=[]
+# Some slices are not learned from: now and then the loss is measured on them, and the weights that are
+# used in the end are those with the lowest. These are the patients to validate on; if there are none, a part of the
+# training patients is set aside for it. When that loss has not fallen for a good while, training stops.
+#
 # **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
 # %% tags=["nbval-ignore-output", "predict"]
@@ -387,24 +428,26 @@ guess = predict("The commitment term at first", ["falls", "rises"])
 
 # %% tags=[]
 live = LivePlot(["reconstruction", "commitment"], "loss", "Learning curves of the VQ-VAE.")
-made_from = run.vqvae_made_from(settings, slices)
+started_from = start.vqvae(run, model, settings, from_run)  # says so; nothing without from_run
+made_from = run.vqvae_made_from(settings, slices) | started_from
 result = fit(
     model,
-    vqvae_losses,
-    train,
+    lesson.losses,
+    lesson.train,
     settings.vqvae_training,
     run.path("vqvae.safetensors"),
     made_from,
-    validate=validate if len(validate) else None,
+    validate=lesson.validate,
+    change=lesson.change,
     report=live,
 )
 live.draw(result.history)
-print(f"trained in {result.seconds:.0f} s")
+print(result)
 
 # %% [markdown] tags=[]
 # *Loss terms by step, log scale on the left; on the right the late phase alone, which the early fall
 # would hide.* The commitment term starts low, for the untrained encoder's vectors are all alike and
-# any code is near; it rises while the encoder learns to tell things apart. Circles are patients not
+# any code is near; it rises while the encoder learns to tell things apart. Circles are slices not
 # trained on. Where they lie close to the line, the model has learned bodies and not these bodies.
 
 # %% tags=[]
@@ -604,9 +647,9 @@ of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices)) 
 number = train.rows["patient"].nunique()
 by_batch = {
     f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on others": ssim_of_batches(model, x),
+    f"all {number} patients, scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
-    "1 patient, scored on others": ssim_of_batches(narrow, x),
+    "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
 for name, values in () if no_ssim else by_batch.items():
     print(f"learned from {name:<36} mean {values.mean():.3f}, luckiest batch {values.max():.3f}")
@@ -623,9 +666,9 @@ else:
 guess.compare("the score on others")
 
 # %% [markdown] tags=[]
-# *SSIM by batch: the bar is the score, the star what a lucky pick would report.* Compare rows within
-# a model. The second model does better on its own patient than on others, and no score on patients it
-# has learned from can show that. If the first model's two bars lie close, that is a result, and we have
+# *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star what
+# a lucky pick would report.* Compare rows within a model. The second
+# model does better on its own patient than on others, and no score on patients it has learned from can show that. If the first model's two bars lie close, that is a result, and we have
 # it because some patients were kept back. The star is never left of the bar, whatever the model.
 
 # %% [markdown] tags=[]
@@ -682,7 +725,7 @@ all_codes = model.encode(slices.tensor)  # (N, h, w)
 run.save_codes(all_codes)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 print(f"{slices.images.shape[1:]} pixels -> {tuple(all_codes.shape[1:])} codes a slice")
-print(f"codes used on held-out patients: {int((counts > 0).sum())} of {model.num_embeddings}")
+print(f"codes used on held-out slices: {int((counts > 0).sum())} of {model.num_embeddings}")
 print(f"perplexity: {metrics.perplexity(counts):.1f}")
 
 # %% [markdown] tags=[]
@@ -839,6 +882,7 @@ if no_ssim:
 else:
     no_body = "no held-out slice shows anything bright enough to be a body"
     reasons = {"ssim_body": no_body} if np.isnan(ssim_body).all() else {}
+run.save_scores("vqvae", test.rows, {"ssim": ssim, "ssim_body": ssim_body, "psnr": psnr})
 run.add_metrics(
     "vqvae",
     {

@@ -255,12 +255,12 @@ guess.compare("rubble")
 guess = predict("Tissues with a code of their own (half of its uses)", ["all", "some", "none"])
 
 # %% tags=[]
-if slices.labels is None:
-    table = None
-    print("these data have no labels")
-else:
-    labels = slices.labels[test.rows.index]  # (N, H, W)
-    table = codebook.code_tissue_table(codes, labels, K)  # (tissues, K)
+labelled = np.flatnonzero(test.rows["label_file"] != "")  # (n,)
+print(f"held-out slices with labels: {len(labelled)} of {len(test)}")
+table = None
+if len(labelled):
+    labels = slices.labels[test.rows.index[labelled]]  # (n, H, W)
+    table = codebook.code_tissue_table(codes[labelled], labels, K)  # (tissues, K)
     share = table / table.sum().clip(lower=1)  # (tissues, K), columns sum to 1
     order = share.T.sort_values(list(table.index), ascending=False).index
     show(
@@ -280,15 +280,16 @@ else:
 
 # %% tags=[]
 if table is not None:
-    mixed = codes.flatten()[torch.randperm(codes.numel(), generator=torch.manual_seed(0))]
-    chance = codebook.code_tissue_table(mixed.view_as(codes), labels, K)
+    read = codes[labelled]  # (n, h, w)
+    mixed = read.flatten()[torch.randperm(read.numel(), generator=torch.manual_seed(0))]
+    chance = codebook.code_tissue_table(mixed.view_as(read), labels, K)
     inside = table.drop(index="background")
     for name, counted in {"codes": table, "random order": chance, "body only": inside}.items():
         worth = metrics.entropy_bits(torch.tensor(counted.sum(axis=1).to_numpy()))
         told = codebook.mutual_information_bits(counted)
         print(f"{name:>12}: tissue worth {worth:.2f} bits, its code tells {told:.2f} of them")
     print()
-    for tissue, row in share.iterrows():
+    for tissue, row in share[table.sum(axis=1) > 0].iterrows():
         print(f"{tissue:>12}: code {row.idxmax()} means it in {row.max():.0%} of its uses")
 if table is not None:
     own = (share.max(axis=1) > 0.5).drop(["background", "body"])
@@ -336,7 +337,7 @@ show(
         in_use[used].numpy(),
         f"correlation of the widest direction with brightness: {abs(likeness):.2f}",
     ),
-    "The mean 4 by 4 block under each code, drawn at the code's place in the same plane.",
+    "The mean block under each code, drawn at the code's place in the same plane.",
 )
 guess.compare("brightness" if abs(likeness) > 0.7 else "something else")
 

@@ -43,14 +43,17 @@ from typing import Optional
 
 profile: str = "quick"  # as in notebook 02
 run_name: str = "tutorial"  # the run whose codes to learn
+from_run: str = ""  # a run whose prior is where training starts, if its codebook agrees
 prior_channels: Optional[int] = None  # channels of each stack
 prior_layers: Optional[int] = None  # gated layers
 prior_kernel_size: Optional[int] = None  # odd
 prior_hidden_dim: Optional[int] = None  # channels of the head
 prior_dropout: Optional[float] = None
 prior_batch_size: Optional[int] = None  # grids a step
-prior_epochs: Optional[int] = None  # passes over the training grids; 0: stop after prior_steps
-prior_steps: Optional[int] = None  # training steps
+prior_epochs: Optional[int] = None  # passes over the training slices; 0: by prior_steps
+prior_steps: Optional[int] = None  # training steps; 0: as many as the slices ask for
+prior_longest: Optional[int] = None  # steps that there is time for
+prior_patience: Optional[float] = None  # share of the steps without a better validation, then stop
 prior_learning_rate: Optional[float] = None  # peak
 prior_weight_decay: Optional[float] = None
 prior_seed: Optional[int] = None
@@ -68,7 +71,7 @@ from vqgen_utils.evaluation import codes as codebook
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import PixelCNN, height_features, pixelcnn, prior_losses, sample, sampling
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run, codes_of, new_prior
+from vqgen_utils.runs import Run, codes_of, new_prior, prior_lesson, start
 from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.demos import forgotten_mask, receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
@@ -82,8 +85,9 @@ settings = run.configure(
     profile, "prior", "prior_training", prior_channels=prior_channels, prior_layers=prior_layers,
     prior_kernel_size=prior_kernel_size, prior_hidden_dim=prior_hidden_dim,
     prior_dropout=prior_dropout, prior_batch_size=prior_batch_size, prior_epochs=prior_epochs,
-    prior_steps=prior_steps, prior_learning_rate=prior_learning_rate,
-    prior_weight_decay=prior_weight_decay, prior_seed=prior_seed, prior_compiled=prior_compiled,
+    prior_steps=prior_steps, prior_longest=prior_longest, prior_patience=prior_patience,
+    prior_learning_rate=prior_learning_rate, prior_weight_decay=prior_weight_decay,
+    prior_seed=prior_seed, prior_compiled=prior_compiled,
 )  # fmt: skip
 
 vqvae, all_codes = run.load_vqvae(), run.load_codes()
@@ -91,8 +95,9 @@ slices = run.load_slices(settings)
 K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (h, w)
 stride = vqvae.config.stride  # pixels a code covers along each axis
 splits = ("train", "validate", "test")  # each a dataset of codes (N, h, w) and heights (N,)
-train, validate, test = (codes_of(slices, all_codes, split) for split in splits)
+train, validate, test = (codes_of(slices.subset(split), all_codes) for split in splits)
 print(f"{len(train)} + {len(validate)} + {len(test)} grids of {grid} codes, K = {K}")
+print(slices.whose)
 settings.prior
 
 # %% [markdown] tags=[]
@@ -313,30 +318,37 @@ guess = predict("The curve begins near", ["0", "ln K", "K"])
 # %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(train)} grids of {grid} codes to learn from")
 prior = new_prior(settings, grid)
+lesson = prior_lesson(settings, slices, all_codes, vqvae)
 print(sum(p.numel() for p in prior.parameters()), "weights")
 
+started_from = start.prior(run, prior, from_run)  # says so; nothing without from_run
+made_from = run.prior_made_from(settings, grid, slices) | started_from
 live = LivePlot(["loss"], "nats per code", "Learning curve of the prior.")
 result = fit(
     prior,
-    prior_losses,
-    train,
+    lesson.losses,
+    lesson.train,
     settings.prior_training,
     run.path("prior.safetensors"),
-    run.prior_made_from(settings, grid, slices),  # kept with the weights: whose codes these are
-    validate=validate if len(validate) else None,
+    made_from,  # kept with the weights: whose codes these are
+    validate=lesson.validate,  # what chooses the step whose weights are kept
+    change=lesson.change,  # the pictures, before they are encoded
     report=live,
 )
 live.draw(result.history)
-print(f"trained in {result.seconds:.0f} s")
+print(result)
 
 # %% [markdown] tags=[]
-# *Cross-entropy by step. Circles: patients not trained on.* The gap between them is what the prior knows of
-# its own patients alone; a line that drops whenever all grids have been seen once more is a sign of it. If
-# the circles turned upwards, more training would do harm.
+# *Cross-entropy by step. Circles: slices not trained on.* The gap between them is what the prior knows of
+# its own patients alone. Where the circles turn upwards, more training does harm: the prior learns its
+# patients by heart. So `fit` keeps the weights of the lowest circle, and stops when it has long been passed.
+# This is **early stopping** (Prechelt 1998); it says when to stop learning by heart, not how to
+# learn anatomy instead. For that, pictures are changed a little each time where patients are few: the
+# line then lies above what it would be on the slices as they are (`augment`, notebook 02).
 
 # %% tags=[]
-start = result.history["loss"].iloc[0]  # nats
-guess.compare("ln K" if abs(start - np.log(K)) < 1 else f"{start:.1f} nats")
+begins = result.history["loss"].iloc[0]  # nats
+guess.compare("ln K" if abs(begins - np.log(K)) < 1 else f"{begins:.1f} nats")
 
 # %% [markdown] tags=[]
 # ## Honest bits
@@ -354,11 +366,14 @@ order0 = metrics.entropy_bits(metrics.code_counts(codes, K))
 per_code = bits.mean().item()
 print(f"uniform guess     {np.log2(K):.3f} bits a code")
 print(f"order-0 entropy   {order0:.3f}")
-print(f"prior             {per_code:.3f}  = {per_code / order0:.3f} of order-0")
+print(
+    f"prior             {per_code:.3f}"
+    + (f"  = {per_code / order0:.3f} of order-0" if order0 else "")
+)
 print(f"that is           {per_code / stride**2:.4f} bits a pixel")
 if per_code > order0:
     print(
-        "worse than order-0: these patients are unlike those it learned from, or those were too few"
+        "worse than order-0: it learned too briefly, or from slices that are too few or unlike these"
     )
 
 # %% [markdown] tags=[]
@@ -647,6 +662,8 @@ guess = predict(
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 
 # %% tags=[]
+rows = slices.subset("test").rows
+run.save_scores("prior", rows, {"bits_per_code": bits.mean((1, 2)).numpy()})
 run.add_metrics(
     "prior",
     {

@@ -525,7 +525,7 @@ full = sampling.full_logits(prior, drawn[:1], where)  # (1, K, h, w)
 moved = [
     (sampling.full_logits(prior, c, where) - full).abs().amax(1)[0] for c in (one_code, second_half)
 ]
-before = max(float(m[:i].max()) for m in moved)
+before = max((float(m[:i].max()) for m in moved if i), default=0.0)  # i is 0 in a grid of one row
 print(f"left of column {i}, the logits move by {before:.1e} at most")
 show(
     plots.slices.maps(

@@ -18,7 +18,7 @@
 # # 06 · What is kept, and what it costs
 #
 # A slice that has passed through the codes is not quite what it was. Its codes, in turn, take room. Here we
-# measure both on patients the model has never seen: how much of a slice is kept, and how many bits that takes.
+# measure both on held-out slices: how much of a slice is kept, and how many bits that takes.
 # Beside each number stands one to compare it with: an interval, JPEG, a simpler model, a file that was really
 # written.
 #
@@ -80,6 +80,7 @@ c = all_codes[test.index]  # (n, h, w)
 x_hat = vqvae.decode(c)[:, 0]  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else None  # (n, H, W)
 print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
+print(slices.whose)
 
 # %% [markdown] tags=[]
 # ## Reconstructions, and how sure we are
@@ -151,7 +152,7 @@ if no_ssim:
     print(f"no SSIM, since {no_ssim}")
 else:
     show(
-        plots.evaluation.scores_with_intervals(panels, "SSIM on held-out patients"),
+        plots.evaluation.scores_with_intervals(panels, "SSIM on held-out slices"),
         f"SSIM with intervals, by tissue on the left and by place along the scan on the right; the "
         f"whole slice has {np.nanmean(ssim):.3f}, the body {np.nanmean(ssim_body):.3f}.",
     )
@@ -171,7 +172,8 @@ if not no_ssim:
 if has_tissues:
     errors = {f"label {name}": found["l1"].to_numpy() for name, found in by_tissue.items()}
     print("mean absolute error by tissue, where intensities lie in [0, 1]")
-    print(bootstrap.with_intervals(errors, patients).round(4).to_string())
+    with_intervals = bootstrap.with_intervals(errors, patients).round(4)
+    print(with_intervals.dropna(axis=1, how="all").to_string(na_rep="-"))
 else:
     print(f"no scores by tissue, since {domain.why_unlabelled(slices)}")
 
@@ -245,12 +247,12 @@ per_code = pd.Series(
     }
 )
 show(
-    plots.evaluation.bars(per_code, "bits a code on held-out patients"),
+    plots.evaluation.bars(per_code, "bits a code on held-out slices"),
     "Bars of bits a code: " + ", ".join(f"{name} {one:.2f}" for name, one in per_code.items()),
 )
 
 # %% [markdown] tags=[]
-# *Bits a code on held-out patients; less is better.* The small stack is no fair rival, it has learned for
+# *Bits a code on held-out slices; less is better.* The small stack is no fair rival, it has learned for
 # seconds. It is there to show how far one gets with little.
 
 # %% tags=[]
@@ -264,19 +266,21 @@ if ours < min(order0, neighbours):
     print(f"two neighbours go {way:.0%} of the way from order-0 to the prior")
     guess.compare(f"{'more' if way > 0.5 else 'less'} than half of the way")
 else:
-    print("a simpler model does better: our prior learned too briefly, or from too few patients")
+    print("a simpler model does better: our prior learned too briefly, or from too few slices")
 known = train.iloc[:: math.ceil(len(train) / 2000)]  # a large training set is thinned
 as_many = known.iloc[:: max(1, len(known) // len(test))]
 own = metrics.bits_by_position(prior, all_codes[as_many.index], condition(as_many["height"]))
 own_mean = own.mean((1, 2)).numpy()  # (m,)
-print(f"on patients it has learned from: {own_mean.mean():.3f} bits a code")
+print(f"on slices it has learned from: {own_mean.mean():.3f} bits a code")
 per_slice = bits.mean((1, 2)).numpy()  # (n,)
-print("on held-out patients, with interval:", bootstrap.in_words(per_slice, patients))
+print("on held-out slices, with interval:", bootstrap.in_words(per_slice, patients))
 
 # %% tags=[]
 of = pd.Series(per_slice).groupby(patients)
 by_patient = pd.DataFrame({"mean": of.mean(), "low": of.min(), "high": of.max()})
-by_level = {name: np.where(np.isnan(there), np.nan, per_slice) for name, there in levels.items()}
+by_level = {
+    f"place {one:.2f}": np.where(level == one, per_slice, np.nan) for one in np.unique(level)
+}
 panels = {
     "by patient, with the range of slices": by_patient,
     "by place, with intervals": bootstrap.with_intervals(by_level, patients),

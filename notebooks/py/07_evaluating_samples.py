@@ -112,7 +112,8 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 x_hat = decoded(all_codes[test.index])  # (n, H, W)
 labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
-print(f"{len(x)} held-out slices of {len(set(patients))} patients; labels: {has_tissues}")
+print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
+print(slices.whose)
 
 # %% [markdown] tags=[]
 # ## A network that reads slices
@@ -167,17 +168,18 @@ for name, some in sets.items():
     print(f", {(off <= WITHIN).mean():.1%} by three slices at most" if a_scan else "")
     if has_tissues:
         dice = domain.dice(some.reading.tissues, labels)
-        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in dice.items()))
+        there = {tissue: value for tissue, value in dice.items() if not np.isnan(value)}
+        print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in there.items()))
 real_off, read_off = (some.off(heights).mean() for some in sets.values())
 guess.compare("less well" if read_off > 1.1 * real_off else "as well")
 
 # %% tags=[]
-real_reading, failed = sets["held out"].reading, {}  # what fails -> why; "" where it does not
+real_reading = sets["held out"].reading
+failed = {"tissues": domain.why_unlabelled(slices)}  # what fails -> why; "" where it does not
 failed["reader"] = domain.why_blind(real_reading.heights, heights, train["height"])
 one_patient = "the held-out slices are of one patient, and how patients differ is not known"
 failed["patients"] = one_patient if len(set(patients)) < 2 else ""
 failed["place"] = domain.why_no_place(heights, train["height"], WITHIN)
-failed["tissues"] = "not every slice of these data has labels"
 if has_tissues:
     known_labels = slices.labels[known.index]  # (N, H, W)
     failed["tissues"] = domain.why_no_tissues(real_reading.tissues, labels, known_labels)
@@ -194,7 +196,7 @@ if has_tissues:
         "Four reconstructed slices, and below them the tissues that the domain network sees in them.",
     )
 else:
-    print("not every slice of these data has labels, so the network reads places alone")
+    print(f"{failed['tissues']}, so the network reads places alone")
 
 # %% [markdown] tags=[]
 # *Four reconstructions (top) and what the network sees in them (bottom; colours and numbers as in notebook 01), where
@@ -241,7 +243,7 @@ show(
 
 # %% [markdown] tags=[]
 # *The sets to be told apart, at a few places: real, reconstructed, generated, patched together from two patients,
-# and eight reconstructions for all places.* The set at $T = 0.8$ is measured below, but not shown. The places
+# and eight reconstructions (or all, if there are fewer) for all places.* The set at $T = 0.8$ is measured below, but not shown. The places
 # were chosen, the slices were not.
 
 # %% [markdown] tags=[]
@@ -303,7 +305,7 @@ if failed["patients"]:
     table["likeness"] = np.nan
 scales = fidelity.likeness_scales(x.shape[1:])
 print(f"likeness at {scales} of 3 scales" if scales else "no likeness: slices are too small for it")
-table.round(3)
+targets.spelled_out(table.round(3))
 
 # %% tags=[]
 better = {"frechet": "Fréchet\n(less is nearer)", "kid": "KID\n(less is nearer)",
@@ -487,7 +489,7 @@ if not no_place:
 # first percentile of their distances, so about one sample in a hundred may pass it by chance. All slices go
 # through the decoder, so that a copy is equal to what it copies.
 #
-# Does this test find copies at all? We make some: a small prior is trained on 32 training slices and nothing
+# Does this test find copies at all? We make some: a small prior is trained on 32 training slices at most and nothing
 # else, until it has memorised them.
 #
 # **Predict:** which share of its samples will the test catch?
@@ -589,7 +591,7 @@ reasons = targets.not_measured(failed)
 evaluation = run.add_evaluation({}, headline, reasons)  # beside what 06 and 08 measure
 for scores, reason in targets.by_reason(evaluation["not_measured"]).items():
     print(f"not measured: {scores}. {reason}.")
-targets.verdict(evaluation["headline"])
+targets.spelled_out(targets.verdict(evaluation["headline"]).round(3))
 
 # %% [markdown] tags=[]
 # A met target does not say that nothing is left to gain, and a missed one does not say whose fault it is. Three

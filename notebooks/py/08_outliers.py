@@ -75,6 +75,7 @@ x = torch.from_numpy(slices.images[test.index].astype(np.float32))  # (n, H, W)
 c = all_codes[test.index]  # (n, h, w)
 labels = slices.labels[test.index] if has_tissues else np.zeros(x.shape, np.uint8)  # (n, H, W)
 print(f"{len(x)} held-out slices; patients: {len(set(patients))}; labels: {has_tissues}")
+print(slices.whose)
 
 # %% [markdown] tags=[]
 # ## Odd slices

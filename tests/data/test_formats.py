@@ -441,13 +441,27 @@ def test_the_owners_folders_of_splits_are_kept(scans):
     }
 
 
+def test_folders_of_splits_have_the_names_that_nifti_folders_may_have(scans):
+    folders = {"Trainset": "train", "val_images": "validate", "testing": "test"}
+    numbered(
+        scans, *(f"{folder}/P{n}/s_{k}.png" for n, folder in enumerate(folders) for k in (1, 2))
+    )
+    index = load_slices(nifti(scans)).index
+    assert dict(zip(index["patient"], index["split"], strict=True)) == {
+        f"P{n}": split for n, split in enumerate(folders.values())
+    }
+
+
 def test_pictures_called_labels_or_masks_are_listed(scans):
     read = numbered(
-        scans, "images/a_1.png", "images/a_2.png", "masks/a_1.png", "images/a_1_seg.png"
-    )
+        scans, "images/a_1.png", "images/a_2.png", "masks/a_1.png", "images/a_1_seg.png",
+        "images/a_2_roi.png", "predictions/a_2.png",
+    )  # fmt: skip
     assert set(read) == {"images/a_1.png", "images/a_2.png"}
     left = reasons(check_folder(nifti(scans)))
-    assert set(left) == {"masks/a_1.png", "images/a_1_seg.png"}
+    assert set(left) == {
+        *("masks/a_1.png", "images/a_1_seg.png", "images/a_2_roi.png", "predictions/a_2.png")
+    }
     assert set(left.values()) == {"is called a label map or mask"}
 
 

@@ -213,7 +213,10 @@ def test_a_reader_is_trusted_that_knows_more_than_the_middle():
 )
 def test_a_reader_is_blind_that_knows_no_more_than_the_middle(read):
     reason = domain.why_blind(read, PLACES, PLACES)
-    assert "cannot read held-out slices" in reason and "middle by 0.262" in reason
+    assert (
+        "cannot read held-out slices" in reason
+        and "middle by 0.262; what counts is at most 75% of that" in reason
+    )
 
 
 def test_where_all_slices_lie_at_one_place_no_reader_can_show_that_it_reads():
@@ -395,6 +398,12 @@ def test_the_stage_that_loses_most_is_named(scores, best, stage):
     assert targets.who_loses(*scores, best=best) == stage
 
 
+def test_a_table_for_reading_says_none_where_a_number_is_missing():
+    table = pd.DataFrame({"got": [1.0, np.nan], "met": ["yes", "not measured"]})
+    assert targets.spelled_out(table)["got"].tolist() == [1.0, "none"]
+    assert table["got"].isna().sum() == 1, "the table itself stays"
+
+
 def test_results_become_plain_values():
     table = pd.DataFrame({"got": [1.0, np.nan], "met": ["yes", "not measured"]}, index=["a", "b"])
     values = targets.plain(
@@ -466,6 +475,14 @@ def test_the_card_of_real_scans_says_whether_somebody_may_be_seen(slices, reason
 def test_the_card_says_whether_patients_were_held_out(slices, disjoint, words):
     theirs = slices.__class__(**{**vars(slices), "patients_disjoint": disjoint})
     assert words in a_card(theirs, "nifti", HEADLINE)
+
+
+def test_the_card_counts_one_as_one_and_names_no_plane_that_nobody_knows(slices):
+    first = slices.index.groupby("split").head(1)
+    theirs = slices.__class__(**{**vars(slices), "index": first, "plane": None})
+    card = a_card(theirs, "nifti", HEADLINE).replace("\n", " ")
+    assert "Trained on 1 slice of 1 patient;" in card and "It draws slices of" in card
+    assert "It draws axial slices of" in a_card(slices, "nifti", HEADLINE).replace("\n", " ")
 
 
 def test_the_card_gives_each_reason_once_with_the_scores_it_takes(slices):

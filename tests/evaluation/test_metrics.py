@@ -33,6 +33,7 @@ def test_slices_smaller_than_the_window_have_no_ssim(shape):
     assert np.isnan(plain).all() and np.isnan(body).all()
     assert f"{shape[0]} x {shape[1]} pixels are smaller" in metrics.why_no_ssim(shape)
     assert metrics.mean_and_spread(plain) == "not measured" and metrics.mean_or_none(plain) is None
+    assert metrics.mean_and_spread([0.25]) == "0.250", "one value has no spread"
     by_tissue = metrics.scores_by_tissue(some, some, np.ones(some.shape, int))["body"]
     assert by_tissue["ssim"].isna().all() and (by_tissue["l1"] == 0).all()
 

@@ -97,6 +97,29 @@ def test_long_names_of_patients_do_not_overlap_beside_scores():
     assert boxes[0].y0 != boxes[-1].y0
 
 
+@pytest.mark.parametrize("shape", [(8, 64), (64, 8), (32, 32), (64, 32)])
+def test_titles_beside_a_colour_bar_do_not_overlap_on_slices_of_any_shape(shape):
+    images, grids = RNG.random((5, *shape)), np.zeros((5, shape[0] // 4, shape[1] // 4))
+    odd = ["bladder missing", "upside down", "mirrored", "heavy noise", "a head"]
+    places = [f"place {n / 4:.2f}" for n in range(5)]
+    for figure in (
+        plots.evaluation.surprise_maps(images, grids + 1, [(0, 0)] * 5, odd),
+        plots.codes.code_maps(images, grids, 8, places),
+        plots.evaluation.tissues_of(images, np.ones(images.shape, int), odd),
+    ):
+        boxes = drawn_boxes(figure, lambda drawn=figure: [ax.title for ax in drawn.axes])
+        assert len(boxes) == 5 and overlaps(boxes) == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(48, 8), (128, 8), (8, 8), (8, 64)])
+def test_names_of_rows_do_not_overlap_beside_slices_of_any_shape(shape):
+    names = ("last layer not masked", "every layer masked", "held-out codes")
+    figure = plots.slices.rows({name: [np.zeros(shape)] * 4 for name in names}, list("abcd"))
+    boxes = drawn_boxes(figure, lambda: [text for ax in figure.axes for text in ax.texts])
+    assert len(boxes) == 3 and overlaps(boxes) == 0
+
+
 @pytest.mark.parametrize("shape", [(8, 128), (128, 8), (8, 8)])
 def test_slices_of_any_shape_make_pictures_that_fit_on_a_page(shape):
     image = np.zeros(shape, np.float32)

@@ -10,7 +10,7 @@ from vqgen_utils import cli, plots
 from vqgen_utils.config import get_profile
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine import home, save_json
-from vqgen_utils.runs import compare
+from vqgen_utils.runs import Run, compare
 from vqgen_utils.training import checkpoint
 
 
@@ -44,6 +44,31 @@ def test_the_command_prints_the_comparison_and_keeps_table_and_figure(capsys):
     assert "num_embeddings" in capsys.readouterr().out
     assert "k-64" in (home() / "runs" / "comparison.csv").read_text()
     assert (home() / "runs" / "comparison.png").stat().st_size > 1000
+
+
+def finished_fold(run: str, fold: int, scores: dict[str, list[float]]) -> None:
+    finished_run(f"{run}-fold-{fold}", 0.8, folds=3, fold=fold)
+    table = pd.DataFrame([(who, value) for who in scores for value in scores[who]])
+    table.columns = ["patient", "ssim"]
+    table = table.assign(week=0, slice=0, ssim_body=float("nan"), psnr=30.0)
+    Run(f"{run}-fold-{fold}").save_scores("vqvae", table, table[["ssim", "ssim_body", "psnr"]])
+
+
+def test_folds_are_pooled_over_all_their_patients(capsys):
+    finished_fold("k", 0, {"001": [0.5, 0.7], "B": [0.9]})
+    finished_fold("k", 2, {"C": [0.7, 0.7]})
+    finished_run("k-other", 0.1)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare", "k"])
+    assert end.value.code == 0 and "all folds together" in capsys.readouterr().out
+    table = pd.read_csv(home() / "runs" / "comparison_folds.csv").set_index("score")
+    row = table.loc["ssim"]
+    assert (row["run"], row["folds"], row["patients"]) == ("k", "2 of 3", 3)
+    assert row["mean"] == pytest.approx(0.7) and 0.6 <= row["low"] < 0.7 < row["high"] <= 0.9
+    assert table.loc["psnr", "mean"] == 30 and "bits_per_code" not in table.index
+    finished_fold("k", 1, {"001": [0.5]})
+    with pytest.raises(InputError, match="run 'k' test some patients twice \\(001\\)"):
+        compare.pooled_folds(["k-fold-0", "k-fold-1", "k-fold-2"])
 
 
 def test_a_run_without_a_prior_has_no_score_there():

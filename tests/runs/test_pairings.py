@@ -148,7 +148,7 @@ def other_format(path, number):
 def test_a_file_of_another_format_is_refused_in_a_sentence(run, file, number, words):
     checkpoint.save_state(run.path("m.training.pt"), {"step": 1})
     other_format(run.path(file), number)
-    with pytest.raises(InputError, match=f"{file}.*{words} there, format 1 here") as refusal:
+    with pytest.raises(InputError, match=f"{file}.*{words} there, format 2 here") as refusal:
         checkpoint.load_state(run.path("m.training.pt"))
         load_all(run)
     assert "\n" not in str(refusal.value)

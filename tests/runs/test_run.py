@@ -172,7 +172,7 @@ def test_a_run_name_must_be_a_folder_name(name):
         ("huge", {}, "profile 'huge' does not exist"),
         ("smoke", {"epoch": 3}, "'epoch' does not exist"),
         ("smoke", {"epochs": "three"}, "'epochs' must be of type int"),
-        ("smoke", {"steps": 0}, "'steps' is 0"),
+        ("smoke", {"steps": -1}, "'steps' is -1"),
         ("smoke", {"epochs": -1}, "'epochs' is -1"),
         ("smoke", {"data_source": "dicom"}, "choose phantom or hipmri or nifti"),
         ("smoke", {"prior_kernel_size": 4}, "odd"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jupytext
 import numpy as np
@@ -17,7 +18,9 @@ from crashing import DATA, PRIOR, VQVAE, train
 from safetensors.torch import load_file
 
 from vqgen_utils import cli
+from vqgen_utils.data import Slices
 from vqgen_utils.machine import REPOSITORY
+from vqgen_utils.runs import Run
 from vqgen_utils.training import checkpoint
 
 SMALL = DATA | VQVAE | PRIOR
@@ -147,7 +150,7 @@ def test_a_trained_model_is_not_trained_again(trained, capsys):
             "the VQ-VAE and its training have no parameter",
         ),
         (["train", "prior", "--set", "steps=3"], "did you mean prior_steps"),
-        (["train", "vqvae", "--set", "steps=0"], "'steps' is 0"),
+        (["train", "vqvae", "--set", "steps=-1"], "'steps' is -1"),
         (["train", "vqvae", "--set", "data_dir=x"], "use the option --data-dir"),
         (["train", "vqvae", "--data-dir", "nowhere"], "is not a folder"),
         (["train", "vqvae", "--profile", "huge"], "profile 'huge' does not exist"),
@@ -180,6 +183,24 @@ def test_slices_depend_on_their_own_seed_alone(trained):
     vqgen(trained, "sample", "--run-name", "r", "--images", 70, "--seed", 5)
     for name, array in np.load(trained / "runs" / "r" / "generated.npz").items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_slices_are_asked_for_where_training_slices_lie_as_densely_as_they_do(trained, monkeypatch):
+    monkeypatch.setenv("VQGEN_HOME", str(trained))
+    asked = np.load(trained / "runs" / "r" / "generated.npz")["heights"]
+    run = Run("r")
+    index = run.load_slices(run.settings("smoke")).index
+    known = index["height"][index["split"] == "train"].to_numpy(np.float32)
+    assert set(asked) <= set(known)
+    middles = [np.median(heights) for heights in (asked, known)]
+    assert abs(middles[0] - middles[1]) < 0.15
+
+
+def test_places_are_as_dense_as_the_training_slices():
+    heights = [0.5] * 30 + [0.6] * 60 + [0.9] * 10 + [0.1] * 100
+    index = pd.DataFrame({"height": heights, "split": ["train"] * 100 + ["test"] * 100})
+    places = Slices.places.fget(SimpleNamespace(index=index))
+    assert [places.count(place) for place in (0.5, 0.6, 0.9, 0.1)] == [30, 60, 10, 0]
 
 
 # ---- Two processes -------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
-from scan_files import picture, save
+from scan_files import picture, save, save_brains
 
 from vqgen_utils.cli import main
 from vqgen_utils.errors import InputError
@@ -67,7 +68,7 @@ def vqgen(capsys):
 
 def test_notebooks_run_in_order_with_their_parameters(notebooks, vqgen, tmp_path, monkeypatch):
     scans = tmp_path / "my scans"
-    scans.mkdir()
+    save(scans / "sub-01_T2w.nii.gz", picture(16, 16))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -110,10 +111,18 @@ def test_the_study_is_known_at_any_depth_and_patterns_reach_the_notebook(
     ):
         save(tmp_path / "scans" / f"{place}.nii.gz", picture(16, 16))
         folder = str(tmp_path / "scans" / place[0])
-        options = ("--include", "*a*", "--include", "*b", "--patient-pattern", "x=(.)")
+        options = ("--include", "*a*", "--include", "*b", "--patient-pattern", "(?=.)(.)")
         assert vqgen("run", "--run-name", place[0], "--data-dir", folder, *options)[0] == 0
         executed = tmp_path / "runs" / place[0] / "notebooks" / "01_first.ipynb"
-        assert printed(executed) == f"{[source, '*a*,*b', 'x=(.)']}\n"
+        assert printed(executed) == f"{[source, '*a*,*b', '(?=.)(.)']}\n"
+
+
+def test_the_courses_pictures_of_brains_are_not_taken_for_the_study(vqgen, tmp_path):
+    save_brains(tmp_path / "brains", train=(1, 2), validate=(3,), test=(4,))
+    code, out, _ = vqgen("data", "check", tmp_path / "brains", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["layout"] == "png-course" and found["plane"] is None
+    assert not found["errors"] and found["patients"] == 4
 
 
 def test_from_and_only_choose_notebooks_and_metrics_keep_what_is_there(notebooks, vqgen, tmp_path):
@@ -207,6 +216,35 @@ def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_pat
     assert (code, out) == (2, "")
     assert err.startswith("vqgen: ") and err.count("\n") == 1 and sentence in err
     assert not (tmp_path / "runs").exists(), "nothing may have run"
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--only", "2"], ["train", "vqvae"]])
+def test_scans_of_which_none_can_be_held_out_are_refused_before_training(
+    notebooks, vqgen, tmp_path, words
+):
+    save(tmp_path / "scans" / "sub-01_T2w.nii.gz", picture(32, 32, 4))
+    write_notebook(notebooks, "01_data_exploration.ipynb", COMMON, "print(1)")
+    write_notebook(notebooks, "02_vqvae_training.ipynb", COMMON, "1 / 0")
+    where = ("--profile", "smoke", "--data-dir", tmp_path / "scans")
+    code, out, err = vqgen(*words, *where)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "scans: 4 slices of one patient are too few to hold any out" in err
+    if words == ["run"]:
+        assert not (tmp_path / "runs").exists(), "nothing may have run"
+        assert vqgen("run", *where, "--to", "1")[0] == 0, "a folder may be looked at all the same"
+        assert vqgen("run", "--profile", "smoke")[0] == 1, "the phantom is fit to train on"
+
+
+@pytest.mark.parametrize("to", ["1", "2"])
+def test_a_folder_in_which_nothing_can_be_used_is_refused_before_it_is_explored(
+    notebooks, vqgen, tmp_path, to
+):
+    save(tmp_path / "scans" / "sub-01_dseg.nii.gz", np.ones((32, 32, 4), np.uint8))
+    write_notebook(notebooks, "01_data_exploration.ipynb", COMMON, "1 / 0")
+    write_notebook(notebooks, "02_vqvae_training.ipynb", COMMON, "1 / 0")
+    code, out, err = vqgen("run", "--data-dir", tmp_path / "scans", "--to", to)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "holds only label maps" in err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_folder_without_notebooks_and_a_damaged_notebook_are_named(notebooks):
@@ -321,6 +359,17 @@ def test_ctrl_c_keeps_the_partial_notebook(notebooks, tmp_path):
     assert process.returncode == 130
     assert err.startswith("stopped") and err.count("\n") == 1
     assert "so far" in printed(tmp_path / "runs" / "tutorial" / "notebooks" / "01_first.ipynb")
+
+
+def test_ctrl_c_while_the_scans_are_read_is_one_sentence(notebooks, vqgen, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vqgen_utils.data.slices.load_slices", interrupted)
+    write_notebook(notebooks, "02_vqvae_training.ipynb", COMMON, "1 / 0")
+    code, out, err = vqgen("run")
+    assert (code, out, err) == (130, "", "stopped while the scans were read; nothing has run.\n")
+    assert not (tmp_path / "runs").exists()
 
 
 # ---- The command ---------------------------------------------------------------------------------

@@ -4,13 +4,13 @@ import pytest
 
 from vqgen_utils import cli
 from vqgen_utils.errors import InputError
-from vqgen_utils.series import parse_sweep, run_sweep
+from vqgen_utils.series import combinations, parse_sweep, run_sweep
 
 
 def test_every_combination_becomes_a_run_of_its_own():
     asked = parse_sweep(["num_embeddings=32,128", "seed=0,1"])
     done = []
-    run_sweep("k", asked, lambda name, settings: done.append((name, settings)))
+    run_sweep(combinations("k", asked), lambda name, settings: done.append((name, settings)))
     assert done == [
         ("k-num_embeddings-32-seed-0", ["num_embeddings=32", "seed=0"]),
         ("k-num_embeddings-32-seed-1", ["num_embeddings=32", "seed=1"]),
@@ -44,8 +44,7 @@ def test_the_command_runs_the_series_for_each_value(monkeypatch, capsys):
     command = ["run", "--run-name", "k", "--set", "seed=3", "--sweep", "num_embeddings=32,64"]
     with pytest.raises(SystemExit):
         cli.main(command)
-    assert [request["run_name"] for request in asked] == [
-        "k-num_embeddings-32",
-        "k-num_embeddings-64",
-    ]
-    assert asked[1]["settings"] == ["seed=3", "num_embeddings=64"]
+    names = ["k-num_embeddings-32", "k-num_embeddings-64"]
+    assert [request["run_name"] for request in asked] == names * 2
+    assert [request["only_check"] for request in asked] == [True, True, False, False]
+    assert asked[3]["settings"] == ["seed=3", "num_embeddings=64"]

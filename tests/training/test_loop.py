@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from vqgen_utils.config import PriorConfig, TrainingConfig, VQVAEConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.models import VQVAE, PixelCNN, prior_losses, vqvae_losses
-from vqgen_utils.training import checkpoint, evaluate, fit, learning_rate, resuming
+from vqgen_utils.training import Schedule, checkpoint, evaluate, fit, learning_rate, resuming
 
 CONFIG = TrainingConfig(batch_size=4, epochs=3, seed=1)
 
@@ -122,44 +122,92 @@ def test_a_process_killed_before_it_tidied_up_leaves_nothing(tmp_path):
 
 
 def scored(*val_losses):
-    """A validation in which each epoch scores what is given here."""
+    """A validation in which each look scores what is given here."""
     scores = iter(val_losses)
     return lambda *_: {"loss": next(scores)}
 
 
-def test_the_best_weights_are_kept_where_they_are_not_the_last(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 1.0, 2.0))
+def weights_after(step, tmp_path):
+    """The weights of `vqvae_job` after a step of CONFIG, trained without validation."""
     model, losses, data = vqvae_job()
-    path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
-    fit(model, losses, data, CONFIG, path, {"data": "a"}, data)
-    assert "lowest at step 9 of 14: those weights are kept in m.best" in capsys.readouterr().out
-    assert checkpoint.load_settings(best)["history"][-1]["step"] == 9
-    assert not torch.equal(weights(best)["decoder.0.weight"], weights(path)["decoder.0.weight"])
+    taken = []
 
-    best.replace(path)  # to go on with them
-    fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "a"}, data)
-    assert "loaded" in capsys.readouterr().out
+    def watched(model, batch):
+        taken.append({name: value.clone() for name, value in model.state_dict().items()})
+        return losses(model, batch)
 
-    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 2.0, 2.0))
-    fit(vqvae_job()[0], losses, data, CONFIG, path, {"data": "b"}, data)
-    assert not best.exists()
+    fit(model, watched, data, CONFIG, tmp_path / "watched.safetensors", {})
+    return taken[step]
 
 
-def test_killed_between_the_last_weights_and_the_tidying_up_it_is_tidied_up_later(
-    tmp_path, monkeypatch
-):
-    """An older best lies there until the last weights, which are better, have been saved."""
+def test_the_weights_that_are_used_are_the_best_on_the_validation_slices(tmp_path, monkeypatch):
+    steps = [3.0] * 8 + [1.0] + [2.0] * 5  # 14 looks in 14 steps: the ninth is the best
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(*steps))
     model, losses, data = vqvae_job()
-    path, best = tmp_path / "m.safetensors", tmp_path / "m.best.safetensors"
+    path = tmp_path / "m.safetensors"
+    result = fit(model, losses, data, CONFIG, path, {}, data)
+    assert result.best_step == 9 and result.history["step"].iloc[-1] == 14
+    best = weights_after(9, tmp_path)
+    assert all(torch.equal(best[name], value) for name, value in weights(path).items())
+    assert all(torch.equal(best[name], value) for name, value in model.state_dict().items())
+    assert not model.training
+
+    again = fit(vqvae_job()[0], losses, data, CONFIG, path, {}, data)
+    assert again.best_step == 9
+
+
+def test_without_validation_the_last_weights_are_used(tmp_path):
+    model, losses, data = vqvae_job()
+    result = fit(model, losses, data, CONFIG, tmp_path / "m.safetensors", {})
+    assert result.best_step == 14
+    assert "step 14, the last" in str(result)
+
+
+def test_a_validation_that_is_no_number_is_never_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(2.0, *[float("nan")] * 13))
+    model, losses, data = vqvae_job()
+    assert fit(model, losses, data, CONFIG, tmp_path / "m.safetensors", {}, data).best_step == 1
+
+
+def test_training_stops_when_it_has_not_helped_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 1.0, *[2.0] * 12))
+    patient = dataclasses.replace(CONFIG, patience=0.5)  # of 14 steps
+    model, losses, data = vqvae_job()
+    result = fit(model, losses, data, patient, tmp_path / "m.safetensors", {}, data)
+    assert result.history["step"].iloc[-1] == 9 and result.best_step == 2
+
+
+@pytest.mark.parametrize("stop", [10, 25, 60])  # losses are asked for at each step and look
+def test_stopped_by_hand_it_ends_with_the_same_best_weights(stop, tmp_path, monkeypatch):
+    """The best may lie before the stop, and before the last saved state."""
+    monkeypatch.setattr("vqgen_utils.training.loop.SAVE_EVERY", 3)
+    config = dataclasses.replace(CONFIG, learning_rate=0.1)
+    other = TensorDataset(torch.randint(8, (18, 4, 3)), torch.rand(18))  # noise: nothing helps it
+    paths = whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    results = []
+    for path in paths:
+        model, losses, data = prior_job()
+        if path == parts:
+            with pytest.raises(Stop):
+                fit(model, stop_at(stop)(losses), data, config, path, {}, other)
+            model, losses, data = prior_job()
+        results.append(fit(model, losses, data, config, path, {}, other))
+    assert results[0].best_step == results[1].best_step < 14
+    one, two = weights(whole), weights(parts)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_killed_between_the_weights_and_the_tidying_up_it_is_tidied_up_later(tmp_path, monkeypatch):
+    model, losses, data = vqvae_job()
+    path = tmp_path / "m.safetensors"
 
     def die(*_):
         raise Stop
 
-    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", scored(3.0, 2.0, 1.0))
     monkeypatch.setattr(resuming.TrainingFiles, "_tidy_up", die)
     with pytest.raises(Stop):
         fit(model, losses, data, CONFIG, path, {}, data)
-    assert path.exists() and best.exists()
+    assert path.exists()
     monkeypatch.undo()
     fit(vqvae_job()[0], losses, data, CONFIG, path, {}, data)
     assert {file.name for file in tmp_path.iterdir()} <= {path.name, "history_m.csv", ".lock"}
@@ -221,7 +269,8 @@ def test_other_settings_train_anew(tmp_path):
     before = weights(path)
     model, losses, data = vqvae_job()
     other = TrainingConfig(batch_size=4, epochs=1, seed=1)
-    assert len(fit(model, losses, data, other, path, {"data": "a"}).history) == 1
+    history = fit(model, losses, data, other, path, {"data": "a"}).history
+    assert history["step"].iloc[-1] == 5
     assert not torch.equal(before["decoder.0.weight"], weights(path)["decoder.0.weight"])
 
 
@@ -234,14 +283,15 @@ def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(tmp_path
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_the_history_has_every_loss_term_and_validation_once_an_epoch(tmp_path):
+def test_the_history_has_every_loss_term_and_twenty_looks_at_validation(tmp_path):
     model, losses, data = vqvae_job()
-    result = fit(model, losses, data, CONFIG, tmp_path / "m.safetensors", {}, validate=data)
+    config = dataclasses.replace(CONFIG, epochs=9, patience=1.0)
+    result = fit(model, losses, data, config, tmp_path / "m.safetensors", {}, validate=data)
     assert {"step", "epoch", "seconds", "reconstruction", "commitment", "loss"} <= set(
         result.history.columns
     )
-    assert result.history["val_loss"].notna().sum() == 3
-    assert result.history["step"].iloc[-1] == 14
+    assert result.history["val_loss"].notna().sum() == 14  # every third of 41, and the last
+    assert result.history["step"].iloc[-1] == 41
     written = pd.read_csv(tmp_path / "history_m.csv")
     pd.testing.assert_frame_equal(written, result.history, check_dtype=False)
 
@@ -273,7 +323,22 @@ def test_without_epochs_training_takes_the_steps_asked_for(tmp_path):
     config = TrainingConfig(batch_size=4, epochs=0, steps=7)
     history = fit(model, losses, data, config, tmp_path / "m.safetensors", {}, data).history
     assert history["step"].iloc[-1] == 7  # in the second epoch of 4.5 steps
-    assert history["val_loss"].notna().tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("slices", "steps"), [(10, 150), (100, 474), (1_000, 1500), (10_000, 1500)]
+)
+def test_without_steps_training_is_as_long_as_the_slices_ask_for(slices, steps):
+    config = TrainingConfig(batch_size=4, longest=1500)
+    assert Schedule(slices, config).steps == steps
+
+
+def test_looks_at_validation_fall_on_whole_rows_of_the_history():
+    for steps in (1500, 2990, 474):
+        schedule = Schedule(1000, TrainingConfig(steps=steps))
+        looks = [step for step in range(1, steps + 1) if schedule.looks_at(step)]
+        assert 10 <= len(looks) <= 21
+        assert all(step % 10 == 0 for step in looks[:-1]) and looks[-1] == steps
 
 
 def test_the_learning_rate_climbs_then_falls():

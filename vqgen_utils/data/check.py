@@ -154,7 +154,7 @@ def check_folder(config: DataConfig, *, progress: Progress | None = None) -> Rep
     laid_out = shared_patients(index)
     shared = set().union(*laid_out.values())
     if rows:
-        index = split_slices(survey, index, config.data_seed)
+        index = split_slices(survey, index, config)
         index = index[index["split"] != ""]
     known = bool(rows) and patients_known(survey, index)
     return Report(

@@ -23,8 +23,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
 
 from vqgen_utils.data.listing import starts_like_dicom
-from vqgen_utils.data.nifti import AXES, MAX_BYTES, PLANES, what_is_wrong
+from vqgen_utils.data.nifti import AXES, MAX_BYTES, PLANES
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import why_unreadable
 
 CLASSES = {
     **dict.fromkeys(("MRImageStorage", "EnhancedMRImageStorage"), "MR"),
@@ -280,7 +281,7 @@ def _quietly(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except (FileNotFoundError, PermissionError) as error:
-        raise InputError(f"{path}: {what_is_wrong(error)}") from None
+        raise InputError(f"{path}: {why_unreadable(error)}") from None
     except InvalidDicomError:
         what = "is not a DICOM file, whatever its name says; export it again or remove it."
         raise InputError(f"{path}: {what}") from None

@@ -108,6 +108,17 @@ def whole(text: str) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
+def words_of(name: str) -> list[str]:
+    """`Train_images` as ["train", "images"]."""
+    return [word[0].casefold() for word in _WORD.finditer(name)]
+
+
+def split_of(folder: str) -> str:
+    """The split that a folder's name says: `train`, `trainset` or `val_images`; else ""."""
+    rest = [word for word in words_of(folder) if word not in NOBODY]
+    return SPLITS.get(rest[0], "") if len(rest) == 1 else ""
+
+
 def is_mask(word: str) -> bool:
     """Whether a word says that a file holds labels, a mask or probabilities: `bodymask`, `seg2`."""
     word = word.rstrip("0123456789")

@@ -24,6 +24,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation
 from nibabel.spatialimages import HeaderDataError
 
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import why_unreadable
 
 ENDINGS = (".nii", ".nii.gz")
 AXES = "LAS"  # where a volume's axes lead: left, front, head; as the study's slices and MR consoles
@@ -170,7 +171,7 @@ def _open(path: Path):
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: {what_is_wrong(error)}") from error
+        raise InputError(f"{path}: {_what_is_wrong(error)}") from error
 
 
 def _voxels(path: Path, header, stream) -> np.ndarray:
@@ -341,21 +342,13 @@ def _intent(header) -> str:
     return ""
 
 
-def what_is_wrong(error: Exception) -> str:
+def _what_is_wrong(error: Exception) -> str:
     """A sentence for the person who owns the file; the exception itself is chained for us."""
-    if isinstance(error, FileNotFoundError):
-        return "does not exist; check the path."
-    if isinstance(error, PermissionError):
-        return "may not be read; change its permissions."
-    if isinstance(error, MemoryError):
-        return "does not fit into memory; cut it into smaller files."
-    if isinstance(error, OSError) and error.errno:  # gzip's own complaints have no number
-        return f"cannot be read ({error.strerror}); check the path and the disk."
     if isinstance(error, ImageFileError):
         return "is not a NIfTI file, whatever its name says; export it again or remove it."
     if isinstance(error, (HeaderDataError, KeyError)):  # KeyError: a data type it does not know
         return f"its header is not valid NIfTI ({error}); export it again."
-    return "is cut short or damaged; copy or export it again."
+    return why_unreadable(error)
 
 
 def by(lengths) -> str:

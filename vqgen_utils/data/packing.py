@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vqgen_utils.config import DataConfig
 from vqgen_utils.data.copies import join_copies
 from vqgen_utils.data.scans import ranges, read_slices
-from vqgen_utils.data.split import assign_splits
+from vqgen_utils.data.split import assign_splits, chosen_splits
 from vqgen_utils.data.survey import Progress, Survey
 from vqgen_utils.errors import InputError
 
@@ -29,11 +30,11 @@ META = {"content", "notes", "dropped", "layout", "patients_known"} | GEOMETRY
 WRITTEN_AT_ONCE = 2**22  # bytes; a file written in large pieces is read faster from the cache
 
 
-def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
+def pack(survey: Survey, config: DataConfig, folder: Path, progress: Progress) -> None:
     """Read every scan of a survey into `folder`, which must not exist.
 
     Raises:
-        InputError: when not one slice can be used.
+        InputError: when not one slice can be used, or the patients cannot be split as asked.
     """
     folder.mkdir()
     if survey.frame is None:
@@ -55,7 +56,7 @@ def pack(survey: Survey, seed: int, folder: Path, progress: Progress) -> None:
     if not labelled:
         (folder / "labels.npy").unlink()
 
-    index = split_slices(survey, join_people(survey, pd.DataFrame(rows)), seed)
+    index = split_slices(survey, join_people(survey, pd.DataFrame(rows)), config)
     used = index["split"] != ""
     if not used.all():  # the gaps in the slices of a single patient, which fit into memory
         for file in folder.glob("*.npy"):
@@ -106,9 +107,17 @@ def patients_known(survey: Survey, index: pd.DataFrame) -> bool:
     return not unnamed or len(index[["patient", "week"]].drop_duplicates()) == 1
 
 
-def split_slices(survey: Survey, index: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """`index` with every slice's split; those in a gap between blocks have none and are dropped."""
-    splits, notes = assign_splits(index, seed, say=survey.layout != "hipmri-2d")
+def split_slices(survey: Survey, index: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """`index` with every slice's split; those in a gap between blocks have none and are dropped.
+
+    Raises:
+        InputError: when the patients cannot be split as asked.
+    """
+    if config.folds or config.test_patients:
+        splits, notes = chosen_splits(index, config, known=patients_known(survey, index))
+    else:
+        say = survey.layout != "hipmri-2d"
+        splits, notes = assign_splits(index, config.data_seed, say=say)
     survey.notes += notes
     index = index.assign(split=splits)
     for file, rows in index[index["split"] == ""].groupby("file", sort=False):

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from vqgen_utils.data.names import Scan, natural
-from vqgen_utils.data.nifti import what_is_wrong
+from vqgen_utils.data.names import Scan, is_mask, natural, split_of, words_of
+from vqgen_utils.data.releases import keep_first
 from vqgen_utils.data.whose import Found, common_folders
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.files import why_unreadable
 
 MAX_PIXELS = 2**26  # of one slice; a larger claim is refused unread
 _COURSE = re.compile(r"keras_png_slices_(?P<seg>seg_)?(?P<split>train|validate|test)")
@@ -25,12 +26,6 @@ _CASE = re.compile(
 _NUMBERED = re.compile(
     r"(?P<name>.*?)[-_. ]*(?:(?:slices?|slc|sl|images?|img|im|z)[-_. ]*)?(?P<number>[0-9]{1,9})"
 )
-_LABELS = re.compile(r"(?:.*[-_. ])?(?:seg|masks?|labels?|segmentations?|labelmaps?)(?:[-_. ].*)?")
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validate", "validation", "valid", "val"), "validate"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     except InputError:
         raise
     except (FileNotFoundError, PermissionError) as error:
-        raise InputError(f"{path}: {what_is_wrong(error)}") from None
+        raise InputError(f"{path}: {why_unreadable(error)}") from None
     except Image.DecompressionBombError:
         raise InputError(_too_large(path)) from None
     except UnidentifiedImageError:
@@ -127,7 +122,7 @@ def find_png(files: list[str]) -> Found:
         return _find_course(files)
     images, dropped = [], []
     for file in files:
-        if any(_LABELS.fullmatch(part) for part in _stem(file).lower().split("/")):
+        if any(is_mask(word) for part in _stem(file).split("/") for word in words_of(part)):
             dropped.append({"file": file, "reason": "is called a label map or mask"})
         else:
             images.append(file)
@@ -155,7 +150,7 @@ def _find_course(files: list[str]) -> Found:
             patient = f"{int(patient):03d}" if patient.isdecimal() else patient
             week, number = int(said["week"] or 0), int(said["number"])
             scan = Scan(file, patient, week, number, place["split"])
-            _keep_first(volumes[patient, week, place["split"]], scan, dropped)
+            keep_first(volumes[patient, week, place["split"]], number, scan, dropped)
     notes = []
     if labels:
         notes.append(
@@ -180,7 +175,8 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         weeks = sessions[patient]
         week = weeks.setdefault((*folders, one.name), len(weeks))
         scan = Scan(one.file, patient, week, one.number, one.split, named=False)
-        _keep_first(volumes[patient, week, one.split], scan, dropped)
+        place = one.file if one.number is None else one.number
+        keep_first(volumes[patient, week, one.split], place, scan, dropped)
     notes = []
     if names:
         told = "folders" if by_folder else "what names begin with"
@@ -195,20 +191,12 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
 
 def _name(file: str) -> _Name:
     *folders, name = _stem(file).split("/")
-    split = next((_SPLITS[part.lower()] for part in folders if part.lower() in _SPLITS), "")
-    others = tuple(part for part in folders if part.lower() not in _SPLITS)
+    split = next(filter(None, map(split_of, folders)), "")
+    others = tuple(folder for folder in folders if not split_of(folder))
     said = _NUMBERED.fullmatch(name.lower())
     if not said:
         return _Name(file, split, others, name, None)
     return _Name(file, split, others, name[: said.end("name")], int(said["number"]))
-
-
-def _keep_first(slices: dict, scan: Scan, dropped: list[dict]) -> None:
-    """Put a scan into its volume, unless its place is taken."""
-    place = scan.slice if scan.slice is not None else scan.file
-    first = slices.setdefault(place, scan)
-    if first is not scan:
-        dropped.append({"file": scan.file, "reason": f"is the same slice as {first.file}"})
 
 
 def _in_order(volumes: dict) -> list[list[Scan]]:

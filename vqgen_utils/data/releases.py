@@ -11,7 +11,7 @@ from vqgen_utils.data.whose import Found, numbered
 from vqgen_utils.errors import InputError
 
 _PLACE = re.compile(
-    r"keras_(?:\w+_)?slices_(?P<seg>seg_)?(?P<split>train|val|validate|validation|test)",
+    r"keras_(?!png_)(?:\w+_)?slices_(?P<seg>seg_)?(?P<split>train|val|validate|validation|test)",
     re.IGNORECASE,
 )
 _VOLUME_PLACE = re.compile(r"semantic_(?P<kind>MRs|labels)(?:_\w+)?", re.IGNORECASE)

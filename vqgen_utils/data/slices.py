@@ -24,7 +24,7 @@ from vqgen_utils.data.listing import Listing, list_files
 from vqgen_utils.data.nifti import cut
 from vqgen_utils.data.packing import open_packed, pack
 from vqgen_utils.data.reading import read_volume
-from vqgen_utils.data.split import SPLITS, disjoint
+from vqgen_utils.data.split import SPLITS, decides, disjoint
 from vqgen_utils.data.survey import Progress, Survey, survey_headers
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
@@ -34,8 +34,18 @@ FORMAT = 3  # of a packed folder; raise it when the same files would be packed d
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),
-    *("include", "exclude", "patient_pattern"),
+    *("include", "exclude", "patient_pattern", "folds", "fold", "test_patients"),
 )
+
+
+_WHOSE = {  # Slices.patients_disjoint -> what a reader of a score must know
+    True: "No patient is on both sides of the split.",
+    False: (
+        "Patients ARE on both sides of the split: what is held out are slices, not people, and "
+        "every score flatters."
+    ),
+    None: "Whether a patient is on both sides of the split is unknown: the names do not say.",
+}
 
 
 class SliceDataset(torch.utils.data.Dataset):
@@ -108,6 +118,11 @@ class Slices:
         """All images as (N, 1, H, W) float16, on the disk until they are looked at."""
         return torch.from_numpy(self.images)[:, None]
 
+    @property
+    def whose(self) -> str:
+        """A sentence on whether those who are held out are strangers to what was learned."""
+        return _WHOSE[self.patients_disjoint]
+
     def subset(self, split: str) -> SliceDataset:
         """The slices of "train", "validate" or "test"; it may have none.
 
@@ -117,6 +132,41 @@ class Slices:
         if split not in SPLITS:
             raise InputError(f"split '{split}' does not exist: choose one of {', '.join(SPLITS)}.")
         return SliceDataset(self.images.filename, self.index[self.index["split"] == split])
+
+    def to_learn_from(self) -> tuple[SliceDataset, SliceDataset]:
+        """The slices that weights are fitted to, and those that choose among the weights.
+
+        They are those to train and to validate on. Where there are none to validate on, a part of
+        the training patients chooses; of one patient, a part of the slices. It may have none.
+        """
+        train, validate = self.subset("train"), self.subset("validate")
+        if len(validate):
+            return train, validate
+        chosen = decides(train.rows)
+        path = self.images.filename
+        return SliceDataset(path, train.rows[~chosen]), SliceDataset(path, train.rows[chosen])
+
+    @property
+    def places(self) -> list[float]:
+        """Places along the scan that training slices have, as densely as they have them.
+
+        A hundred of them from the lowest to the highest, each as many slices from the next.
+        """
+        heights = self.index["height"][self.index["split"] == "train"]
+        shares = (np.arange(100) + 0.5) / 100
+        return np.quantile(heights, shares, method="inverted_cdf").tolist()
+
+    def must_hold_out(self) -> None:
+        """Make sure that something is held out, without which nothing learned can be scored.
+
+        Raises:
+            InputError: when all slices are for training.
+        """
+        if not len(self.subset("test")):
+            raise InputError(
+                f"{self.folder}: {len(self.index)} slices of one patient are too few to hold any "
+                "out, so nothing could be scored; give more scans, or a longer one."
+            )
 
     def voxels(self, row: pd.Series) -> np.ndarray:
         """A slice before scaling and framing, by its row of the index.
@@ -160,7 +210,7 @@ def load_slices(config: DataConfig, *, progress: Progress | None = None) -> Slic
     if not packed.is_dir():
         survey = look_at_headers(folder, listing, config, progress)
         with whole_folder(packed) as making:
-            pack(survey, config.data_seed, making, progress)
+            pack(survey, config, making, progress)
     index, images, labels, meta = open_packed(packed)
     apart = disjoint(index, meta["patients_known"])
     return Slices(index, images, labels, **meta, patients_disjoint=apart, folder=folder)

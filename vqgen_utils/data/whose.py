@@ -10,13 +10,14 @@ from itertools import takewhile
 from vqgen_utils.data.names import (
     MASK_FOLDERS,
     NOBODY,
-    SPLITS,
     Said,
     Scan,
     natural,
     read_name,
+    split_of,
     stem_of,
     whole,
+    words_of,
 )
 
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
@@ -93,13 +94,13 @@ def common_folders(folders: Iterable[Sequence[str]]) -> int:
 
 def _read_folder(path: Path, folder: str, common: bool) -> None:
     """Add what one folder of the path says."""
-    words = re.findall(r"[^\W_]+", folder.casefold())
+    words = words_of(folder)
     if folder.casefold() in _ASIDE:
         path.aside = path.aside or f"lies in '{folder}', among copies and maps made from scans"
         return
     rest = [word for word in words if word not in NOBODY]
-    if len(rest) == 1 and rest[0] in SPLITS:
-        path.split = SPLITS[rest[0]]
+    if split := split_of(folder):
+        path.split = split
         return
     masks = MASK_FOLDERS.intersection(words)
     if masks and (len(rest) == 1 or not common):

@@ -181,7 +181,8 @@ def why_blind(
         return ""
     return (
         f"the domain network cannot read {what}: the place it reads is off by {off:.3f} of a scan "
-        f"on average, always answering the middle by {middle:.3f}"
+        f"on average, always answering the middle by {middle:.3f}; what counts is at most "
+        f"{TRUSTED:.0%} of that"
     )
 
 

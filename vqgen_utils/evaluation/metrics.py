@@ -144,9 +144,13 @@ def bits_by_position(
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
-    """'0.912 ± 0.014' for a caption: mean and standard deviation, NaN left out."""
-    if np.isnan(values).all():
-        return "not measured"
+    """'0.912 ± 0.014' for a caption: mean and standard deviation, NaN left out.
+
+    One value has no spread.
+    """
+    measured = np.count_nonzero(~np.isnan(values))
+    if measured < 2:
+        return f"{np.nanmax(values):.3f}" if measured else "not measured"
     return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"
 
 

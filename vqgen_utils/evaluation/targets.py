@@ -149,6 +149,11 @@ def verdict(headline: dict) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["asked", "got", "met"], index=[t.what for t in TARGETS])
 
 
+def spelled_out(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for reading: "none" where a number is missing."""
+    return table.astype(object).where(table.notna(), "none")
+
+
 STAGES = ("the floor", "the decoder", "the prior")
 
 

@@ -110,3 +110,16 @@ def whole_folder(target: Path) -> Iterator[Path]:
             f"{target}: cannot be written ({error.strerror or error}); make room, or set "
             "VQGEN_HOME to a folder with more."
         ) from error
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why a file cannot be read, and what to do: the end of a sentence that its path begins."""
+    if isinstance(error, FileNotFoundError):
+        return "does not exist; check the path."
+    if isinstance(error, PermissionError):
+        return "may not be read; change its permissions."
+    if isinstance(error, MemoryError):
+        return "does not fit into memory; cut it into smaller files."
+    if isinstance(error, OSError) and error.errno:  # gzip's own complaints have no number
+        return f"cannot be read ({error.strerror}); check the path and the disk."
+    return "is cut short or damaged; copy or export it again."

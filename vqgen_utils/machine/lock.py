@@ -60,7 +60,10 @@ def exclusive(folder: Path) -> Iterator[TextIO | None]:
 
 
 def _take(file: TextIO, name: str) -> None:
-    """Lock an open file. If its holder is dead, wait for what it left behind to end as well."""
+    """Lock an open file. If its holder is dead, wait for what it left behind to end as well.
+
+    On another machine nobody can tell whether it is, so we wait there, too.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -80,7 +83,7 @@ def _take(file: TextIO, name: str) -> None:
         process, host, command = [*file.read().split(maxsplit=2), "", "", ""][:3]
         here = host in ("", socket.gethostname())
         ending = here and process.isdigit() and not is_running(int(process))
-        if not ending or time.monotonic() > deadline:
+        if (here and not ending) or time.monotonic() > deadline:
             who = f"process {process or 'unknown'}{'' if here else f' on {host}'}"
             who += f" ({command.strip()})" if command.strip() else ""
             if ending:

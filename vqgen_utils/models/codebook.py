@@ -116,6 +116,18 @@ class Codebook(nn.Module):
         return z_e + (z_q - z_e).detach(), codes, losses
 
     @torch.no_grad()
+    def expect(self, vectors: int) -> None:
+        """Go on from codes that were learned elsewhere, in batches of `vectors` vectors from here.
+
+        A running count is of vectors in a batch. Kept from batches a tenth the size, it would tell
+        that every code is dead.
+        """
+        if self.update == "ema":
+            scale = vectors / self.ema_count.sum()
+            self.ema_count *= scale
+            self.ema_sum *= scale
+
+    @torch.no_grad()
     def _follow(self, vectors: Tensor, indices: Tensor) -> None:
         """Move each code to the running mean of the vectors it serves, then revive the dead."""
         counts, sums = self._totals(vectors, indices)

@@ -65,8 +65,7 @@ def code_maps(
         number: of codes.
         titles: of the slices.
     """
-    figure, axes = axes_grid(2, len(images), images[0].shape)
-    figure.set(layout_engine="compressed", figheight=0.85 * figure.get_figheight())
+    figure, axes = axes_grid(2, len(images), images[0].shape, together=0.85)
     for column, (image, grid) in enumerate(zip(images, ranks, strict=True)):
         draw_slice(axes[0, column], image, titles[column] if titles else "")
         draw_slice(axes[1, column], grid, cmap="viridis", vmin=0, vmax=number - 1)

@@ -183,8 +183,7 @@ def tissues_of(
     images: Sequence[np.ndarray], tissues: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
     """Slices above the same slices with tissues drawn in, as in notebook 01, titled by column."""
-    figure, axes = axes_grid(2, len(images), images[0].shape)
-    figure.set(layout_engine="compressed", figheight=0.88 * figure.get_figheight())
+    figure, axes = axes_grid(2, len(images), images[0].shape, together=0.88)
     for column, (image, tissue, title) in enumerate(zip(images, tissues, titles, strict=True)):
         draw_slice(axes[0, column], image, title)
         draw_slice(axes[1, column], image)
@@ -230,8 +229,7 @@ def surprise_maps(
         titles: n.
         side: of the window, in codes.
     """
-    figure, axes = axes_grid(2, len(images), images[0].shape)
-    figure.set(layout_engine="compressed", figheight=0.9 * figure.get_figheight())
+    figure, axes = axes_grid(2, len(images), images[0].shape, together=0.9)
     cell = len(images[0]) / len(bits[0])
     most = np.percentile(np.stack(bits), 99)  # a few positions at a border cost many times as much
     for column, (image, cost, place, title) in enumerate(

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 TALLEST = 4  # inches; a picture of a slice that is higher than wide is drawn narrower instead
 CHARACTERS = 11  # of a title that fit into an inch
+UPRIGHT = 14  # of a row's name
 LONG = 24  # characters of a name that fit into a label; a longer one keeps both of its ends
 
 
@@ -44,12 +45,26 @@ def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:
     ax.axis("off")
 
 
-def axes_grid(rows: int, columns: int, shape: Sequence[int], width: float = 11.0):
-    """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns))."""
+def axes_grid(
+    rows: int,
+    columns: int,
+    shape: Sequence[int],
+    width: float = 11.0,
+    together: float = 1.0,
+    lowest: float = 0.0,
+):
+    """A figure with a grid of axes for slices of `shape` (H, W): (figure, axes (rows, columns)).
+
+    With `together` below 1 the pictures move together in that share of the height, but for those
+    that are so narrow that their titles would run into each other. A row has `lowest` inches at
+    least, for what stands beside it.
+    """
     cell = width / columns
-    picture = min(cell * shape[1] / shape[0], max(cell, TALLEST))
-    height = rows * (picture + 0.25)
-    figure = Figure(figsize=(width, height + 0.1), layout="constrained")
+    filling = cell * shape[1] / shape[0]  # the height of a picture as wide as its cell
+    picture = max(min(filling, max(cell, TALLEST)), lowest)
+    close = together < 1 and picture == filling
+    height = (rows * (picture + 0.25) + 0.1) * (together if close else 1)
+    figure = Figure(figsize=(width, height), layout="compressed" if close else "constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -62,7 +77,8 @@ def rows(rows: dict[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> F
     """
     columns = max(len(images) for images in rows.values())
     first = next(iter(rows.values()))[0]
-    figure, axes = axes_grid(len(rows), columns, first.shape)
+    lowest = max(map(len, rows)) / UPRIGHT
+    figure, axes = axes_grid(len(rows), columns, first.shape, lowest=lowest)
     for row, (name, images) in enumerate(rows.items()):
         for column, ax in enumerate(axes[row]):
             ax.axis("off")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
+from vqgen_utils.evaluation import bootstrap
 from vqgen_utils.machine.files import load_json
 from vqgen_utils.machine.places import REPOSITORY, home
 from vqgen_utils.training.checkpoint import load_settings
@@ -94,6 +95,59 @@ def side_by_side(names: Iterable[str] = ()) -> pd.DataFrame:
     settings = [name for name in table if name not in (*SCORES, "seconds")]
     same = [name for name in settings if table[name].map(repr).nunique() == 1]
     return table.drop(columns=same)
+
+
+# score -> the file in a run's folder that has it for each held-out slice
+PER_SLICE = {
+    **dict.fromkeys(("ssim", "ssim_body", "psnr"), "scores_vqvae.csv"),
+    "bits_per_code": "scores_prior.csv",
+}
+
+
+def pooled_folds(runs: Iterable[str]) -> pd.DataFrame:
+    """Each score over the held-out slices of all folds together, with its interval over patients.
+
+    Args:
+        runs: names, as in the index of `side_by_side`; those that are no folds are left out.
+
+    Returns:
+        A row a run without its fold and score: folds ("5 of 5"), patients, mean, low, high (NaN:
+        see `bootstrap.interval`). No row where there are no folds.
+
+    Raises:
+        InputError: when a patient is tested in two folds, for then the data changed meanwhile.
+    """
+    parts: dict[tuple[str, int], list[Path]] = {}
+    for run in runs:
+        config = home() / "runs" / run / "config.json"
+        data = load_json(config).get("data", {}) if config.exists() else {}
+        stem = run.removesuffix(f"-fold-{data.get('fold')}")
+        if data.get("folds") and stem != run:
+            parts.setdefault((stem, data["folds"]), []).append(config.parent)
+    rows = {}
+    for (stem, folds), folders in parts.items():
+        for score, file in PER_SLICE.items():
+            files = [folder / file for folder in folders if (folder / file).exists()]
+            if files:
+                pooled = _pooled(stem, files, score)
+                rows[stem, score] = {"folds": f"{len(files)} of {folds}", **pooled}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis(["run", "score"]) if rows else table
+
+
+def _pooled(stem: str, files: list[Path], score: str) -> dict[str, float]:
+    """Patients, mean and interval of one score over the slices in `files`, one a fold."""
+    tables = [pd.read_csv(file, dtype={"patient": str}) for file in files]
+    tested = pd.concat([table["patient"].drop_duplicates() for table in tables])
+    if tested.duplicated().any():
+        twice = ", ".join(tested[tested.duplicated()].unique()[:5])
+        raise InputError(
+            f"the folds of run '{stem}' test some patients twice ({twice}), so they were made with "
+            "other data or another data_seed: run them again."
+        )
+    slices = pd.concat(tables)
+    low, high = bootstrap.interval(slices[score], slices["patient"])
+    return {"patients": len(tested), "mean": slices[score].mean(), "low": low, "high": high}
 
 
 def _row(path: Path) -> dict:

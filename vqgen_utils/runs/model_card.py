@@ -44,19 +44,20 @@ def model_card(
     missed = list(verdict.index[verdict["met"] == "no"])
     open_ = list(verdict.index[verdict["met"] == "not measured"])
     height, width = slices.images.shape[1:]
-    plane = getattr(slices, "plane", None)
+    kind = f"{slices.plane} slices" if slices.plane else "slices"
+    starts = _starts(evaluation)
     sections = {
         "What it is": f"""\
 A VQ-VAE with {vqvae.num_embeddings} codes of {vqvae.embedding_dim} numbers and a gated PixelCNN of
 {prior.prior_layers} layers over its codes, made by the run `{run_name}` (profile {settings.name}).
-It draws {f"{plane} " if plane else ""}slices of {height} x {width} pixels, at a place along the
-scan that one asks for.""",
+It draws {kind} of {height} x {width} pixels, at a place along the scan that one asks for.
+{_started(starts)}""",
         "Data": f"""\
 Source: {settings.data.data_source}. Trained on {_count(slices, "train")}; every score is measured
 on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
-{WHOSE[slices.patients_disjoint]}
+{slices.whose}
 {_of_source(settings)}""",
-        "Who may be seen": _who_is_seen(settings, evaluation),
+        "Who may be seen": _who_is_seen(settings, evaluation, starts),
         "Intended use, and uses to keep away from": USE,
         "Scores, beside their floor": f"""\
 {as_markdown(scores)}
@@ -79,18 +80,11 @@ on {_count(slices, "test")}, or on {evaluation["samples"]} generated slices.
     return "\n\n".join(parts) + "\n"
 
 
-WHOSE = {
-    True: "No patient is on both sides.",
-    False: "Patients ARE on both sides of this split, so every score flatters.",
-    None: "Whether a patient is on both sides is unknown: the files' names do not tell.",
-}
-
-
 def _count(slices: Slices, split: str) -> str:
     """'40 slices of 4 patients'."""
     rows = slices.subset(split).rows
-    patients = rows["patient"].nunique()
-    return f"{len(rows)} slices of {patients} patient{'s' if patients > 1 else ''}"
+    counts = {"slice": len(rows), "patient": rows["patient"].nunique()}
+    return " of ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in counts.items())
 
 
 def _is_phantom(settings: Profile) -> bool:
@@ -106,15 +100,45 @@ def _of_source(settings: Profile) -> str:
     return "These are scans of people: what may be done with the model is for their owner to say."
 
 
-def _who_is_seen(settings: Profile, evaluation: dict) -> str:
+def _starts(evaluation: dict) -> list[tuple[str, dict]]:
+    """(model, start) of everything that the weights were started from, the latest first."""
+    starts = []
+    for model, start in evaluation.get("started_from", {}).items():
+        while start:
+            starts.append((model, start))
+            start = start["started_from"]
+    return starts
+
+
+def _started(starts: list[tuple[str, dict]]) -> str:
+    if not starts:
+        return "Its weights were trained from nothing."
+    names = {"vqvae": "VQ-VAE", "prior": "prior"}
+    ways = [
+        f"the {names[model]} from that of run `{start['run']}` (weights {start['weights'][:12]}, "
+        f"{'the phantom' if start['phantom'] else 'scans of people'})"
+        for model, start in starts
+    ]
+    return f"Training did not start from nothing, but {'; '.join(ways)}."
+
+
+def _who_is_seen(settings: Profile, evaluation: dict, starts: list[tuple[str, dict]]) -> str:
     """Whether samples may show somebody: by who is in the data, then by what the check found."""
+    people = dict.fromkeys(f"`{start['run']}`" for _, start in starts if not start["phantom"])
+    said = ""
+    if people:
+        said = (
+            f"People whose scans the weights had learned from before (run {', '.join(people)}): "
+            "samples may show them, and the check for copies does not look at their slices. "
+        )
     if _is_phantom(settings):
-        return "Nobody: neither the generated slices nor the training slices show a person."
+        return said.strip() or (
+            "Nobody: neither the generated slices nor the training slices show a person."
+        )
     samples = evaluation["samples"]
     share = max((one for one in evaluation["memorised"].values() if one is not None), default=0)
-    said = ""
     if evaluation["headline"]["memorised_share"] is None:
-        said = (
+        said += (
             "How many samples are copies of training slices is not measured: "
             f"{evaluation['not_measured']['memorised_share']}. Treat every sample as one that may "
             "show a person it was learned from. "

@@ -5,6 +5,7 @@
     codes.npz                    notebook 02: every slice as a grid of codes
     prior.safetensors            notebook 04, or `vqgen train prior`
     history_*.csv, *.png         learning curves and pictures
+    scores_*.csv                 the scores of each held-out slice
     metrics.json                 the scores; each notebook adds its own section
     evaluation.json              what notebooks 06, 07 and 08 measured; each adds its own part
 
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import ValidationError
 
@@ -56,7 +58,7 @@ class Run:
         Raises:
             InputError: when there are none, or they were made with another profile.
         """
-        settings = self._config()
+        settings = self.config()
         if settings.name != profile:
             raise InputError(
                 f"run '{self.name}' was made with profile '{settings.name}', not '{profile}': set "
@@ -73,16 +75,19 @@ class Run:
         Raises:
             InputError: for an unknown profile or parameter, or a value that cannot be.
         """
+        settings = self.settled(profile, *sections, **changes)
+        save_json(self.path("config.json"), settings.to_dict())
+        return settings
+
+    def settled(self, profile: str, *sections: str, **changes) -> Profile:
+        """What `configure` would settle, and nothing is written down."""
         settings = get_profile(profile)
-        path = self.path("config.json")
-        if path.exists():
-            before = self._config()
+        if self.path("config.json").exists():
+            before = self.config()
             if before.name == profile:
                 own = {section: getattr(settings, section) for section in sections}
                 settings = dataclasses.replace(before, **own)
-        settings = change(settings, **changes)
-        save_json(path, settings.to_dict())
-        return settings
+        return change(settings, **changes)
 
     def add_metrics(
         self, section: str, values: dict, not_measured: dict[str, str] | None = None
@@ -128,16 +133,29 @@ class Run:
             if score not in headline
         }
         known, reasons = targets.with_reasons(known, reasons | (not_measured or {}))
+        headers = {n: checkpoint.load_settings(self.path(f"{n}.safetensors")) for n in models}
         results = {
             "headline": known,
             "not_measured": reasons,
-            "data": checkpoint.load_settings(self.path("vqvae.safetensors"))["data"],
+            "data": headers["vqvae"]["data"],
             "made_from": models,
+            "started_from": {name: headers[name].get("started_from") for name in models},
             "targets": targets.verdict(known),
         }
         results = targets.plain({**before, **sections, **results})
         save_json(path, results)
         return results
+
+    def save_scores(self, model: str, rows: pd.DataFrame, scores: dict[str, np.ndarray]) -> None:
+        """Keep the score of each held-out slice in scores_MODEL.csv, for means over several runs.
+
+        Args:
+            model: "vqvae" or "prior".
+            rows: of the slices, (N,), as in the data's index.
+            scores: name -> (N,), NaN where a slice has none.
+        """
+        table = rows[["patient", "week", "slice"]].assign(**scores)
+        write_atomic(self.path(f"scores_{model}.csv"), table.to_csv(index=False).encode())
 
     def load_slices(self, settings: Profile) -> Slices:
         """The data of this run.
@@ -146,7 +164,7 @@ class Run:
             InputError: when the data changed since the VQ-VAE was trained on them.
         """
         slices = load_slices(settings.data)
-        path = self._made("vqvae.safetensors")
+        path = self.made("vqvae.safetensors")
         theirs = checkpoint.load_settings(path)
         must_fit(path, "was trained before the data changed", theirs, {"data": slices.content})
         return slices
@@ -158,7 +176,11 @@ class Run:
     def prior_made_from(self, settings: Profile, grid: tuple[int, int], slices: Slices) -> dict:
         """What goes with the weights of a prior into their file, besides how it is trained."""
         vqvae = self.fingerprint("vqvae.safetensors")
-        return made_from.of_prior(settings, grid, slices.content, vqvae)
+        return made_from.of_prior(settings, grid, slices.content, slices.places, vqvae)
+
+    def places(self) -> list[float]:
+        """The places along the scan that the prior has learned from: `Slices.places`."""
+        return checkpoint.load_settings(self._made("prior.safetensors"))["places"]
 
     def load_vqvae(self) -> VQVAE:
         """The trained VQ-VAE, in eval mode, on the GPU if there is one.
@@ -166,7 +188,7 @@ class Run:
         Raises:
             InputError: when it was made with other settings than those of this run.
         """
-        path = self._made("vqvae.safetensors")
+        path = self.made("vqvae.safetensors")
         settings = checkpoint.load_settings(path)
         self._fits_config(path, settings, "vqvae")
         model = VQVAE(_parsed(VQVAEConfig, settings["model"], path))
@@ -186,7 +208,7 @@ class Run:
         Raises:
             InputError: when they are damaged or another VQ-VAE made them.
         """
-        path = self._made("codes.npz")
+        path = self.made("codes.npz")
         content = path.read_bytes()
         damaged = f"{path} is damaged: run notebook {MAKER[path.name]} again."
         try:
@@ -210,9 +232,9 @@ class Run:
             InputError: when it was trained on another VQ-VAE's codes, or with other settings than
                 those of this run.
         """
-        path = self._made("prior.safetensors")
+        path = self.made("prior.safetensors")
         settings = checkpoint.load_settings(path)
-        codebook = checkpoint.load_settings(self._made("vqvae.safetensors"))["model"]
+        codebook = checkpoint.load_settings(self.made("vqvae.safetensors"))["model"]
         if settings["num_embeddings"] != codebook["num_embeddings"]:
             raise InputError(
                 f"{path} chooses among {settings['num_embeddings']} codes but the VQ-VAE of run "
@@ -232,13 +254,18 @@ class Run:
 
     def fingerprint(self, file: str) -> str:
         """Identifies a trained model of this run."""
-        return made_from.fingerprint(self._made(file))
+        return made_from.fingerprint(self.made(file))
 
     def _codes_made_from(self) -> dict:
-        vqvae = checkpoint.load_settings(self._made("vqvae.safetensors"))
+        vqvae = checkpoint.load_settings(self.made("vqvae.safetensors"))
         return made_from.of_codes(vqvae, self.fingerprint("vqvae.safetensors"))
 
-    def _made(self, file: str) -> Path:
+    def made(self, file: str) -> Path:
+        """Where `file` is.
+
+        Raises:
+            InputError: when it is not there, naming the notebook that makes it.
+        """
         path = self.path(file)
         if not path.exists():
             raise InputError(
@@ -247,14 +274,14 @@ class Run:
             )
         return path
 
-    def _config(self) -> Profile:
-        """What config.json says."""
-        path = self._made("config.json")
+    def config(self) -> Profile:
+        """What config.json says, whatever the profile."""
+        path = self.made("config.json")
         return _parsed(lambda **values: Profile.from_dict(values), load_json(path), path)
 
     def _fits_config(self, path: Path, theirs: dict, section: str) -> None:
         """Make sure that the model at `path` is the one that config.json describes."""
-        model = dataclasses.asdict(getattr(self._config(), section))
+        model = dataclasses.asdict(getattr(self.config(), section))
         what = "was trained with other settings than those in config.json"
         must_fit(path, what, theirs, {"model": model})
 

@@ -39,7 +39,8 @@ def generate(run_name: str, images: int, seed: int, temperature: float) -> None:
     with together(run):
         vqvae, prior = run.load_vqvae(), run.load_prior()
         numbers = torch.arange(seed, seed + images)
-        heights = (numbers.double() * GOLDEN % 1).float()  # (N,)
+        places = torch.tensor(run.places())  # (100,), those that training slices have
+        heights = places[(numbers.double() * GOLDEN % 1 * len(places)).long()]  # (N,)
         batches = list(zip(numbers.split(TOGETHER), heights.split(TOGETHER), strict=True))
         mine = [draw(prior, *batches[i], temperature) for i in processes.share_of(len(batches))]
         nothing = torch.empty(0, *prior.grid, dtype=torch.long)
@@ -49,7 +50,7 @@ def generate(run_name: str, images: int, seed: int, temperature: float) -> None:
 
 
 def draw(prior: PixelCNN, seeds: Tensor, heights: Tensor, temperature: float) -> Tensor:
-    """Codes (n, h, w) of images with these seeds (n,) at these heights (n,)."""
+    """Codes (n, h, w) of images with these seeds (n,) at these places (n,)."""
     return sample(prior, height_features(heights), seeds.tolist(), temperature=temperature)
 
 
@@ -65,7 +66,7 @@ def _save(run: Run, vqvae: VQVAE, codes: Tensor, heights: Tensor, numbers: Tenso
     )
     write_atomic(run.path("generated.npz"), buffer.getvalue())
     titles = [
-        f"height {height:.2f}, seed {seed}"
+        f"place {height:.2f}, seed {seed}"
         for height, seed in zip(heights.tolist(), numbers.tolist(), strict=True)
     ]
     figure = plots.slices.sheet(pictures[:SHOWN].numpy(), titles[:SHOWN])

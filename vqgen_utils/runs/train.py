@@ -5,7 +5,9 @@ trained model and go on from there.
 """
 
 import contextlib
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
@@ -13,7 +15,7 @@ from accelerate import PartialState
 from torch.utils.data import Dataset, TensorDataset
 
 from vqgen_utils.config import Profile
-from vqgen_utils.data.slices import Slices, load_slices
+from vqgen_utils.data.slices import SliceDataset, Slices, load_slices
 from vqgen_utils.data.survey import Progress
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine import processes
@@ -21,14 +23,20 @@ from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.speed import best_device
 from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.models.vqvae import VQVAE, vqvae_losses
+from vqgen_utils.runs import start
 from vqgen_utils.runs.run import Run
-from vqgen_utils.training.loop import Fit, fit
+from vqgen_utils.training.augmentation import augment
+from vqgen_utils.training.loop import Change, Fit, Losses, fit
 
 PACKING = timedelta(hours=6)  # that others wait while the first process reads the scans
 
 
 def train_vqvae(
-    run_name: str, profile: str, changes: dict, progress: Progress | None = None
+    run_name: str,
+    profile: str,
+    changes: dict,
+    progress: Progress | None = None,
+    from_run: str = "",
 ) -> None:
     """Train the VQ-VAE of a run and write every slice as codes.
 
@@ -37,23 +45,28 @@ def train_vqvae(
         profile: settings to start from; data settings stay as notebook 01 left them.
         changes: to them, by flat name (data, VQ-VAE and its training).
         progress: as for `load_slices`.
+        from_run: whose VQ-VAE's weights are where training starts; empty: from nothing.
     """
     run = Run(run_name)
     with together(run) as state:
         if processes.is_first():
-            settings = run.configure(profile, "vqvae", "vqvae_training", **changes)
+            settings = run.configure(profile, "vqvae", "vqvae_training", "augmentation", **changes)
             load_slices(settings.data, progress=progress)  # packs the scans, for all to open
         settings = _as_the_first_left_it(run, profile, state)
         slices = load_slices(settings.data)
-        train, validate = slices.subset("train"), slices.subset("validate")
+        slices.must_hold_out()
+        lesson = vqvae_lesson(settings, slices)
+        model = new_vqvae(settings, lesson.train)
+        started_from = start.vqvae(run, model, settings, from_run)
         result = fit(
-            new_vqvae(settings, train),
-            vqvae_losses,
-            train,
+            model,
+            lesson.losses,
+            lesson.train,
             settings.vqvae_training,
             run.path("vqvae.safetensors"),
-            run.vqvae_made_from(settings, slices),
-            validate=validate if len(validate) else None,
+            run.vqvae_made_from(settings, slices) | started_from,
+            validate=lesson.validate,
+            change=lesson.change,
         )
         if processes.is_first():
             if not _has_codes(run):
@@ -61,13 +74,14 @@ def train_vqvae(
             _report(run, "vqvae.safetensors", result)
 
 
-def train_prior(run_name: str, profile: str, changes: dict) -> None:
+def train_prior(run_name: str, profile: str, changes: dict, from_run: str = "") -> None:
     """Train the prior of a run on the codes that its VQ-VAE left.
 
     Args:
         run_name: of the folder under `runs/`.
         profile: as the VQ-VAE was trained with.
         changes: to the profile, by flat name (prior and its training).
+        from_run: whose prior's weights are where training starts, if its codebook agrees.
     """
     run = Run(run_name)
     with together(run) as state:
@@ -77,15 +91,18 @@ def train_prior(run_name: str, profile: str, changes: dict) -> None:
         settings = _as_the_first_left_it(run, profile, state)
         slices, codes = run.load_slices(settings), run.load_codes()
         grid = tuple(codes.shape[1:])
-        train, validate = (codes_of(slices, codes, split) for split in ("train", "validate"))
+        lesson = prior_lesson(settings, slices, codes, run.load_vqvae())
+        model = new_prior(settings, grid)
+        started_from = start.prior(run, model, from_run)
         result = fit(
-            new_prior(settings, grid),
-            prior_losses,
-            train,
+            model,
+            lesson.losses,
+            lesson.train,
             settings.prior_training,
             run.path("prior.safetensors"),
-            run.prior_made_from(settings, grid, slices),
-            validate=validate if len(validate) else None,
+            run.prior_made_from(settings, grid, slices) | started_from,
+            validate=lesson.validate,
+            change=lesson.change,
         )
         if processes.is_first():
             _report(run, "prior.safetensors", result)
@@ -105,11 +122,56 @@ def new_prior(settings: Profile, grid: tuple[int, int]) -> PixelCNN:
     return PixelCNN(settings.prior, settings.vqvae.num_embeddings, grid)
 
 
-def codes_of(slices: Slices, codes: torch.Tensor, split: str) -> TensorDataset:
-    """Codes (h, w) and height () of each slice of a split, for the prior."""
-    rows = slices.subset(split).rows
-    heights = torch.tensor(rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
-    return TensorDataset(codes[rows.index], heights)
+@dataclass
+class Lesson:
+    """What `fit` needs to know of what is to be learned."""
+
+    losses: Losses  # of the model and a batch
+    train: Dataset  # what the weights are fitted to
+    validate: Dataset | None  # what chooses among them; None: there is too little for that
+    change: Change | None  # what is done to pictures before they are learned from
+
+
+def vqvae_lesson(settings: Profile, slices: Slices) -> Lesson:
+    """The training slices as pictures, changed a little each time where patients are few."""
+    train, validate = slices.to_learn_from()
+    change = _change(settings, train)
+    return Lesson(vqvae_losses, train, validate if len(validate) else None, change)
+
+
+def prior_lesson(settings: Profile, slices: Slices, codes: torch.Tensor, vqvae: VQVAE) -> Lesson:
+    """The training slices as codes; where pictures are changed, they are encoded afterwards.
+
+    Args:
+        settings: of the run.
+        slices: the data.
+        codes: (N, h, w), those of all slices as they are.
+        vqvae: trained; it wrote the codes.
+    """
+    train, validate = slices.to_learn_from()
+    change = _change(settings, train)
+    if change is None:
+        losses, train, validate = prior_losses, codes_of(train, codes), codes_of(validate, codes)
+    else:
+        losses = losses_of_pictures(prior_losses, vqvae)
+    return Lesson(losses, train, validate if len(validate) else None, change)
+
+
+def losses_of_pictures(losses: Losses, vqvae: VQVAE) -> Losses:
+    """`losses` of a batch of codes and heights, as losses of the pictures written as such codes."""
+    return lambda model, batch: losses(model, [vqvae.encode(batch[0]), batch[1]])
+
+
+def _change(settings: Profile, train: SliceDataset) -> Change | None:
+    """How the pictures of so many patients are augmented; None: not at all."""
+    ranges = settings.augmentation.scaled_for(train.rows["patient"].nunique())
+    return None if ranges.changes_nothing else functools.partial(augment, ranges=ranges)
+
+
+def codes_of(dataset: SliceDataset, codes: torch.Tensor) -> TensorDataset:
+    """Codes (h, w) and height () of each slice of `dataset`, of the codes (N, h, w) of all."""
+    heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
+    return TensorDataset(codes[dataset.rows.index], heights)
 
 
 @contextlib.contextmanager
@@ -140,9 +202,6 @@ def _has_codes(run: Run) -> bool:
 
 
 def _report(run: Run, file: str, result: Fit) -> None:
-    last = result.history.iloc[-1]
-    name = "val_loss" if "val_loss" in last.dropna() else "loss"
-    print(
-        f"{run.path(file)}: {int(last['step'])} steps in {result.seconds:.0f} s, "
-        f"{name} {last[name]:.4f}"
-    )
+    used = result.history[result.history["step"] == result.best_step].iloc[0].dropna()
+    name = "val_loss" if "val_loss" in used else "loss"
+    print(f"{run.path(file)}: {result}; {name} {used[name]:.4f}")

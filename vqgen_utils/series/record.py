@@ -11,9 +11,12 @@ from pathlib import Path
 
 from vqgen_utils.config import PARAMETERS
 from vqgen_utils.machine.files import load_json, save_json
+from vqgen_utils.machine.places import run_folder
 from vqgen_utils.made_from import MAKER, differences
 from vqgen_utils.series.request import notebook_parameters
 
+START = "the run to start from"
+WEIGHTS = ("vqvae.safetensors", "prior.safetensors")
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -39,7 +42,12 @@ def reason_to_run(run: Path, notebook: Path, parameters: dict) -> str | None:
     for name in now["made"].keys() | before["made"].keys():
         if now["made"].get(name) != before["made"].get(name):
             return f"{name} is not the one that it made"
-    for field, what in (("text", "its text"), ("package", "vqgen_utils"), ("scans", "the scans")):
+    for field, what in (
+        ("text", "its text"),
+        ("package", "vqgen_utils"),
+        ("scans", "the scans"),
+        ("start", START),
+    ):
         if now[field] != before[field]:
             return f"{what} changed"
     for file in (run / "notebooks" / notebook.name, run / "metrics.json"):
@@ -53,8 +61,9 @@ def ingredients(notebook: Path, parameters: dict) -> dict:
     return {
         "parameters": parameters,
         "text": _text(notebook),
-        "package": _package(),
+        "package": package(),
         "scans": _scans(parameters.get("data_dir")),
+        "start": _start(parameters.get("from_run")),
     }
 
 
@@ -100,7 +109,7 @@ def _text(notebook: Path) -> str:
 
 
 @functools.cache
-def _package() -> str:
+def package() -> str:
     """Of this package's code: another one could leave other results."""
     return _hash("".join(path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))))
 
@@ -113,6 +122,12 @@ def _scans(folder: str | None) -> str:
     stats = [path.lstat() for path in files]
     sizes = [(str(p), s.st_size, s.st_mtime_ns) for p, s in zip(files, stats, strict=True)]
     return _hash(json.dumps(sizes))
+
+
+def _start(run_name: str | None) -> list[str]:
+    """Of the weights that a run to start from has; none where there is no such run."""
+    made = [run_folder(run_name) / name for name in WEIGHTS] if run_name else []
+    return [_hash(path.read_bytes()) for path in made if path.exists()]
 
 
 def _hash(content: str | bytes) -> str:

@@ -12,10 +12,18 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from vqgen_utils.config import get_profile
 from vqgen_utils.errors import InputError
+from vqgen_utils.machine.places import run_folder
 
 KINDS = {"int": int, "float": float, "str": str, "bool": bool}
-OPTIONS = {"profile", "run_name", "data_source", "data_dir"}  # parameters with their own option
+OPTIONS = {
+    "profile",
+    "run_name",
+    "data_source",
+    "data_dir",
+    "from_run",
+}  # parameters with their own option
 
 
 def notebook_parameters(notebook: Path) -> dict[str, type]:
@@ -107,6 +115,26 @@ def scan_settings(
     return [f"{name}={value}" for name, value in given.items() if value]
 
 
+def resolve_start(from_run: str, run_name: str, kinds: dict[str, type]) -> dict[str, str]:
+    """The parameter from_run, if it is given: the run whose weights training starts from.
+
+    Raises:
+        InputError: for a run that is not there or is this one, or if no notebook to run trains.
+    """
+    if not from_run:
+        return {}
+    if from_run == run_name:
+        raise InputError(f"--from-run {from_run}: a run cannot start from itself; name another.")
+    if not (run_folder(from_run) / "vqvae.safetensors").exists():
+        raise InputError(
+            f"--from-run {from_run}: there is no trained VQ-VAE in {run_folder(from_run)}; "
+            "name a run that has one."
+        )
+    if "from_run" not in kinds:
+        raise InputError("--from-run: none of the notebooks to run trains from another run.")
+    return {"from_run": from_run}
+
+
 def parse_sweep(sweeps: Iterable[str]) -> dict[str, list[str]]:
     """`num_embeddings=32,128` as {"num_embeddings": ["32", "128"]}.
 
@@ -125,6 +153,20 @@ def parse_sweep(sweeps: Iterable[str]) -> dict[str, list[str]]:
             raise InputError(f"--sweep {sweep}: a value is listed twice.")
         values[name] = parts
     return values
+
+
+def fold_sweep(folds: int | None) -> list[str]:
+    """`--folds 3` as `parse_sweep` takes it: one text, or none.
+
+    Raises:
+        InputError: for a number of folds that cannot be.
+    """
+    if folds is None:
+        return []
+    get_profile("quick", folds=folds)
+    if folds < 2:
+        raise InputError(f"--folds {folds}: give 2 or more.")
+    return [f"fold={','.join(map(str, range(folds)))}"]
 
 
 def combinations(run_name: str, sweep: dict[str, list[str]]) -> dict[str, list[str]]:

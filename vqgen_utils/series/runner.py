@@ -20,13 +20,14 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json, save_json
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.places import REPOSITORY, home, run_folder
+from vqgen_utils.made_from import MAKER
 from vqgen_utils.series import record
 from vqgen_utils.series.notebook import ProgressLine, duration, execute
 from vqgen_utils.series.request import (
-    combinations,
     notebook_parameters,
     parse_settings,
     resolve_data,
+    resolve_start,
 )
 
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -71,15 +72,20 @@ def run_series(
     data_source: str | None = None,
     data_dir: Path | None = None,
     settings: Iterable[str] = (),
+    from_run: str = "",
     start: int | None = None,
     stop: int | None = None,
     only: int | None = None,
     folder: Path = NOTEBOOKS,
+    progress: Callable[[str, int, int], None] | None = None,
+    only_check: bool = False,
 ) -> None:
     """Run the notebooks of `folder` in order; report on standard output.
 
     With `start` or `only` the notebooks they name run in any case; otherwise those from the first
-    one on that is not done. `stop` is the number of the last.
+    one on that is not done. `stop` is the number of the last. `progress` is told how far the scans
+    have been read: they are packed before the first notebook starts. With `only_check` the request
+    is looked at, and nothing runs.
 
     Raises:
         InputError: before anything runs, if the request makes no sense or another process works on
@@ -93,14 +99,20 @@ def run_series(
     data = resolve_data(data_source, data_dir)
     changes = parse_settings(settings, all_kinds, "the notebooks to run")
     get_profile(profile, **data, **{name: changes[name] for name in changes if name in PARAMETERS})
+    data |= resolve_start(from_run, run_name, all_kinds)
     parameters = {"profile": profile, "run_name": run_name, **data, **changes}
     known = {
         notebook: {name: parameters[name] for name in parameters if name in kinds[notebook]}
         for notebook in notebooks
     }
-    options = _options(profile, run_name, data, settings, stop)
+    if only_check:
+        return
+    options = command(profile, run_name, data, settings, stop)
     if "VQGEN_HOME" in os.environ:
         os.environ["VQGEN_HOME"] = str(home().resolve())  # a kernel works in another folder
+    begin = time.perf_counter()
+    _look_at_scans(run_name, kinds, profile, {**data, **changes}, progress)
+    looked = time.perf_counter() - begin
     (run / "notebooks").mkdir(parents=True, exist_ok=True)
     with exclusive(run) as lock:
         print(f"run '{run_name}', profile {profile}", flush=True)
@@ -112,7 +124,7 @@ def run_series(
         if todo:
             later = find_notebooks(folder, start=_number(todo[0]))
             record.forget(run, later)  # they stand on what is about to change
-        total = 0.0
+        total = looked
         for notebook in todo:
             select = "--from" if only is None else "--only"
             again = shlex.join([*options, select, f"{_number(notebook):02d}"])
@@ -128,6 +140,37 @@ def run_series(
         print(f"nothing to do; to run them again: {shlex.join([*options, '--from', '01'])}")
     results = [name for name in RESULTS if (run / name).exists()]
     print(f"results: {run} ({', '.join(results)})")
+
+
+def _look_at_scans(
+    run_name: str,
+    kinds: dict[Path, dict],
+    profile: str,
+    changes: dict,
+    progress: Callable[[str, int, int], None] | None,
+) -> None:
+    """Pack the scans as the notebooks of `kinds` will open them.
+
+    Raises:
+        InputError: when they are no good for what is to run: there is nothing to learn from, or,
+            where a model is to be trained on them, nothing to score it on.
+    """
+    trains = any(notebook.stem == MAKER["vqvae.safetensors"] for notebook in kinds)
+    reads = any("data_dir" in parameters for parameters in kinds.values())
+    if not trains and not (reads and "data_dir" in changes):
+        return
+    from vqgen_utils.data.slices import load_slices
+    from vqgen_utils.runs.run import Run
+
+    chosen = {name: changes[name] for name in changes if PARAMETERS.get(name, ("",))[0] == "data"}
+    anew = any("data_seed" in parameters for parameters in kinds.values())  # not as they were left
+    settings = Run(run_name).settled(profile, *(["data"] if anew else []), **chosen)
+    try:
+        slices = load_slices(settings.data, progress=progress)
+    except KeyboardInterrupt:
+        raise Stopped("stopped while the scans were read; nothing has run.", 130) from None
+    if trains:
+        slices.must_hold_out()
 
 
 def _number(notebook: Path) -> int:
@@ -148,7 +191,7 @@ def _done(run: Path, known: dict[Path, dict]) -> list[Path]:
     return done
 
 
-def _options(
+def command(
     profile: str, run_name: str, data: dict, settings: Iterable[str], stop: int | None
 ) -> list[str]:
     """The command that repeats this request, without `--from` and `--only`."""
@@ -221,14 +264,11 @@ def _record(path: Path, name: str, seconds: float, profile: str) -> None:
     save_json(path, metrics)
 
 
-def run_sweep(
-    run_name: str, sweep: dict[str, list[str]], run_one: Callable[[str, list[str]], None]
-) -> None:
+def run_sweep(runs: dict[str, list[str]], run_one: Callable[[str, list[str]], None]) -> None:
     """Run every combination with `run_one(name, settings)`; what is finished there is not redone.
 
     Started again after an interruption it goes on where it stopped, since each run does.
     """
-    runs = combinations(run_name, sweep)
     for number, (name, settings) in enumerate(runs.items(), 1):
         print(f"sweep {number} of {len(runs)}: {' '.join(settings)}", flush=True)
         run_one(name, settings)

@@ -19,7 +19,7 @@ from vqgen_utils.machine.files import load_json as load_json
 from vqgen_utils.machine.files import save_json as save_json
 from vqgen_utils.machine.files import write_atomic
 
-FORMAT = 1  # of weights, training states and codes; raise it when older files cannot be read
+FORMAT = 2  # of weights, training states and codes; raise it when older files cannot be read
 
 
 class OtherFormat(InputError):

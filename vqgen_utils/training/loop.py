@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,23 +28,36 @@ from vqgen_utils.machine import processes
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
 from vqgen_utils.machine.speed import best_device, in_eval_mode, training_settings
-from vqgen_utils.training.resuming import TrainingFiles, TrainingProgress
+from vqgen_utils.training.resuming import TrainingFiles, TrainingProgress, best_step
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 Report = Callable[[list[dict[str, float]]], None]
+Change = Callable[[Tensor, Sequence[int]], Tensor]
 
 WARM_UP = 0.05  # share of the steps in which the learning rate climbs to its peak
 CLIP_NORM = 1.0  # longest gradient let through; rare bad batches do no harm
 LOG_EVERY = 10  # steps between two rows of the history
 SAVE_EVERY = 100  # steps between two saved training states
+ENOUGH = 1000  # slices from which on training takes all the time that the profile has
+LOOKS = 20  # at the validation slices, spread evenly over the longest training there can be
 
 
 @dataclass
 class Fit:
-    """What a training run leaves: its learning curves and the seconds it took in all."""
+    """What a training run leaves besides the weights."""
 
-    history: pd.DataFrame  # step, epoch, seconds, learning_rate, each loss term, val_... per epoch
-    seconds: float
+    history: pd.DataFrame  # step, epoch, seconds, learning_rate, each loss term, val_... at a look
+    seconds: float  # of training in all
+    best_step: int  # whose weights are used: the lowest val_loss, or the last without validation
+
+    def __str__(self) -> str:
+        """How long it took, what it saw, and whose weights are used."""
+        last = self.history.iloc[-1]
+        why = "the last" if "val_loss" not in self.history else "the best on slices held out of it"
+        return (
+            f"{last['step']:,.0f} steps in {self.seconds:.0f} s, {last['epoch']:.1f} passes over "
+            f"the training slices; the weights are those of step {self.best_step:,}, {why}"
+        )
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -64,9 +77,13 @@ def fit(
     path: Path,
     settings: dict,
     validate: Dataset | None = None,
+    change: Change | None = None,
     report: Report | None = None,
 ) -> Fit:
-    """Train `model` and leave its weights at `path`.
+    """Train `model` and leave its best weights in it and at `path`.
+
+    The best are those with the lowest validation loss. When a share `patience` of the steps has
+    brought none that are better, training stops (Prechelt 1998, "Early Stopping - But When?").
 
     Several processes (`torchrun`, `accelerate launch`) share each batch; the model that they train
     together is the one that a single process would train, up to rounding.
@@ -80,11 +97,14 @@ def fit(
         path: of the weights (.safetensors); `resuming` says what else is left beside it.
         settings: plain values that describe model and data. Weights already at `path` with the
             same settings are taken as they are; with other settings they are replaced.
-        validate: what the val_ columns are measured on, once an epoch.
+        validate: what the val_ columns are measured on, and what decides which weights are the
+            best; without it those of the last step are.
+        change: `change(pictures, seeds)` -> pictures, what is done to the first tensor of a batch
+            before it is learned from (`augmentation`); what is validated on is left alone.
         report: called with the rows of the history so far, at every new row.
 
     Returns:
-        The learning curves and the training time.
+        The learning curves, the training time and the step of the best weights.
 
     Raises:
         InputError: when another process works in the folder of `path`, or cannot write there, or
@@ -113,8 +133,10 @@ def fit(
         if progress:
             report(progress.rows)
         else:
-            progress = _train(accelerator, model, losses, train, config, files, validate, report)
-    return Fit(pd.DataFrame(progress.rows), progress.seconds)
+            progress = _train(
+                accelerator, model, losses, train, config, files, validate, change, report
+            )
+    return Fit(pd.DataFrame(progress.rows), progress.seconds, best_step(progress.rows))
 
 
 def _train(
@@ -125,6 +147,7 @@ def _train(
     config: TrainingConfig,
     files: TrainingFiles,
     validate: Dataset | None,
+    change: Change | None,
     report: Report,
 ) -> TrainingProgress:
     """The loop. Arguments as for `fit`."""
@@ -137,7 +160,7 @@ def _train(
         wrapped = torch.compile(wrapped)
 
     progress = _go_on(files, model, optimizer, device)
-    epochs = Epochs(len(train), config)
+    schedule = Schedule(len(train), config)
     clock = time.perf_counter() - progress.seconds
     recent: list[dict[str, Tensor]] = []
     wrapped.train()
@@ -145,13 +168,17 @@ def _train(
         training_settings(device) as choose_threads,
         _random_state_of_its_own(device),
         progress_bar(
-            epochs.steps, f"training {files.path.stem}", "step", progress.step, shown=first
+            schedule.steps, f"training {files.path.stem}", "step", progress.step, shown=first
         ) as bar,
     ):
-        for batch in batches(train, config, device, start=progress.step, stop=epochs.steps):
-            rate = learning_rate(progress.step, epochs.steps, config.learning_rate)
+        for batch in batches(train, config, device, start=progress.step, stop=schedule.steps):
+            if schedule.is_over(progress.rows):
+                break
+            rate = learning_rate(progress.step, schedule.steps, config.learning_rate)
             optimizer.param_groups[0]["lr"] = rate
             _seed(device, config, progress.step)
+            if change is not None:
+                batch[0] = change(batch[0], _seeds_of_slices(config, progress.step))
             terms = losses(wrapped, batch)
             optimizer.zero_grad()
             accelerator.backward(terms["loss"])
@@ -163,19 +190,20 @@ def _train(
             progress.seconds = time.perf_counter() - clock
             choose_threads()
             bar.update()
-            if progress.step % LOG_EVERY == 0 or epochs.ends_at(progress.step):
-                row = _row(progress, epochs, rate, recent)
+            if progress.step % LOG_EVERY == 0 or schedule.looks_at(progress.step):
+                row = _row(progress, schedule, rate, recent)
                 recent.clear()
-                if validate is not None and epochs.ends_at(progress.step):
+                if validate is not None and schedule.looks_at(progress.step):
                     scores = evaluate(model, losses, validate, config.batch_size)
                     row |= {f"val_{name}": value for name, value in scores.items()}
                 progress.rows.append(row)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
                 report(progress.rows)
-                if first:
-                    files.save_best(model, progress)
+                progress.remember(model)
             if progress.step % SAVE_EVERY == 0 and first:
                 files.save_state(model, optimizer, progress)
+    if progress.best is not None:
+        model.load_state_dict(progress.best)
     if first:
         files.save_weights(model, progress)
     model.eval()
@@ -216,25 +244,40 @@ def evaluate(
     return dict(zip(sums, (totals / len(dataset)).tolist(), strict=True))
 
 
-class Epochs:
-    """Passes over the training slices, counted in full batches: one may begin within a batch.
+class Schedule:
+    """How long training may last, when validation is looked at, and when it is over.
 
     Args:
         slices: to learn from.
-        config: its batch size, and epochs or steps.
+        config: its batch size, length and patience.
     """
 
     def __init__(self, slices: int, config: TrainingConfig):
-        self.slices, self.batch_size = slices, config.batch_size
-        self.steps = math.ceil(config.epochs * slices / config.batch_size) or config.steps
+        self.slices, self.config = slices, config
+        in_epochs = math.ceil(config.epochs * slices / config.batch_size)
+        self.steps = in_epochs or config.steps or self._by_the_data()
+        every = math.ceil(self.steps / LOOKS)
+        # whole rows of the history, so that no row is the mean of fewer steps than the others
+        self._every = every if every < LOG_EVERY else math.ceil(every / LOG_EVERY) * LOG_EVERY
 
-    def seen_at(self, step: int) -> float:
-        """How many passes the first `step` batches make."""
-        return step * self.batch_size / self.slices
+    def _by_the_data(self) -> int:
+        """Steps grow with the root of the slices, up to what the profile's time allows."""
+        return max(1, round(self.config.longest * min(1, math.sqrt(self.slices / ENOUGH))))
 
-    def ends_at(self, step: int) -> bool:
-        """Whether a pass ends with batch `step`, or training does."""
-        return step == self.steps or int(self.seen_at(step)) > int(self.seen_at(step - 1))
+    def passes_at(self, step: int) -> float:
+        """How many times the first `step` batches show every slice."""
+        return step * self.config.batch_size / self.slices
+
+    def looks_at(self, step: int) -> bool:
+        """Whether the validation slices are looked at after batch `step`."""
+        return step == self.steps or step % self._every == 0
+
+    def is_over(self, rows: list[dict[str, float]]) -> bool:
+        """Whether so many steps brought no better weights that more will hardly do."""
+        if not rows:
+            return False
+        waited = rows[-1]["step"] - best_step(rows)
+        return waited >= self.config.patience * self.steps
 
 
 def batches(
@@ -264,14 +307,14 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def _row(
-    progress: TrainingProgress, epochs: Epochs, rate: float, recent: list[dict[str, Tensor]]
+    progress: TrainingProgress, schedule: Schedule, rate: float, recent: list[dict[str, Tensor]]
 ) -> dict[str, float]:
     """A row of the history: the means of the last steps' terms, over all processes."""
     means = torch.stack([torch.stack([t[name] for t in recent]).mean() for name in recent[0]])
     means = processes.add_up(means) / processes.number()
     return {
         "step": progress.step,
-        "epoch": epochs.seen_at(progress.step),
+        "epoch": schedule.passes_at(progress.step),
         "seconds": progress.seconds,
         "learning_rate": rate,
         **dict(zip(recent[0], means.tolist(), strict=True)),
@@ -289,6 +332,15 @@ def _seed(device: torch.device, config: TrainingConfig, step: int) -> None:
         torch.cuda.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
+
+
+def _seeds_of_slices(config: TrainingConfig, step: int) -> list[int]:
+    """A seed for each slice of this process's share of a batch; it is the same however many share.
+
+    The stream of slices is endless, and so are their seeds.
+    """
+    first = config.seed * 1_000_003 + step * config.batch_size
+    return [first + item for item in processes.share_of(config.batch_size)]
 
 
 @contextlib.contextmanager

@@ -3,16 +3,16 @@
 NAME.training.pt           while it lasts, its state: the last saved step, and all before
 NAME.training.other.pt     a state of other settings, set aside; gone when training ends
 NAME.safetensors           the weights, with settings and learning curves in the header
-NAME.best.safetensors      those of an earlier epoch, if that was better on the validation set
 history_NAME.csv           the learning curves again, for people
 """
 
 import contextlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vqgen_utils.machine import processes
@@ -28,12 +28,21 @@ class TrainingProgress:
     step: int = 0  # batches learned from
     rows: list[dict[str, float]] = field(default_factory=list)  # of the learning curves
     seconds: float = 0.0  # of training, before and after any stop
+    best: dict[str, Tensor] | None = None  # the weights with the lowest validation loss so far
 
-    @property
-    def is_best(self) -> bool:
-        """Whether the last row has the lowest validation loss so far."""
-        scores = [row["val_loss"] for row in self.rows if "val_loss" in row]
-        return "val_loss" in self.rows[-1] and self.rows[-1]["val_loss"] <= min(scores)
+    def remember(self, model: nn.Module) -> None:
+        """Keep a copy of the weights if the last row has the lowest validation loss so far."""
+        row = self.rows[-1]
+        if "val_loss" in row and row["step"] == best_step(self.rows):
+            self.best = {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def best_step(rows: list[dict[str, float]]) -> int:
+    """The step with the lowest validation loss, or the last one where nothing was validated."""
+    scored = [row for row in rows if math.isfinite(row.get("val_loss", math.nan))]
+    # of equal ones the later: it has learned from more
+    best = min(reversed(scored), key=lambda row: row["val_loss"], default=rows[-1])
+    return int(best["step"])
 
 
 class TrainingFiles:
@@ -48,7 +57,6 @@ class TrainingFiles:
         self.path, self.settings = path, settings
         self.state = path.with_name(f"{path.stem}.training.pt")
         self.other = path.with_name(f"{path.stem}.training.other.pt")
-        self.best = path.with_name(f"{path.stem}.best.safetensors")
         self.curves = path.with_name(f"history_{path.stem}.csv")
 
     def save_state(
@@ -62,6 +70,7 @@ class TrainingFiles:
             "step": progress.step,
             "rows": progress.rows,
             "seconds": progress.seconds,
+            "best": progress.best,
         }
         checkpoint.save_state(self.state, state)
 
@@ -83,7 +92,7 @@ class TrainingFiles:
             optimizer.load_state_dict(state["optimizer"])
             if state["step"]:
                 processes.say(f"{file.name} found: training goes on from step {state['step']}.")
-            return TrainingProgress(state["step"], state["rows"], state["seconds"])
+            return TrainingProgress(state["step"], state["rows"], state["seconds"], state["best"])
         return TrainingProgress()
 
     def set_aside(self) -> None:
@@ -92,24 +101,12 @@ class TrainingFiles:
             state = checkpoint.load_state(self.state)
             if state["step"] and differences(state["settings"], self.settings):
                 self.state.replace(self.other)
-        self.best.unlink(missing_ok=True)
-
-    def save_best(self, model: nn.Module, progress: TrainingProgress) -> None:
-        """Save the weights if the last row has the lowest validation loss so far."""
-        if progress.is_best:
-            checkpoint.save_weights(self.best, model, self._header(progress))
 
     def save_weights(self, model: nn.Module, progress: TrainingProgress) -> None:
         """Save the weights at the end of training, and tidy up."""
-        checkpoint.save_weights(self.path, model, self._header(progress))
+        header = {**self.settings, "train_seconds": progress.seconds, "history": progress.rows}
+        checkpoint.save_weights(self.path, model, header)
         self._tidy_up(progress)
-        if self.best.exists():
-            scored = [row for row in progress.rows if "val_loss" in row]
-            best = min(scored, key=lambda row: row["val_loss"])
-            print(
-                f"the validation loss was lowest at step {best['step']} of {progress.step}: those "
-                f"weights are kept in {self.best.name}."
-            )
 
     def load_weights(self, model: nn.Module) -> TrainingProgress | None:
         """Load what a training with the same settings left. None: there is nothing."""
@@ -132,13 +129,10 @@ class TrainingFiles:
         processes.say(f"{name} was trained with these settings already: loaded.")
         return progress
 
-    def _header(self, progress: TrainingProgress) -> dict:
-        return {**self.settings, "train_seconds": progress.seconds, "history": progress.rows}
-
     def _tidy_up(self, progress: TrainingProgress) -> None:
         """Once the last weights are there: curves for people, and nothing not needed again."""
         content = pd.DataFrame(progress.rows).to_csv(index=False).encode()
         if not self.curves.exists() or self.curves.read_bytes() != content:
             write_atomic(self.curves, content)
-        for file in (self.state, self.other, *([self.best] if progress.is_best else [])):
+        for file in (self.state, self.other):
             file.unlink(missing_ok=True)

@@ -1,0 +1,350 @@
+"""What can be learned from few patients, and what do more of them buy?
+
+    python -m benchmarks.few_patients [--data-dir FOLDER] [--jobs 2]
+
+Trainings of profile `quick`, each with three seeds, judged on patients that none of them has seen:
+
+    phantom     the first 8, 15, 30, ... 240 training patients of one study, with pictures changed a
+                little before they are learned from (`augment`, as the series does it) and, up to
+                60 patients, without. The patients held out are the same twelve for all.
+    spine       with --data-dir, FOLDER/spider_spine: sagittal slices of 32 people, split as the
+                series splits them (SPIDER, van der Graaf et al. 2024, CC BY 4.0)
+    prostate    with --data-dir, FOLDER/prostate3t: five men, each held out once (TCIA
+                Prostate-3T, CC BY 3.0)
+
+Samples of the phantom are judged by one domain network and against one set of real slices, those of
+all 240 patients, since a ruler that grows measures itself. Pictures of people are never written.
+
+Two jobs at a time take about an hour and a half on two cores; started again, it goes on where it
+was stopped. Runs stay in `runs/few-...`, scores go to `benchmarks/results/few_patients.json`.
+"""
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks import report
+from vqgen_utils.config import get_profile
+from vqgen_utils.data import load_slices
+from vqgen_utils.data.phantom import write_phantom
+from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memorisation, metrics
+from vqgen_utils.machine import home, load_json, whole_folder
+from vqgen_utils.models import VQVAE, height_features, sample
+from vqgen_utils.runs import Run
+from vqgen_utils.series.side_by_side import run_side_by_side
+from vqgen_utils.training import checkpoint, fit
+
+PATIENTS = (8, 15, 30, 60, 120, 240)
+PLAIN = (8, 15, 30, 60)  # of them, also without augmentation
+SEEDS = (0, 1, 2)
+FOLDS = 5  # the prostate's men
+ROUNDS = 3  # of samples at the held-out places
+
+Trainings = dict[str, list[str]]  # run -> its words, as `vqgen train vqvae` takes them
+
+
+# ---- What is trained -----------------------------------------------------------------------------
+
+
+def study_of(patients: int) -> Path:
+    """The phantom with so many training patients: the first of the largest study's."""
+    largest = home() / "data" / f"patients_{max(PATIENTS)}"
+    if not largest.exists():
+        data = get_profile("quick").data
+        write_phantom(
+            largest,
+            patients_train=max(PATIENTS),
+            patients_validate=data.patients_validate,
+            patients_test=data.patients_test,
+            weeks=data.weeks,
+            slice_step=data.slice_step,
+            seed=data.data_seed,
+            odd_shape=False,
+        )
+    folder = largest.with_name(f"patients_{patients}")
+    if not folder.exists():
+        with whole_folder(folder) as making:
+            shutil.copytree(
+                largest, making, ignore=lambda where, names: beyond(where, names, patients)
+            )
+    return folder
+
+
+def beyond(folder: str, names: list[str], patients: int) -> list[str]:
+    """The training slices of patients with a higher number."""
+    if not folder.endswith("_train"):
+        return []
+    return [name for name in names if int(re.match(r"\w+?_(\d+)_", name)[1]) > patients]
+
+
+def of_phantom(patients: int, seed: int, augment: str) -> Trainings:
+    """The training on so many patients of the phantom."""
+    words = ["--data-source", "hipmri", "--data-dir", str(study_of(patients))]
+    return {f"few-{patients}-{augment}-{seed}": [*words, "--set", f"augment={augment}"]}
+
+
+def all_of_phantom() -> Trainings:
+    """Every size and seed; the default for all of them, and without augmentation where few."""
+    wanted = [(patients, "auto") for patients in PATIENTS]
+    wanted += [(patients, "off") for patients in PLAIN]
+    return {
+        name: words
+        for seed in SEEDS
+        for patients, augment in wanted
+        for name, words in of_phantom(patients, seed, augment).items()
+    }
+
+
+def of_spine(folder: Path) -> Trainings:
+    return {f"few-spine-{seed}": ["--data-dir", str(folder)] for seed in SEEDS}
+
+
+def of_prostate(folder: Path) -> Trainings:
+    """Each man is held out once, and another chooses the weights."""
+    words = ["--data-dir", str(folder), "--set", f"folds={FOLDS}"]
+    return {
+        f"few-prostate-{fold}-{seed}": [*words, "--set", f"fold={fold}"]
+        for seed in SEEDS
+        for fold in range(FOLDS)
+    }
+
+
+def train(trainings: Trainings, jobs: int) -> None:
+    """Train the VQ-VAE of each run, then each prior; what is trained is left as it is."""
+    for model, prefix in (("vqvae", ""), ("prior", "prior_")):
+        commands = {}
+        for name, words in trainings.items():
+            seed = name.rpartition("-")[2]
+            data = words if model == "vqvae" else []
+            own = ["--run-name", name, "--set", f"{prefix}seed={seed}"]
+            commands[name] = ["train", model, *data, *own]
+        todo = {name: words for name, words in commands.items() if not made(name, model)}
+        if todo:
+            run_side_by_side(todo, jobs)
+
+
+def made(name: str, model: str) -> bool:
+    """Whether a model of a run is trained."""
+    return (home() / "runs" / name / f"{model}.safetensors").exists()
+
+
+# ---- How it is judged ----------------------------------------------------------------------------
+
+
+def scores(run: Run) -> dict[str, float]:
+    """What can be said of any run: reconstructions, bits a code, copies among its samples."""
+    slices, codes = run.load_slices(run.settings("quick")), run.load_codes()
+    vqvae, prior = run.load_vqvae(), run.load_prior()
+    train, test = (slices.subset(split).rows for split in ("train", "test"))
+    some = train.iloc[:: max(1, len(train) // len(test))]
+    real = slices.images[test.index].astype(np.float32)  # (n, H, W)
+    ssim, ssim_body = metrics.ssim(real, decoded(vqvae, codes[test.index]).numpy())
+    k = vqvae.num_embeddings
+    drawn = sample(prior, told(run.places()), range(100))
+    return {
+        "patients": train["patient"].nunique(),
+        "slices": len(train),
+        "ssim": float(np.nanmean(ssim)),
+        "ssim_body": float(np.nanmean(ssim_body)),
+        "bits_per_code": bits(prior, codes, test),
+        "bits_per_code_train": bits(prior, codes, some),
+        "bits_per_code_order0": metrics.entropy_bits(metrics.code_counts(codes[test.index], k)),
+        "bits_per_code_neighbours": code_lengths.neighbour_bits(
+            codes[train.index], codes[test.index], k
+        ),
+        "memorised": memorised(vqvae, codes[train.index], codes[test.index], drawn),
+        **{
+            f"{model}_{name}": value
+            for model in ("vqvae", "prior")
+            for name, value in lasted(run, model).items()
+        },
+    }
+
+
+def bits(prior, codes: torch.Tensor, rows: pd.DataFrame) -> float:
+    """Bits a code on the slices of these rows."""
+    condition = told(rows["height"])
+    return metrics.bits_by_position(prior, codes[rows.index], condition).mean().item()
+
+
+def told(places) -> torch.Tensor:
+    """What the prior is told of n places along the scan: (n, 16)."""
+    return height_features(torch.tensor(np.asarray(places), dtype=torch.float32))
+
+
+def decoded(vqvae: VQVAE, codes: torch.Tensor) -> torch.Tensor:
+    """Codes (N, h, w) as slices (N, H, W), a few at a time."""
+    return vqvae.decode(codes)[:, 0]
+
+
+def lasted(run: Run, model: str) -> dict[str, float]:
+    """Steps that a training took, the step whose weights are used, and validation at the end."""
+    history = pd.read_csv(run.path(f"history_{model}.csv"))
+    looks = history.dropna(subset="val_loss")
+    best = looks.loc[looks["val_loss"].idxmin()]
+    return {
+        "steps": int(history["step"].iloc[-1]),
+        "best_step": int(best["step"]),
+        "val_best": float(best["val_loss"]),
+        "val_last": float(looks["val_loss"].iloc[-1]),
+    }
+
+
+def memorised(
+    vqvae: VQVAE, train: torch.Tensor, test: torch.Tensor, drawn: torch.Tensor
+) -> float | None:
+    """Share of samples that look like copies, pixel by pixel, as notebook 07 asks it.
+
+    None where the look for copies does not find those that a small prior makes by heart.
+    """
+    learned = train[torch.linspace(0, len(train) - 1, min(32, len(train))).long()]
+    parrot, names = memorisation.learn_by_heart(learned, vqvae.num_embeddings)
+    groups = {
+        "held out": test,
+        "generated": drawn,
+        "copies": sample(parrot, names, range(len(learned))),
+    }
+    known = decoded(vqvae, train)
+    away = {
+        name: memorisation.nearest(decoded(vqvae, codes), known)[0].numpy()
+        for name, codes in groups.items()
+    }
+    near = memorisation.Nearness(away, floor="held out")
+    return None if near.why_not("copies") else near.share("generated")
+
+
+class Judge:
+    """One network and one set of real slices for all samples of the phantom."""
+
+    def __init__(self):
+        settings = get_profile("quick", data_source="hipmri", data_dir=str(study_of(max(PATIENTS))))
+        slices = load_slices(settings.data)
+        width = settings.evaluation.domain_width
+        torch.manual_seed(settings.domain_training.seed)
+        self.reader = domain.DomainNetwork(width)
+        folder = home() / "runs" / "few-judge"
+        folder.mkdir(parents=True, exist_ok=True)
+        fit(
+            self.reader,
+            domain.domain_losses,
+            domain.LabelledSlices(slices, "train"),
+            settings.domain_training,
+            folder / "domain.safetensors",
+            {"width": width, "data": slices.content},
+            validate=domain.LabelledSlices(slices, "validate"),
+        )
+        train = slices.subset("train").rows
+        images = torch.from_numpy(slices.images[train.index])  # (N, H, W)
+        self.reference = domain.look_at(self.reader, images)
+        self.real = anatomy.measure_all(self.reference.tissues, train["height"].to_numpy())
+        self.heights = slices.subset("test").rows["height"].to_numpy()
+
+    def scores(self, run: Run) -> dict[str, float]:
+        """Of samples of a run, drawn with the same seeds at the held-out places."""
+        vqvae, prior, n = run.load_vqvae(), run.load_prior(), len(self.heights)
+        drawn = [
+            sample(prior, told(self.heights), range(r * n, (r + 1) * n)) for r in range(ROUNDS)
+        ]
+        images = [decoded(vqvae, codes) for codes in drawn]  # ROUNDS of (n, H, W)
+        found = domain.read_rounds(self.reader, *images)
+        features = [reading.features for reading in found.readings]
+        reference, *features = fidelity.standardise(self.reference.features, *features)
+        kept = anatomy.judge_rounds({"samples": found}, self.heights, self.real)["samples"]["all"]
+        return {
+            **fidelity.compare_sets(reference, features),
+            "anatomy_pass": float(kept.mean()),
+        }
+
+
+# ---- What comes of it ----------------------------------------------------------------------------
+
+
+def table(names: list[str], more) -> list[dict]:
+    """A row a run that is trained: its scores, kept beside its weights."""
+    rows = []
+    for name in names:
+        if not made(name, "prior"):
+            continue
+        kept = home() / "runs" / name / "few_patients.json"
+        if not kept.exists():
+            run = Run(name)
+            checkpoint.save_json(kept, scores(run) | more(run))
+        rows.append({"run": name, **load_json(kept)})
+    return rows
+
+
+def medians(rows: list[dict], by: str) -> list[dict]:
+    """The median over seeds of every score, with the lowest and the highest, a row a `by`."""
+    frame = pd.DataFrame(rows).drop(columns="run")
+    groups = frame.groupby(by, sort=True)
+    columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
+    joined = pd.concat([part.add_suffix(suffix) for suffix, part in columns.items()], axis=1)
+    joined["seeds"] = groups.size()
+    return joined.reset_index().to_dict("records")
+
+
+def headline(phantom: list[dict], spine: list[dict], prostate: list[dict]) -> dict[str, float]:
+    """The medians that this benchmark promises; those of scans that are not there are left out."""
+    by_patients = {row["patients"]: row for row in phantom}
+    names = {
+        f"phantom{n}_bits": by_patients[n]["bits_per_code"] for n in (15, 120) if n in by_patients
+    }
+    if 120 in by_patients:
+        names["phantom120_rules"] = by_patients[120]["anatomy_pass"]
+        names["phantom120_precision"] = by_patients[120]["precision"]
+    if spine:
+        runs = pd.DataFrame(spine)
+        names["spine_bits"] = runs["bits_per_code"].median()
+        names["spine_ratio"] = (runs["bits_per_code"] / runs["bits_per_code_order0"]).median()
+        names["spine_copies"] = runs["memorised"].astype(float).median()
+        names["spine_ssim"] = runs["ssim"].median()
+    if prostate:
+        runs = pd.DataFrame(prostate)
+        runs["seed"] = runs["run"].str.rpartition("-")[2]
+        seeds = runs.groupby("seed")[["bits_per_code", "bits_per_code_neighbours"]].mean()
+        names["prostate_bits"] = seeds["bits_per_code"].median()
+        names["prostate_neighbours"] = seeds["bits_per_code_neighbours"].median()
+        ratio = seeds["bits_per_code"] / seeds["bits_per_code_neighbours"]
+        names["prostate_vs_order1"] = ratio.median()
+    return names
+
+
+def main() -> None:
+    """Train what is not trained yet, and write what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, help="holds spider_spine/ and prostate3t/")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    given = parser.parse_args()
+    real = given.data_dir
+    spines = of_spine(real / "spider_spine") if real else {}
+    prostates = of_prostate(real / "prostate3t") if real else {}
+    phantoms = all_of_phantom()
+    train({**spines, **phantoms, **prostates}, given.jobs)
+    judge = Judge()
+    of_all = table(list(phantoms), judge.scores)
+    spine = table(list(spines), lambda run: {})
+    prostate = table(list(prostates), lambda run: {})
+    auto, off = (
+        medians([row for row in of_all if f"-{augment}-" in row["run"]], by="patients")
+        for augment in ("auto", "off")
+    )
+    report.table(
+        [{k: v for k, v in row.items() if not k.endswith(("_low", "_high"))} for row in auto]
+    )
+    report.write(
+        "few_patients",
+        headline(auto, spine, prostate),
+        patients=auto,
+        patients_without=off,
+        spine=spine,
+        prostate=prostate,
+    )
+
+
+if __name__ == "__main__":
+    main()
