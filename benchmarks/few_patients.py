@@ -37,7 +37,7 @@ from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memo
 from vqgen_utils.machine import home, load_json, whole_folder
 from vqgen_utils.models import VQVAE, height_features, sample
 from vqgen_utils.runs import Run
-from vqgen_utils.series.side_by_side import run_side_by_side
+from vqgen_utils.series import side_by_side
 from vqgen_utils.training import checkpoint, fit
 
 MOST = 240  # patients of the study that the others are cut from, and that samples are judged by
@@ -125,7 +125,7 @@ def train(trainings: Trainings, jobs: int) -> None:
             commands[name] = ["train", model, *data, *own]
         todo = {name: words for name, words in commands.items() if not made(name, model)}
         if todo:
-            run_side_by_side(todo, jobs)
+            side_by_side.run_side_by_side(todo, jobs)
 
 
 def made(name: str, model: str) -> bool:

@@ -93,9 +93,10 @@ def test_comparing_nothing_says_so():
 
 def test_more_patients_are_drawn_against_every_stage():
     names = [name for _, _, columns in plots.runs.BY_PATIENTS for name in columns]
-    table = pd.DataFrame({"patients": [15, 30], **{name: [0.5, None] for name in names}})
+    scores = {f"{name}{end}": [0.5, None] for name in names for end in ("", "_low", "_high")}
+    table = pd.DataFrame({"patients": [15, 30], **scores})
     figure = plots.runs.by_patients(table)
-    assert [ax.get_title() for ax in figure.axes] == ["reconstruction", "prior", "samples"]
+    assert [ax.get_title() for ax in figure.axes] == [title for title, *_ in plots.runs.BY_PATIENTS]
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]
 
 
