@@ -17,12 +17,15 @@ from torch import Tensor
 from vqgen_utils.config import AugmentationConfig
 
 
-def augment(pictures: Tensor, seeds: Sequence[int], ranges: AugmentationConfig) -> Tensor:
+def augment(
+    pictures: Tensor, seeds: Sequence[int], strength: float, ranges: AugmentationConfig
+) -> Tensor:
     """Change each picture a little, by draws of its own, whatever else is in the batch.
 
     Args:
         pictures: (B, 1, H, W) in [0, 1].
         seeds: one a picture.
+        strength: share of the ranges, 0 to 1.
         ranges: how far each change may go.
 
     Returns:
@@ -31,6 +34,7 @@ def augment(pictures: Tensor, seeds: Sequence[int], ranges: AugmentationConfig) 
     height, width = pictures.shape[2:]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     draws = torch.stack([2 * torch.rand(6, generator=one) - 1 for one in generators])  # (B, 6)
+    draws[:, :5] *= strength
     turn, scale, along_h, along_w, contrast, mirror = draws.to(pictures.device).unbind(1)  # (B,)
     angle, scale = turn * math.radians(ranges.augment_turn), (scale * ranges.augment_scale).exp()
     cos, sin = angle.cos() * scale, angle.sin() * scale
