@@ -22,6 +22,7 @@ was stopped. Runs stay in `runs/few-...`, scores go to `benchmarks/results/few_p
 import argparse
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +37,19 @@ from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memo
 from vqgen_utils.machine import home, load_json, whole_folder
 from vqgen_utils.models import VQVAE, height_features, sample
 from vqgen_utils.runs import Run
-from vqgen_utils.series.side_by_side import run_side_by_side
+from vqgen_utils.series import side_by_side
 from vqgen_utils.training import checkpoint, fit
 
-PATIENTS = (8, 15, 30, 60, 120, 240)
-PLAIN = (8, 15, 30, 60)  # of them, also without augmentation
+MOST = 240  # patients of the study that the others are cut from, and that samples are judged by
+# numbers of patients, and whether their pictures are changed: those of the headline come first
+PARTS = (((15, 120), "auto"), ((8, 30, 60, 240), "auto"), ((8, 15, 30, 60), "off"))
 SEEDS = (0, 1, 2)
 FOLDS = 5  # the prostate's men
 ROUNDS = 3  # of samples at the held-out places
+SHOWN = (
+    *("patients", "seeds", "ssim", "bits_per_code", "bits_per_code_train", "memorised"),
+    *("frechet", "precision", "recall", "anatomy_pass"),
+)
 
 Trainings = dict[str, list[str]]  # run -> its words, as `vqgen train vqvae` takes them
 
@@ -53,12 +59,12 @@ Trainings = dict[str, list[str]]  # run -> its words, as `vqgen train vqvae` tak
 
 def study_of(patients: int) -> Path:
     """The phantom with so many training patients: the first of the largest study's."""
-    largest = home() / "data" / f"patients_{max(PATIENTS)}"
+    largest = home() / "data" / f"patients_{MOST}"
     if not largest.exists():
         data = get_profile("quick").data
         write_phantom(
             largest,
-            patients_train=max(PATIENTS),
+            patients_train=MOST,
             patients_validate=data.patients_validate,
             patients_test=data.patients_test,
             weeks=data.weeks,
@@ -82,21 +88,15 @@ def beyond(folder: str, names: list[str], patients: int) -> list[str]:
     return [name for name in names if int(re.match(r"\w+?_(\d+)_", name)[1]) > patients]
 
 
-def of_phantom(patients: int, seed: int, augment: str) -> Trainings:
-    """The training on so many patients of the phantom."""
-    words = ["--data-source", "hipmri", "--data-dir", str(study_of(patients))]
-    return {f"few-{patients}-{augment}-{seed}": [*words, "--set", f"augment={augment}"]}
-
-
-def all_of_phantom() -> Trainings:
-    """Every size and seed; the default for all of them, and without augmentation where few."""
-    wanted = [(patients, "auto") for patients in PATIENTS]
-    wanted += [(patients, "off") for patients in PLAIN]
+def of_phantom(patients: Sequence[int], augment: str) -> Trainings:
+    """A training for each number of patients of the phantom, and each seed."""
     return {
-        name: words
+        f"few-{number}-{augment}-{seed}": [
+            *("--data-source", "hipmri", "--data-dir", str(study_of(number))),
+            *("--set", f"augment={augment}"),
+        ]
+        for number in patients
         for seed in SEEDS
-        for patients, augment in wanted
-        for name, words in of_phantom(patients, seed, augment).items()
     }
 
 
@@ -125,7 +125,7 @@ def train(trainings: Trainings, jobs: int) -> None:
             commands[name] = ["train", model, *data, *own]
         todo = {name: words for name, words in commands.items() if not made(name, model)}
         if todo:
-            run_side_by_side(todo, jobs)
+            side_by_side.run_side_by_side(todo, jobs)
 
 
 def made(name: str, model: str) -> bool:
@@ -222,7 +222,7 @@ class Judge:
     """One network and one set of real slices for all samples of the phantom."""
 
     def __init__(self):
-        settings = get_profile("quick", data_source="hipmri", data_dir=str(study_of(max(PATIENTS))))
+        settings = get_profile("quick", data_source="hipmri", data_dir=str(study_of(MOST)))
         slices = load_slices(settings.data)
         width = settings.evaluation.domain_width
         torch.manual_seed(settings.domain_training.seed)
@@ -280,6 +280,8 @@ def table(names: list[str], more) -> list[dict]:
 
 def medians(rows: list[dict], by: str) -> list[dict]:
     """The median over seeds of every score, with the lowest and the highest, a row a `by`."""
+    if not rows:
+        return []
     frame = pd.DataFrame(rows).drop(columns="run")
     groups = frame.groupby(by, sort=True)
     columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
@@ -315,7 +317,7 @@ def headline(phantom: list[dict], spine: list[dict], prostate: list[dict]) -> di
 
 
 def main() -> None:
-    """Train what is not trained yet, and write what came of it."""
+    """Train what is not trained yet, part by part, and write what came of it so far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, help="holds spider_spine/ and prostate3t/")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
@@ -323,19 +325,23 @@ def main() -> None:
     real = given.data_dir
     spines = of_spine(real / "spider_spine") if real else {}
     prostates = of_prostate(real / "prostate3t") if real else {}
-    phantoms = all_of_phantom()
-    train({**spines, **phantoms, **prostates}, given.jobs)
-    judge = Judge()
-    of_all = table(list(phantoms), judge.scores)
-    spine = table(list(spines), lambda run: {})
-    prostate = table(list(prostates), lambda run: {})
+    headlined, others, plain = (of_phantom(*part) for part in PARTS)
+    judge = None
+    for part in (headlined | spines, others, plain, prostates):
+        train(part, given.jobs)
+        judge = judge or Judge()
+        write(judge, list(headlined | others | plain), list(spines), list(prostates))
+
+
+def write(judge: Judge, phantoms: list[str], spines: list[str], prostates: list[str]) -> None:
+    """Scores of the runs that are trained, in a table here and in the results file."""
+    of_all = table(phantoms, judge.scores)
+    spine, prostate = (table(names, lambda run: {}) for names in (spines, prostates))
     auto, off = (
         medians([row for row in of_all if f"-{augment}-" in row["run"]], by="patients")
         for augment in ("auto", "off")
     )
-    report.table(
-        [{k: v for k, v in row.items() if not k.endswith(("_low", "_high"))} for row in auto]
-    )
+    report.table([{name: row[name] for name in SHOWN} for row in auto])
     report.write(
         "few_patients",
         headline(auto, spine, prostate),

@@ -37,7 +37,7 @@ def tagged_cells(path, *roles: str) -> dict[str, dict[str, str]]:
     """Title of an exercise -> tag -> source of the first code cell with this tag."""
     found: dict[str, dict[str, str]] = {}
     for cell in jupytext.read(path).cells:
-        heading = re.search(r"^### (Exercise .*)", cell.source, re.M)
+        heading = re.search(r"^##+ (Exercise .*)", cell.source, re.M)
         if cell.cell_type == "markdown":
             if heading:
                 title = heading[1]

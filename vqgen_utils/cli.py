@@ -241,7 +241,7 @@ def vqvae(
 
     For several GPUs: torchrun --nproc_per_node 8 -m vqgen_utils train vqvae ...
     """
-    sections = ("data", "vqvae", "vqvae_training")
+    sections = ("data", "vqvae", "vqvae_training", "augmentation")
     settings = [*(settings or []), *scan_settings(include, exclude, patient_pattern)]
     changes = parse_settings(settings, _kinds(*sections), "the VQ-VAE and its training")
     changes |= resolve_data(data_source, data_dir)

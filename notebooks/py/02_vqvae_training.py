@@ -395,14 +395,14 @@ print(f"largest difference between two weights: {apart:.0e}")
 #
 # Few people show few bodies. So each time a slice is learned from, it is a little turned, moved, scaled
 # and brightened or darkened (Simard et al. 2003), by draws that the seed decides: fully where training
-# patients are few, less where they are many, since whatever is shown here will be drawn later
-# (`vqgen_utils/training/augmentation.py`; `augment=off` leaves slices as they are).
+# patients are few, less where they are many, and less and less until training ends, since what is shown last
+# is what will be drawn (`vqgen_utils/training/augmentation.py`; `augment=off` leaves slices as they are).
 
 # %% tags=[]
 lesson = vqvae_lesson(settings, slices)  # what is learned from, how, and what chooses the weights
 ranges = settings.augmentation.scaled_for(train.rows["patient"].nunique())
 shown, _ = train[[len(train) // 2] * 6]  # (6, 1, H, W), six times the same slice
-changed = augmentation.augment(shown[1:], range(5), ranges)
+changed = augmentation.augment(shown[1:], range(5), 1.0, ranges)
 show(
     plots.slices.rows(
         {"a training slice": list(torch.cat([shown[:1], changed])[:, 0])},

@@ -623,11 +623,10 @@ lost.round(3)
 # %% [markdown] tags=[]
 # ## What would more patients buy?
 #
-# All of this rests on one set of training patients. So we ran notebooks 01 to 04 five times, on the first 15, 30,
-# ... 240 training patients of one phantom (`python -m benchmarks.sweeps`). The patients held out are the
-# same each time, and so is the number of training steps: with few patients each slice is seen more often. All
-# samples are read by one network and compared with one set of real slices, those of the largest study. The
-# numbers below are the results of that run, one seed each, on the phantom, whatever data you look at here. Its
+# All of this rests on one set of training patients and one seed. So we trained on the first 8, 15, ... patients of one
+# phantom, with up to three seeds each (`python -m benchmarks.few_patients`). The patients held out are the same each
+# time. All samples are read by one network and compared with one set of real slices, those of the largest study. The
+# numbers below are the results of that run, on the phantom, whatever data you look at here. Its
 # held-out patients are other people than those of the default data, so 120 patients do not give the same bits
 # there as in notebook 04: how far twelve people can lie from twelve others, the intervals of notebook 06 tell.
 #
@@ -640,26 +639,31 @@ guess = predict("More patients help", ["the autoencoder most", "the prior most"]
 # %% tags=[]
 published = compare.published_patients()
 if len(published):
+    fewest, most = published.iloc[0], published.iloc[-1]
+    changes = ", ".join(
+        f"{name} {fewest[name]:.2f} to {most[name]:.2f}"
+        for name in ("ssim", "bits_per_code", "precision", "recall", "frechet")
+    )
     show(
         plots.runs.by_patients(published),
-        "With more training patients SSIM hardly moves, bits on held-out patients fall steeply and "
-        "then level off, and scores of samples stay high.",
+        f"Scores against patients, from {fewest['patients']} to {most['patients']}: {changes}.",
     )
 if len(published):
     guess.compare("the prior most")
 
 # %% [markdown] tags=[]
-# *Scores of the series against the number of training patients (log scale): reconstructions, the prior on
-# held-out patients and on those it has learned from, and samples. Mind the narrow axis on the left.*
+# *Scores against the number of training patients: the median over seeds, with a bar from the lowest seed to the
+# highest: reconstructions, the prior on held-out patients and on those it has learned from, and samples. Mind the
+# narrow axes.*
 #
-# The autoencoder hardly cares. It looks at small blocks and their surroundings, and fifteen patients show nearly
-# all of those there are. The prior has to know how whole bodies vary. With fifteen it has memorised its own, and
-# others cost it more than the $\log_2 K$ bits of a plain guess; more patients bring the two lines together, and from
-# 120 to 240 little is left to gain without a larger model or more steps.
+# Compare a step from one number of patients to the next with the length of the bars: where the bars overlap, one seed
+# alone could have told the story either way, for better or worse. The autoencoder looks at small blocks and
+# their surroundings, and few patients show most of those. The prior has to know how whole bodies vary, and how far
+# its two lines lie apart says how much of what it knows is of its own patients alone.
 #
-# And the samples? They keep the rules of anatomy all the same, for what is put together from memory is a body. Even
-# the look for copies finds only some, since a slice between two known places is no whole copy of either. It is the
-# gap in bits that tells.
+# The training time is the same for all from a certain number of slices on, so with the most patients each slice is
+# seen least often: more of them need not help where there is no time to learn from them. What can be done when patients
+# are few is the story of notebook 09.
 
 # %% [markdown] tags=[]
 # ## Exercises

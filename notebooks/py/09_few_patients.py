@@ -186,7 +186,7 @@ ranges = config.change(settings, augment="full").augmentation.scaled_for(len(peo
 middle = own.index[(own["height"] - 0.5).abs().argsort().iloc[0]]
 x = torch.from_numpy(slices.images[[middle] * 4].astype(np.float32))[:, None]  # (4, 1, H, W)
 seeds = range(4)
-changed = torch.cat([x[:1], augmentation.augment(x, seeds, ranges)])  # (5, 1, H, W)
+changed = torch.cat([x[:1], augmentation.augment(x, seeds, 1.0, ranges)])  # (5, 1, H, W)
 c = vqvae.encode(changed)  # (5, h, w)
 differ = (c != c[0]).float()  # (5, h, w)
 share = differ[1:].mean().item()
@@ -361,21 +361,22 @@ for name, number in copies.items():
 # **Predict:** changed pictures help most with
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict("Changed pictures help most with", ["8 patients", "60 patients"])
+guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fewest", "the most"])
 
 # %% tags=[]
-published = compare.published_few_patients()
-if len(published):
+ways = {"as they are": False, "changed a little": True}
+published = {name: compare.published_patients(augmented) for name, augmented in ways.items()}
+if all(len(table) for table in published.values()):
     show(
         plots.runs.few_patients(published),
         "Eight scores against the number of training patients, with pictures as they are and changed.",
     )
-    bits = published.pivot(index="patients", columns="pictures", values="bits_per_code").dropna()
-    saved = bits["as they are"] - bits["changed a little"]
+    bits = [table.set_index("patients")["bits_per_code"] for table in published.values()]
+    saved = (bits[0] - bits[1]).dropna()  # of the numbers of patients that both have
     print("; ".join(f"{number} patients: {one:.2f} bits saved" for number, one in saved.items()))
-    guess.compare("8 patients" if saved.loc[8] > saved.loc[60] else "60 patients")
+    guess.compare("the fewest" if saved.iloc[0] > saved.iloc[-1] else "the most")
 else:
-    print("not measured yet here: python -m benchmarks.few_patients writes the file")
+    print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 
 # %% [markdown] tags=[]
 # *Median of three seeds (line) and the lowest and the highest (band), on the phantom, whatever data you look at here.*

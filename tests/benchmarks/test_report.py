@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import torch
 
-from benchmarks import gpu, readme, report, sampling, series, sweeps
+from benchmarks import few_patients, gpu, readme, report, sampling, series
 from vqgen_utils.config import PROFILES, PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.models import height_features
@@ -14,7 +14,7 @@ from vqgen_utils.models import height_features
 TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
 RESULTS = (
     *("tutorial", "series", "sampling", "quantizer", "loading", "training"),
-    *("original", "sweeps", "growth"),
+    *("original", "sweeps", "few_patients", "growth"),
 )
 
 
@@ -113,9 +113,9 @@ def test_ratios_are_written_with_two_or_three_digits(ratio, text):
 
 
 def test_fewer_patients_are_the_first_of_the_largest_study_and_the_held_out_stay(monkeypatch):
-    monkeypatch.setattr(sweeps, "PATIENTS", (1, 3))
+    monkeypatch.setattr(few_patients, "MOST", 3)
     monkeypatch.setitem(PROFILES, "quick", PROFILES["smoke"])
-    few, many = sweeps.study_of(1), sweeps.study_of(3)
+    few, many = few_patients.study_of(1), few_patients.study_of(3)
     files = {folder: {str(p.relative_to(folder)) for p in folder.rglob("*.nii.gz")}
              for folder in (few, many)}  # fmt: skip
     assert files[few] < files[many]

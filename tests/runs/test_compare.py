@@ -93,17 +93,18 @@ def test_comparing_nothing_says_so():
 
 def test_more_patients_are_drawn_against_every_stage():
     names = [name for _, _, columns in plots.runs.BY_PATIENTS for name in columns]
-    table = pd.DataFrame({"patients": [15, 30], **{name: [0.5, None] for name in names}})
+    scores = {f"{name}{end}": [0.5, None] for name in names for end in ("", "_low", "_high")}
+    table = pd.DataFrame({"patients": [15, 30], **scores})
     figure = plots.runs.by_patients(table)
-    assert [ax.get_title() for ax in figure.axes] == ["reconstruction", "prior", "samples"]
+    assert [ax.get_title() for ax in figure.axes] == [title for title, *_ in plots.runs.BY_PATIENTS]
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]
 
 
 def test_few_patients_are_drawn_with_all_their_scores_and_the_band_of_their_seeds(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(compare, "FEW_PATIENTS", tmp_path / "few_patients.json")
-    assert len(compare.published_few_patients()) == 0  # where nobody has measured yet
+    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    assert len(compare.published_patients()) == 0  # where nobody has measured yet
 
     def row(patients: int, value: float) -> dict:
         ends = {"": value, "_low": value - 0.1, "_high": value + 0.1}
@@ -111,10 +112,10 @@ def test_few_patients_are_drawn_with_all_their_scores_and_the_band_of_their_seed
         return {"patients": patients, **scores}
 
     rows = {"patients": [row(8, 0.5), row(120, 0.7)], "patients_without": [row(8, 0.3)]}
-    save_json(compare.FEW_PATIENTS, rows)
-    table = compare.published_few_patients()
-    assert list(table["pictures"]) == ["as they are", "changed a little", "changed a little"]
-    figure = plots.runs.few_patients(table)
+    save_json(tmp_path / "few_patients.json", rows)
+    figure = plots.runs.few_patients(
+        {str(augmented): compare.published_patients(augmented) for augmented in (False, True)}
+    )
     assert len(figure.axes) == len(plots.runs.FEW_PATIENTS)
     for ax in figure.axes:
         assert [list(line.get_ydata()) for line in ax.lines] == [[0.3], [0.5, 0.7]]

@@ -23,7 +23,7 @@ def pictures(count=3, height=24, width=16):
 
 def changed(seed=0, **ranges):
     only = dataclasses.replace(NOTHING, **ranges)
-    return augmentation.augment(pictures(64), range(seed, seed + 64), only)
+    return augmentation.augment(pictures(64), range(seed, seed + 64), 1.0, only)
 
 
 def centres(images):
@@ -38,7 +38,7 @@ def centres(images):
 def test_empty_ranges_leave_pictures_as_they_are():
     assert NOTHING.changes_nothing
     assert torch.allclose(
-        augmentation.augment(pictures(), range(3), NOTHING), pictures(), atol=1e-5
+        augmentation.augment(pictures(), range(3), 1.0, NOTHING), pictures(), atol=1e-5
     )
 
 
@@ -79,10 +79,28 @@ def test_mirror_images_are_made_only_where_they_are_allowed():
 
 def test_a_picture_is_changed_by_its_own_seed_alone():
     full = AugmentationConfig()
-    three = augmentation.augment(pictures(), [4, 5, 6], full)
-    alone = augmentation.augment(pictures(1), [5], full)  # in another batch
+    three = augmentation.augment(pictures(), [4, 5, 6], 1.0, full)
+    alone = augmentation.augment(pictures(1), [5], 1.0, full)  # in another batch
     assert torch.equal(three[1], alone[0]) and not torch.equal(three[0], three[1])
     assert three.min() >= 0 and three.max() <= 1
+
+
+def test_without_strength_nothing_is_changed():
+    full = AugmentationConfig()
+    same = augmentation.augment(pictures(), range(3), 0.0, full)
+    assert torch.allclose(same, pictures(), atol=1e-5)
+
+
+def test_changes_grow_small_until_the_end_of_training(tmp_path):
+    strengths = []
+
+    def change(images, seeds, strength):
+        strengths.append(strength)
+        return images
+
+    fit(small_vqvae(), vqvae_losses, DATA, CONFIG, tmp_path / "m.safetensors", {}, change=change)
+    assert strengths[0] == 1 and strengths[-1] < 0.1
+    assert strengths == sorted(strengths, reverse=True) and len(strengths) == CONFIG.steps
 
 
 def test_few_patients_are_changed_fully_many_a_little_and_on_request_not_at_all():

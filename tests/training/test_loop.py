@@ -326,7 +326,7 @@ def test_without_epochs_training_takes_the_steps_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("slices", "steps"), [(10, 150), (100, 474), (1_000, 1500), (10_000, 1500)]
+    ("slices", "steps"), [(10, 212), (100, 671), (500, 1500), (1_000, 1500), (10_000, 1500)]
 )
 def test_without_steps_training_is_as_long_as_the_slices_ask_for(slices, steps):
     config = TrainingConfig(batch_size=4, longest=1500)

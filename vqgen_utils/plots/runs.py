@@ -2,6 +2,7 @@
 
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -13,26 +14,36 @@ BY_PATIENTS = (  # title, what the axis says, columns and their names
         {"bits_per_code": "held-out patients", "bits_per_code_train": "patients it learned from"},
     ),
     (
-        "samples",
+        "samples: shares",
         "share",
-        {"anatomy_pass": "keep every rule", "recall": "recall", "memorised": "look memorised"},
+        {
+            "anatomy_pass": "keep every rule",
+            "precision": "precision",
+            "recall": "recall",
+            "memorised": "look memorised",
+        },
     ),
+    ("samples: distance", "Fréchet distance (low is good)", {"frechet": "to 240 patients' slices"}),
 )
 
 
 def by_patients(table: pd.DataFrame) -> Figure:
-    """Scores against the number of training patients, a panel a stage.
+    """Scores against the number of training patients, with a bar from lowest to highest seed.
 
     Args:
         table: `runs.compare.published_patients`.
     """
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    for ax, (title, ylabel, columns) in zip(figure.subplots(1, 3), BY_PATIENTS, strict=True):
-        for (column, name), style in zip(columns.items(), cycle(("o-", "s--", "^:")), strict=False):
-            ax.plot(table["patients"], table[column].astype(float), style, label=name)
-        ax.set(title=title, xscale="log", xlabel="training patients", ylabel=ylabel)
-        ax.set_xticks(table["patients"], [str(number) for number in table["patients"]])
-        ax.minorticks_off()
+    figure = Figure(figsize=(10, 6.2), layout="constrained")
+    x = np.arange(len(table))
+    for ax, (title, ylabel, columns) in zip(figure.subplots(2, 2).flat, BY_PATIENTS, strict=True):
+        styles = cycle(("o-", "s--", "^:", "D-."))
+        for (column, name), style in zip(columns.items(), styles, strict=False):
+            middle, low, high = (
+                table[f"{column}{end}"].astype(float) for end in ("", "_low", "_high")
+            )
+            ax.errorbar(x, middle, [middle - low, high - middle], fmt=style, label=name, capsize=3)
+        ax.set(title=title, xlabel="training patients", ylabel=ylabel)
+        ax.set_xticks(x, [str(number) for number in table["patients"]])
         ax.margins(y=0.15)
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8)
@@ -51,24 +62,23 @@ FEW_PATIENTS = {  # column of the table -> what its panel is called
 }
 
 
-def few_patients(table: pd.DataFrame) -> Figure:
+def few_patients(tables: dict[str, pd.DataFrame]) -> Figure:
     """Every score against the number of training patients: the median of the seeds, and their band.
 
     Args:
-        table: `runs.compare.published_few_patients`; a line for each of its `pictures`.
+        tables: how the pictures were learned from -> `runs.compare.published_patients`, two at most.
     """
     figure = Figure(figsize=(12, 5.4), layout="constrained")
     panels = figure.subplots(2, 4, sharex=True)
+    looks = list(zip(("s--", "o-"), ("#d55e00", "#0072b2"), strict=True))  # not by colour alone
     for ax, (column, title) in zip(panels.flat, FEW_PATIENTS.items(), strict=True):
-        lines = table.groupby("pictures", sort=False)
-        looks = zip(("s--", "o-"), ("#d55e00", "#0072b2"), strict=True)  # a marker too, not colour
-        for (name, rows), (style, color) in zip(lines, looks, strict=False):
-            low, mid, high = (rows[column + end].astype(float) for end in ("_low", "", "_high"))
-            ax.plot(rows["patients"], mid, style, color=color, markersize=4, label=name)
+        for (name, rows), (style, color) in zip(tables.items(), looks, strict=False):
+            low, middle, high = (rows[column + end].astype(float) for end in ("_low", "", "_high"))
+            ax.plot(rows["patients"], middle, style, color=color, markersize=4, label=name)
             ax.fill_between(rows["patients"], low, high, color=color, alpha=0.2, linewidth=0)
         ax.set_title(title, fontsize=10)
         ax.grid(alpha=0.3)
-    numbers = sorted(table["patients"].unique())
+    numbers = sorted(set().union(*(rows["patients"] for rows in tables.values())))
     for ax in panels[1]:
         ax.set(xscale="log", xlabel="training patients")
         ax.set_xticks(numbers, [str(number) for number in numbers])

@@ -16,8 +16,7 @@ from vqgen_utils.machine.places import REPOSITORY, home
 from vqgen_utils.training.checkpoint import load_settings
 
 COLUMNS = ("run", "stride", "num_embeddings", "plain_bits", "prior_bits", "ssim")
-PUBLISHED = REPOSITORY / "benchmarks" / "results" / "sweeps.json"
-FEW_PATIENTS = PUBLISHED.with_name("few_patients.json")
+RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
 def finished_runs(content: str) -> pd.DataFrame:
@@ -43,35 +42,29 @@ def finished_runs(content: str) -> pd.DataFrame:
 
 def published_codes(content: str) -> pd.DataFrame:
     """`finished_runs` of the published sweep over codebooks and grids; empty for other data."""
-    published = _published()
+    published = _published("sweeps", {"data": "", "codes": []})
     rows = published["codes"] if published["data"] == content else []
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def published_patients() -> pd.DataFrame:
-    """The published sweep over the number of training patients, a row a run; or no row.
+def published_patients(augmented: bool = True) -> pd.DataFrame:
+    """The published trainings on few and many patients of the phantom; or no row.
 
-    Columns: patients, slices, and scores; see `benchmarks/sweeps.py`.
+    Args:
+        augmented: those whose pictures were changed a little before they were learned from.
+
+    Returns:
+        A row a number of patients: patients, seeds, and for each score the median over seeds, the
+        lowest as SCORE_low and the highest as SCORE_high; see `benchmarks/few_patients.py`.
     """
-    return pd.DataFrame(_published()["patients"])
+    published = _published("few_patients", {"patients": [], "patients_without": []})
+    return pd.DataFrame(published["patients" if augmented else "patients_without"])
 
 
-def published_few_patients() -> pd.DataFrame:
-    """The published sweep over few patients, medians of its seeds; no row where it is not there.
-
-    Columns: pictures ("as they are" or "changed a little"), patients, and scores, each with its
-    lowest and highest seed (_low, _high); see `benchmarks/few_patients.py`.
-    """
-    published = load_json(FEW_PATIENTS) if FEW_PATIENTS.exists() else {}
-    keys = {"as they are": "patients_without", "changed a little": "patients"}
-    rows = [
-        {"pictures": name, **row} for name, key in keys.items() for row in published.get(key, [])
-    ]
-    return pd.DataFrame(rows)
-
-
-def _published() -> dict:
-    return load_json(PUBLISHED) if PUBLISHED.exists() else {"data": "", "codes": [], "patients": []}
+def _published(name: str, nothing: dict) -> dict:
+    """What a benchmark left, or `nothing`."""
+    path = RESULTS / f"{name}.json"
+    return load_json(path) if path.exists() else nothing
 
 
 # column of the comparison -> where metrics.json has it

@@ -180,7 +180,7 @@ class Run:
 
     def places(self) -> list[float]:
         """The places along the scan that the prior has learned from: `Slices.places`."""
-        return checkpoint.load_settings(self._made("prior.safetensors"))["places"]
+        return checkpoint.load_settings(self.made("prior.safetensors"))["places"]
 
     def load_vqvae(self) -> VQVAE:
         """The trained VQ-VAE, in eval mode, on the GPU if there is one.

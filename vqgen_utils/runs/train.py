@@ -50,7 +50,7 @@ def train_vqvae(
     run = Run(run_name)
     with together(run) as state:
         if processes.is_first():
-            settings = run.configure(profile, "vqvae", "vqvae_training", **changes)
+            settings = run.configure(profile, "vqvae", "vqvae_training", "augmentation", **changes)
             load_slices(settings.data, progress=progress)  # packs the scans, for all to open
         settings = _as_the_first_left_it(run, profile, state)
         slices = load_slices(settings.data)

@@ -17,12 +17,15 @@ from torch import Tensor
 from vqgen_utils.config import AugmentationConfig
 
 
-def augment(pictures: Tensor, seeds: Sequence[int], ranges: AugmentationConfig) -> Tensor:
+def augment(
+    pictures: Tensor, seeds: Sequence[int], strength: float, ranges: AugmentationConfig
+) -> Tensor:
     """Change each picture a little, by draws of its own, whatever else is in the batch.
 
     Args:
         pictures: (B, 1, H, W) in [0, 1].
         seeds: one a picture.
+        strength: share of the ranges, 0 to 1.
         ranges: how far each change may go.
 
     Returns:
@@ -31,6 +34,7 @@ def augment(pictures: Tensor, seeds: Sequence[int], ranges: AugmentationConfig) 
     height, width = pictures.shape[2:]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     draws = torch.stack([2 * torch.rand(6, generator=one) - 1 for one in generators])  # (B, 6)
+    draws[:, :5] *= strength
     turn, scale, along_h, along_w, contrast, mirror = draws.to(pictures.device).unbind(1)  # (B,)
     angle, scale = turn * math.radians(ranges.augment_turn), (scale * ranges.augment_scale).exp()
     cos, sin = angle.cos() * scale, angle.sin() * scale
@@ -41,6 +45,7 @@ def augment(pictures: Tensor, seeds: Sequence[int], ranges: AugmentationConfig) 
     if ranges.augment_mirror:
         affine[:, 1] *= torch.where(mirror < 0, -1, 1)[:, None]  # along H: right to left
     grid = F.affine_grid(affine, list(pictures.shape), align_corners=False)  # (B, H, W, 2)
-    moved = F.grid_sample(pictures, grid, align_corners=False).clamp(0, 1)
+    # bicubic: linear blurs fine texture, and a model would learn that slices are blurred
+    moved = F.grid_sample(pictures, grid, mode="bicubic", align_corners=False).clamp(0, 1)
     exponent = (contrast * ranges.augment_contrast).exp()  # below 1 lifts the dark, above sinks it
     return moved ** exponent[:, None, None, None]

@@ -32,13 +32,13 @@ from vqgen_utils.training.resuming import TrainingFiles, TrainingProgress, best_
 
 Losses = Callable[[nn.Module, list[Tensor]], dict[str, Tensor]]
 Report = Callable[[list[dict[str, float]]], None]
-Change = Callable[[Tensor, Sequence[int]], Tensor]
+Change = Callable[[Tensor, Sequence[int], float], Tensor]
 
 WARM_UP = 0.05  # share of the steps in which the learning rate climbs to its peak
 CLIP_NORM = 1.0  # longest gradient let through; rare bad batches do no harm
 LOG_EVERY = 10  # steps between two rows of the history
 SAVE_EVERY = 100  # steps between two saved training states
-ENOUGH = 1000  # slices from which on training takes all the time that the profile has
+ENOUGH = 500  # slices from which on training takes all the time that the profile has
 LOOKS = 20  # at the validation slices, spread evenly over the longest training there can be
 
 
@@ -65,8 +65,12 @@ def learning_rate(step: int, total: int, peak: float) -> float:
     warm_up = max(1, round(WARM_UP * total))
     if step < warm_up:
         return peak * (step + 1) / warm_up
-    progress = (step - warm_up) / max(1, total - warm_up)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    return peak * (0.01 + 0.99 * half_cosine((step - warm_up) / max(1, total - warm_up)))
+
+
+def half_cosine(progress: float) -> float:
+    """From 1 at the start of a training to 0 at its end, slowly at both."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def fit(
@@ -99,8 +103,10 @@ def fit(
             same settings are taken as they are; with other settings they are replaced.
         validate: what the val_ columns are measured on, and what decides which weights are the
             best; without it those of the last step are.
-        change: `change(pictures, seeds)` -> pictures, what is done to the first tensor of a batch
-            before it is learned from (`augmentation`); what is validated on is left alone.
+        change: `change(pictures, seeds, strength)` -> pictures, what is done to the first tensor
+            of a batch before it is learned from (`augmentation`). Its strength falls from 1 to 0 as
+            the learning rate does, so that what is learned last are the pictures as they are.
+            What is validated on is left alone.
         report: called with the rows of the history so far, at every new row.
 
     Returns:
@@ -178,7 +184,8 @@ def _train(
             optimizer.param_groups[0]["lr"] = rate
             _seed(device, config, progress.step)
             if change is not None:
-                batch[0] = change(batch[0], _seeds_of_slices(config, progress.step))
+                seeds = _seeds_of_slices(config, progress.step)
+                batch[0] = change(batch[0], seeds, half_cosine(progress.step / schedule.steps))
             terms = losses(wrapped, batch)
             optimizer.zero_grad()
             accelerator.backward(terms["loss"])

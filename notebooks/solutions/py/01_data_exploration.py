@@ -26,14 +26,14 @@ import numpy as np
 from vqgen_utils.teaching.exercises import data as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number
+# ## Exercise 1 · One number
 
 # %% tags=["solution"]
 our_top = 98  # 2 in 100 lie above it
 exercises.check_percentile(our_top)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Slices in order
+# ## Exercise 2 · Slices in order
 
 
 # %% tags=["solution"]
@@ -45,7 +45,7 @@ def our_in_order(names: list[str]) -> list[str]:
 exercises.check_in_order(our_in_order)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Find the leak
+# ## Exercise 3 · Find the leak
 
 # %% tags=["solution"]
 listed = exercises.suspicious_split()  # a row a scan
@@ -61,7 +61,7 @@ exercises.check_leak(our_leaking)
 # it is read: `vqgen data check` does so for a folder.
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · A robust scale
+# ## Exercise 4 · A robust scale
 
 
 # %% tags=["solution"]
@@ -76,7 +76,7 @@ def our_scale(v: np.ndarray) -> np.ndarray:
 exercises.check_scale(our_scale)
 
 # %% [markdown] tags=[]
-# ### Exercise 5 · A split by patient
+# ## Exercise 5 · A split by patient
 
 
 # %% tags=["solution"]

@@ -29,7 +29,7 @@ from vqgen_utils.models import Codebook
 from vqgen_utils.teaching.exercises import vqvae as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · What does a slice cost?
+# ## Exercise 1 · What does a slice cost?
 
 
 # %% tags=["solution"]
@@ -40,7 +40,7 @@ def our_bits_per_pixel(num_embeddings: int, stride: int) -> float:
 exercises.check_bits_per_pixel(our_bits_per_pixel)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Why did SSIM rise?
+# ## Exercise 2 · Why did SSIM rise?
 
 # %% tags=["solution"]
 our_why_ssim_rose = "B"
@@ -56,7 +56,7 @@ exercises.check_why_ssim_rose(our_why_ssim_rose)
 # only counts for less. Doubling the pixels as well would bring the old score back.
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Quantise by hand
+# ## Exercise 3 · Quantise by hand
 
 
 # %% tags=["solution"]
@@ -69,7 +69,7 @@ def our_quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
 exercises.check_quantise(our_quantise)
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · The straight-through estimator
+# ## Exercise 4 · The straight-through estimator
 
 
 # %% tags=["solution"]
@@ -80,7 +80,7 @@ def our_straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
 exercises.check_straight_through(our_straight_through)
 
 # %% [markdown] tags=[]
-# ### Exercise 5 · Two losses, one distance
+# ## Exercise 5 · Two losses, one distance
 
 
 # %% tags=["solution"]
@@ -93,7 +93,7 @@ def our_two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]
 exercises.check_losses(our_two_losses)
 
 # %% [markdown] tags=[]
-# ### Exercise 6 · Raise the dead, so that they stay
+# ## Exercise 6 · Raise the dead, so that they stay
 
 
 # %% tags=["solution"]
@@ -108,7 +108,7 @@ def our_revive(e: Tensor, N: Tensor, m: Tensor, k: int, vector: Tensor, share: f
 exercises.check_revive(our_revive)
 
 # %% [markdown] tags=[]
-# ### Exercise 7 · Capstone: your own codebook
+# ## Exercise 7 · Capstone: your own codebook
 
 
 # %% tags=["solution"]

@@ -41,7 +41,7 @@ codes = run.load_codes()[test.rows.index]  # (N, h, w)
 counts = metrics.code_counts(codes, model.num_embeddings)  # (K,)
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · How many codes do the work?
+# ## Exercise 1 · How many codes do the work?
 
 # %% tags=["solution"]
 most_first = counts.sort(descending=True).values  # (K,)
@@ -55,7 +55,7 @@ exercises.check_codes_needed(our_needed, counts)
 # such count: one code that is used very often pulls it down, whatever the others do.
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Perplexity
+# ## Exercise 2 · Perplexity
 
 
 # %% tags=["solution"]
@@ -68,7 +68,7 @@ def our_perplexity(counts: torch.Tensor) -> float:
 exercises.check_perplexity(our_perplexity)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Given a code, which tissue?
+# ## Exercise 3 · Given a code, which tissue?
 
 
 # %% tags=["solution"]
@@ -88,7 +88,7 @@ exercises.check_tissue_given_code(our_tissue_given_code)
 # common one look specific.
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · The nearest other code
+# ## Exercise 4 · The nearest other code
 
 
 # %% tags=["solution"]
@@ -102,7 +102,7 @@ def our_nearest_other(embedding: torch.Tensor, k: int) -> int:
 exercises.check_nearest_other(our_nearest_other)
 
 # %% [markdown] tags=[]
-# ### Exercise 5 · A transplant
+# ## Exercise 5 · A transplant
 
 
 # %% tags=["solution"]
@@ -142,7 +142,7 @@ show(
 # part.
 
 # %% [markdown] tags=[]
-# ### Exercise 6 · The mean block under a code
+# ## Exercise 6 · The mean block under a code
 
 
 # %% tags=["solution"]

@@ -31,7 +31,7 @@ from vqgen_utils.teaching.demos import receptive_field
 from vqgen_utils.teaching.exercises import pixelcnn as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · How deep must it be?
+# ## Exercise 1 · How deep must it be?
 
 # %% tags=["solution"]
 our_enough_layers = 30  # 31 rows lie above: the shift brings one, each layer one more
@@ -45,7 +45,7 @@ exercises.check_layers(our_enough_layers)
 # see it must read from nearer codes, from the place $y$ and from its map over the grid.
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · From nats to bits a pixel
+# ## Exercise 2 · From nats to bits a pixel
 
 
 # %% tags=["solution"]
@@ -58,7 +58,7 @@ def our_bits_of(nats_per_code: float) -> tuple[float, float]:
 exercises.check_bits(our_bits_of)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · The probability of a grid
+# ## Exercise 3 · The probability of a grid
 
 
 # %% tags=["solution"]
@@ -72,7 +72,7 @@ def our_log_probability(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tens
 exercises.check_log_probability(our_log_probability)
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · Write the mask, then break it
+# ## Exercise 4 · Write the mask, then break it
 
 
 # %% tags=["solution"]
@@ -107,7 +107,7 @@ show(
 # shows the position its right neighbour, which has seen the answer.
 
 # %% [markdown] tags=[]
-# ### Exercise 5 · A layer that needs no mask
+# ## Exercise 5 · A layer that needs no mask
 
 
 # %% tags=["solution"]

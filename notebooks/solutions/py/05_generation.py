@@ -28,14 +28,14 @@ import torch.nn.functional as F
 from vqgen_utils.teaching.exercises import generation as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · Turn one knob
+# ## Exercise 1 · Turn one knob
 
 # %% tags=["solution"]
 our_T_two_to_one = 2 / np.log(2)  # exp(2 / T) = 2
 exercises.check_temperature(our_T_two_to_one)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Draw with Gumbel noise
+# ## Exercise 2 · Draw with Gumbel noise
 
 
 # %% tags=["solution"]
@@ -50,7 +50,7 @@ def our_gumbel_draw(
 exercises.check_gumbel_draw(our_gumbel_draw)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Keep the k likeliest
+# ## Exercise 3 · Keep the k likeliest
 
 
 # %% tags=["solution"]
@@ -63,7 +63,7 @@ def our_top_k_filter(logits: torch.Tensor, k: int) -> torch.Tensor:
 exercises.check_top_k(our_top_k_filter)
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · Ask for the front
+# ## Exercise 4 · Ask for the front
 
 
 # %% tags=["solution"]
@@ -86,7 +86,7 @@ exercises.check_keep_back(our_keep_back)
 # not want it.
 
 # %% [markdown] tags=[]
-# ### Exercise 5 · The incremental step
+# ## Exercise 5 · The incremental step
 
 
 # %% tags=["solution"]

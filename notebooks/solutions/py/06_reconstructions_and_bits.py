@@ -27,14 +27,14 @@ import torch
 from vqgen_utils.teaching.exercises import reconstructions as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number: what guesses cost
+# ## Exercise 1 · One number: what guesses cost
 
 # %% tags=["solution"]
 our_cost = 9  # 1 + 2 + 3 + 3
 exercises.check_cost(our_cost)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · A price list of frequencies
+# ## Exercise 2 · A price list of frequencies
 
 
 # %% tags=["solution"]
@@ -48,7 +48,7 @@ def our_frequency_bits(train: torch.Tensor, test: torch.Tensor, K: int) -> float
 exercises.check_frequency_bits(our_frequency_bits)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Draw patients, not slices
+# ## Exercise 3 · Draw patients, not slices
 
 
 # %% tags=["solution"]

@@ -27,14 +27,14 @@ import torch
 from vqgen_utils.teaching.exercises import evaluation as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number, by chance
+# ## Exercise 1 · One number, by chance
 
 # %% tags=["solution"]
 our_by_chance = 6  # one in a hundred
 exercises.check_by_chance(our_by_chance)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Precision
+# ## Exercise 2 · Precision
 
 
 # %% tags=["solution"]
@@ -48,7 +48,7 @@ def our_precision(real: torch.Tensor, fake: torch.Tensor, k: int) -> float:
 exercises.check_precision(our_precision)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · A rule of anatomy
+# ## Exercise 3 · A rule of anatomy
 
 
 # %% tags=["solution"]

@@ -26,14 +26,14 @@ import numpy as np
 from vqgen_utils.teaching.exercises import outliers as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number: false alarms
+# ## Exercise 1 · One number: false alarms
 
 # %% tags=["solution"]
 our_share_odd = 9 / (9 + 990 / 20)  # odd ones, by all for which it rings
 exercises.check_alarms(our_share_odd)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · AUROC by hand
+# ## Exercise 2 · AUROC by hand
 
 
 # %% tags=["solution"]
@@ -46,7 +46,7 @@ def our_auroc(odd: np.ndarray, normal: np.ndarray) -> float:
 exercises.check_auroc(our_auroc)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · Cheap, and yet odd
+# ## Exercise 3 · Cheap, and yet odd
 
 # %% tags=["solution"]
 our_why_odd = "B"

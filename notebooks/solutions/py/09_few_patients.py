@@ -26,14 +26,14 @@ import numpy as np
 from vqgen_utils.teaching.exercises import few_patients as exercises
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number: passes over the data
+# ## Exercise 1 · One number: passes over the data
 
 # %% tags=["solution"]
 our_times_seen = 1500 * 8 / (5 * 20)  # slices shown, by slices there are
 exercises.check_passes(our_times_seen)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · Early stopping
+# ## Exercise 2 · Early stopping
 
 
 # %% tags=["solution"]
@@ -51,7 +51,7 @@ def our_stop(losses: list[float], patience: int) -> tuple[int, int]:
 exercises.check_stop(our_stop)
 
 # %% [markdown] tags=[]
-# ### Exercise 3 · One draw of a bootstrap
+# ## Exercise 3 · One draw of a bootstrap
 
 
 # %% tags=["solution"]
@@ -63,7 +63,7 @@ def our_mean_of_draw(values: np.ndarray, patients: np.ndarray, drawn: list[str])
 exercises.check_mean_of_draw(our_mean_of_draw)
 
 # %% [markdown] tags=[]
-# ### Exercise 4 · A claim
+# ## Exercise 4 · A claim
 
 # %% tags=["solution"]
 our_honest = "B"
