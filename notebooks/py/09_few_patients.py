@@ -208,10 +208,11 @@ guess.compare_number(share, [0.1, 0.5])
 # *One slice as it is (left) and four times changed; what is left after the codes; and in white each code that differs from
 # the unchanged slice's.*
 #
-# To the eye it is the same body five times. To the prior these are different grids: wherever there is an edge, the codes are new. It can no
-# longer learn them by heart, for it never sees one twice. But nobody has another anatomy now: what is rare among these people stays rare.
+# To the eye it is the same body five times. To the prior these are different grids: wherever there is more than plain black, codes are new. No grid comes
+# twice, so there is none to learn by heart. But nobody has got another anatomy: what is rare among these people stays rare.
 #
-# The same network, the same steps, the changed pictures:
+# Now the same network and the same steps, with changed pictures. The changes grow smaller as training goes on, down to none at its end, so that what is learned last is how slices
+# really look.
 #
 # **Predict:** what will it pay on people it has never seen?
 
@@ -236,7 +237,8 @@ show(
 # *Both trainings on one scale: pictures as they are (left) and changed a little (right).*
 #
 # Look at three things: the gap between line and circles, where the circles are lowest, and how low. On the right the line is *higher*, and that is
-# no fault: the task is harder. The lines of the two panels are not comparable, for they are paid on different pictures; the circles are.
+# no fault: the task is harder. The lines of the two panels are not comparable, for they are paid on different pictures; the circles are. Where the changes fade, the line
+# may fall once more: then it sees known slices again.
 #
 # To see what early stopping alone does, we train the plain one once more without anybody who chooses: it keeps its last weights. Then all three are asked
 # about the same slices, unchanged.
@@ -311,9 +313,10 @@ show(
 # *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it ("near ...", both from codes), with the
 # distance of their pixels. Not chosen by hand.*
 #
-# Compare each sample with the slice below it. The last step can draw the finest slices of all, and they are somebody's. The best step pays far fewer bits and
-# often draws *worse*: bodies patched together, for it stopped before it knew how a whole body hangs together. So better bits are not better pictures,
-# and fine pictures are no proof of learning. You need both, and the look for copies.
+# Compare each sample with the slice below it. The last step may draw the cleanest slices of all, and then they are somebody's: at 0.000 to the last pixel, further away often
+# stitched together from two known bodies. The best step pays far fewer bits and often draws *worse*, for it stopped before it knew how a whole body hangs together. So better bits
+# are not better pictures, and fine pictures are no proof of learning. And the third? Look for organs that hang together, and also for bodies that lie askew, or are too small or too wide:
+# what was shown has been learned.
 
 # %% tags=[]
 levels = (np.arange(few_samples) + 0.5) / few_samples
@@ -340,7 +343,9 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Distance to the nearest slice of the few patients. Upright line: median; dashed: the limit, which one held-out slice in a hundred passes.*
+# *Distance to the nearest slice of the few patients. Upright line: median; dashed: the limit, and one held-out slice in a hundred is nearer than that.*
+#
+# A good set lies where held-out slices lie. Left of them are copies. Far to the right of them are no new people, but slices unlike anybody's.
 
 # %% tags=[]
 for name, number in copies.items():
@@ -421,7 +426,7 @@ show(
 # %% [markdown] tags=[]
 # *Bits of each slice (strokes) and each patient's mean (circles; full: tested). Below, the mean over the tested with its interval, by patients and by slices.*
 #
-# Slices of one patient are alike: what is odd about him is in all of them. Drawing slices again counts them as so many independent witnesses, and
+# Slices of one patient are alike: what is odd about a patient is in all of them. Drawing slices again counts them as so many independent witnesses, and
 # promises more than is known. Drawing patients again asks what another $P$ people would have given. It is the wider one mostly, and the honest one; with three or four patients
 # even that is too narrow, for a draw can hold only people who were there (Varoquaux 2018 shows how wide errors of small test sets really are).
 #
@@ -431,7 +436,7 @@ show(
 widgets.evaluation.who_is_tested(score, whose)
 
 # %% [markdown] tags=[]
-# With one test patient there is a number, and no interval. Say: "2.9 bits a code on one patient". Do not say "2.9 ± 0.1 on 40 slices".
+# With one test patient there is a number, and no interval. Say "2.9 bits a code, on one patient" and not "2.9 ± 0.1, on 40 slices".
 #
 # Better than a caveat is to test everybody once: `vqgen run --folds 5` deals the patients into five parts, trains five times, and each part is the test of one of
 # the five. `vqgen compare` then pools all of them into one mean with an interval by patients. It costs five trainings, and it is a score of the *recipe*: each fold

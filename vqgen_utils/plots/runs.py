@@ -66,7 +66,7 @@ def few_patients(tables: dict[str, pd.DataFrame]) -> Figure:
     """Every score against the number of training patients: the median of the seeds, and their band.
 
     Args:
-        tables: how the pictures were learned from -> `runs.compare.published_patients`, two at most.
+        tables: of `runs.compare.published_patients`, by how pictures were shown; two at most.
     """
     figure = Figure(figsize=(12, 5.4), layout="constrained")
     panels = figure.subplots(2, 4, sharex=True)

@@ -19,7 +19,7 @@ def check_passes(answer) -> str:
     for wrong, problem in (
         (1500 / slices, "a step shows eight slices, not one."),
         (shown / 20, "that is by the slices of one patient. How many are there in all?"),
-        (shown / 5, "that is how many slices each patient is asked for. How many has he?"),
+        (shown / 5, "so often is some slice of a patient shown. How many slices has each?"),
         (shown, "so many slices are shown in all. How many different ones are there?"),
         (slices / shown, "turn it round: slices shown, by slices there are."),
         (slices / 8, "so many steps make one pass. And how many passes are 1,500 steps?"),
@@ -86,7 +86,7 @@ def check_mean_of_draw(mean_of_draw: Callable) -> str:
 
     value = got(["ann", "bob", "bob"])  # slices 1, 3, 5, 6, 6
     for wrong, problem in (
-        (15 / 4, "bob was drawn twice and counts once with you. Each time he is drawn counts."),
+        (15 / 4, "bob was drawn twice and counts once with you. Each time counts."),
         (5.2, "that is the mean over all slices. Take those of the patients drawn."),
         (5.0, "that is the mean of the patients' means. Asked is the mean over their slices."),
     ):
@@ -102,7 +102,7 @@ def check_mean_of_draw(mean_of_draw: Callable) -> str:
         raise NotYet(f"for ann, cem you have {value:.3f}; the mean of 1, 3, 5, 11 is 5.000.")
     return (
         "do this two thousand times, and the middle 95 in 100 of the means are the interval. Whole "
-        "people come and go, so what is odd about one of them is in all his slices or in none."
+        "people come and go, so what is odd about one of them is in all of their slices or in none."
     )
 
 
