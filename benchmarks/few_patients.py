@@ -123,7 +123,8 @@ def train(trainings: Trainings, jobs: int) -> None:
             data = words if model == "vqvae" else []
             own = ["--run-name", name, "--set", f"{prefix}seed={seed}"]
             commands[name] = ["train", model, *data, *own]
-        todo = {name: words for name, words in commands.items() if not made(name, model)}
+        by_seed = sorted(commands, key=lambda name: name.rpartition("-")[2])
+        todo = {name: commands[name] for name in by_seed if not made(name, model)}
         if todo:
             side_by_side.run_side_by_side(todo, jobs)
 
