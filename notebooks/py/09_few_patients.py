@@ -52,7 +52,7 @@ import pandas as pd
 import torch
 
 from vqgen_utils import config, plots
-from vqgen_utils.evaluation import bootstrap, memorisation, metrics
+from vqgen_utils.evaluation import bootstrap, memorisation, metrics, targets
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare, new_prior, prior_lesson
@@ -274,7 +274,7 @@ everybody = learn.rows["patient"].nunique()
 of_all = bits_of(run_prior, test).mean()
 print(f"a plain guess: {np.log2(K):.2f} bits a code; by frequency alone (order-0): {order0:.2f}")
 print(f"this run's own prior, training patients: {everybody}; on the test slices: {of_all:.2f}")
-paid.round(2).astype({"step": int}).fillna("not measured")
+targets.spelled_out(paid.round(2).astype({"step": int}))
 
 # %% [markdown] tags=[]
 # Read the table by rows. The last step pays next to nothing on its own slices and may pay more than a plain guess on others: it is sure of
