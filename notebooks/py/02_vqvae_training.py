@@ -417,6 +417,9 @@ print(
 )
 
 # %% [markdown] tags=[]
+# *One training slice as it is, and five times as the model may see it when training begins.* The body is the same
+# each time, and its place, size and brightness are not.
+#
 # Some slices are not learned from: now and then the loss is measured on them, and the weights that are
 # used in the end are those with the lowest. These are the patients to validate on; if there are none, a part of the
 # training patients is set aside for it. When that loss has not fallen for a good while, training stops.
