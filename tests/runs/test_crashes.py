@@ -277,7 +277,7 @@ def test_finished_notebooks_are_left_alone_until_something_changes(
     monkeypatch.setattr(runner, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(runner, "_run_notebook", pretend)
     package = json.loads((folder / "finished.json").read_text())["01_first"]["package"]
-    monkeypatch.setattr(record, "_package", lambda: package)  # which may be edited during the tests
+    monkeypatch.setattr(record, "package", lambda: package)  # which may be edited during the tests
 
     def again(*words) -> str:
         ran.clear()
@@ -325,7 +325,7 @@ def test_finished_notebooks_are_left_alone_until_something_changes(
     (folder / "notebooks" / "01_first.ipynb").unlink()
     assert "again from 01: 01_first.ipynb is gone" in again()
     assert ran == ["01", "02", "03"]
-    monkeypatch.setattr(record, "_package", lambda: "other")
+    monkeypatch.setattr(record, "package", lambda: "other")
     assert "again from 01: vqgen_utils changed" in again()
     assert again() and ran == []
 
