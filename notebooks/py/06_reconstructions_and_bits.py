@@ -29,7 +29,7 @@
 # - to place a prior among simpler ones, and to check its bits to the byte.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 40 minutes.
-# **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 20 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
