@@ -150,8 +150,10 @@ def patients() -> str:
 
 
 def spread(row: dict, score: str, form: str) -> str:
-    """A median over seeds, with the lowest and the highest: `2.11 (2.08-2.15)`."""
+    """A median over seeds, with the lowest and the highest if there are: `2.11 (2.08-2.15)`."""
     low, high = row[f"{score}_low"], row[f"{score}_high"]
+    if row["seeds"] == 1:
+        return f"{row[score]:{form}}"
     return f"{row[score]:{form}} ({low:{form}}-{high:{form}})"
 
 
