@@ -186,7 +186,7 @@ show(
     plots.codes.patch_sheets(sheets),
     "All codes decoded alone, mostly flat patches, and the mean block under each code, with edges.",
 )
-alike = np.abs(patches - in_use)[counts > 0].mean() < 0.01
+alike = (patches - in_use).abs()[counts > 0].mean() < 0.01
 guess.compare("the same" if alike else "different")
 
 # %% [markdown] tags=[]
