@@ -62,6 +62,7 @@ ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Pattern = Annotated[str, AfterValidator(pattern)]
 
 FEW = 30  # training patients up to whom augmentation has its full strength
+RANGES = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -150,18 +151,16 @@ class AugmentationConfig:
     def scaled_for(self, patients: int) -> "AugmentationConfig":
         """The ranges for a number of training patients, at the strength that `augment` asks for."""
         strength = {"full": 1.0, "off": 0.0, "auto": min(1.0, FEW / max(1, patients))}[self.augment]
-        names = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
         return dataclasses.replace(
             self,
-            **{name: strength * getattr(self, name) for name in names},
+            **{name: strength * getattr(self, name) for name in RANGES},
             augment_mirror=self.augment_mirror and strength > 0,
         )
 
     @property
     def changes_nothing(self) -> bool:
         """Whether every range is empty."""
-        ranges = (self.augment_turn, self.augment_scale, self.augment_shift, self.augment_contrast)
-        return not any(ranges) and not self.augment_mirror
+        return not any(getattr(self, name) for name in RANGES) and not self.augment_mirror
 
 
 @dataclass(frozen=True, config=STRICT)

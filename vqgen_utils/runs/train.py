@@ -129,7 +129,7 @@ class Lesson:
     losses: Losses  # of the model and a batch
     train: Dataset  # what the weights are fitted to
     validate: Dataset | None  # what chooses among them; None: there is too little for that
-    change: Change | None  # what is done to pictures before they are learned from
+    change: Change | None  # what is done to pictures before they are learned from; None: nothing
 
 
 def vqvae_lesson(settings: Profile, slices: Slices) -> Lesson:
@@ -157,17 +157,16 @@ def prior_lesson(
     """
     train, validate = slices.to_learn_from()
     train = train if patients is None else train.of_patients(patients)
+    chosen = codes_of(validate, codes) if len(validate) else None
     change = _change(settings, train)
     if change is None:
-        losses, train, validate = prior_losses, codes_of(train, codes), codes_of(validate, codes)
-    else:
-        losses = losses_of_pictures(prior_losses, vqvae)
-    return Lesson(losses, train, validate if len(validate) else None, change)
+        return Lesson(prior_losses, codes_of(train, codes), chosen, None)
 
+    def change_and_encode(pictures: torch.Tensor, *how) -> torch.Tensor:
+        """Pictures (B, 1, H, W) -> codes (B, h, w)."""
+        return vqvae.encode(change(pictures, *how))
 
-def losses_of_pictures(losses: Losses, vqvae: VQVAE) -> Losses:
-    """`losses` of a batch of codes and heights, as losses of the pictures written as such codes."""
-    return lambda model, batch: losses(model, [vqvae.encode(batch[0]), batch[1]])
+    return Lesson(prior_losses, train, chosen, change_and_encode)
 
 
 def _change(settings: Profile, train: SliceDataset) -> Change | None:

@@ -17,13 +17,8 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine.places import run_folder
 
 KINDS = {"int": int, "float": float, "str": str, "bool": bool}
-OPTIONS = {
-    "profile",
-    "run_name",
-    "data_source",
-    "data_dir",
-    "from_run",
-}  # parameters with their own option
+# parameters with their own option
+OPTIONS = {"profile", "run_name", "data_source", "data_dir", "from_run"}
 
 
 def notebook_parameters(notebook: Path) -> dict[str, type]:

@@ -103,10 +103,10 @@ def fit(
             same settings are taken as they are; with other settings they are replaced.
         validate: what the val_ columns are measured on, and what decides which weights are the
             best; without it those of the last step are.
-        change: `change(pictures, seeds, strength)` -> pictures, what is done to the first tensor
-            of a batch before it is learned from (`augmentation`). Its strength falls from 1 to 0 as
-            the learning rate does, so that what is learned last are the pictures as they are.
-            What is validated on is left alone.
+        change: `change(pictures, seeds, strength)` -> what is learned from in place of the first
+            tensor of a batch: pictures (`augmentation`), or their codes. Its strength falls from 1
+            to 0 as the learning rate does, so that what is learned last are the pictures as they
+            are. What is validated on is left alone.
         report: called with the rows of the history so far, at every new row.
 
     Returns:
