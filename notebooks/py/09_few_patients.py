@@ -389,9 +389,8 @@ else:
 # Read all eight, not the kindest. Bits and copies tell of the prior; the Fréchet distance, precision and recall tell whether its samples
 # are spread as real slices are, and they need not follow the bits. Where bands overlap, three seeds do not tell the two apart.
 #
-# What else was tried, on 32 people's spines with one seed, and did not pay: averaged weights (3.327 bits a code), dropout of 0.3 (3.327), a narrower
-# network of 48 channels (3.344) and ranges 1.7 times as wide (3.342) all cost the same at 1,500 steps, up to what one seed can tell. Twice the steps brought a
-# little: 3.298. (Each alone, on top of changed pictures.)
+# What else was tried, each alone, on top of changed pictures, on people's spines: averaged weights, dropout, a narrower
+# network, wider ranges. None of them changed the bits by more than one seed can tell; twice the steps did a little.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
