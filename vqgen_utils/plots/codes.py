@@ -170,6 +170,22 @@ def edit(
     return figure
 
 
+def cell_at(figure: Figure, x: float, y: float, stride: int) -> tuple[int, int] | None:
+    """The grid position (i, j) at a point of an `edit` that has been drawn; None beside its slices.
+
+    Args:
+        x, y: the point, 0 to 1 from the left and from the top.
+        stride: pixels a code covers along each axis.
+    """
+    point = figure.transFigure.transform((x, 1 - y))
+    for ax in figure.axes[:3]:
+        i, j = ax.transData.inverted().transform(point) + 0.5  # a pixel's middle is a whole number
+        width, height = ax.images[0].get_array().shape
+        if 0 <= i < height and 0 <= j < width:
+            return int(i // stride), int(j // stride)
+    return None
+
+
 def draw_bar(figure: Figure, ax: Axes, box: tuple, label: str) -> None:
     """The colour scale of the picture in `ax`, in a box (left, bottom, width, height)."""
     bar = figure.colorbar(ax.images[0], cax=figure.add_axes(box))

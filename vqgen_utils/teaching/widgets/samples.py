@@ -107,7 +107,7 @@ def sampling_steps(vqvae: VQVAE, drawing: Drawing) -> ipywidgets.Widget:
         lambda column, row: step_figure(vqvae, drawing, column, row),
         "The slice and its codes as drawn so far, and the probabilities of the next code.",
         {
-            "column": slider("column from the left", height // 2, height - 1),
-            "row": slider("row from the bottom", 0, width - 1),
+            "column": slider("column from the left", height // 2, height - 1, live=True),
+            "row": slider("row from the bottom", 0, width - 1, live=True),
         },
     )
