@@ -421,8 +421,9 @@ print(
 # each time, and its place, size and brightness are not.
 #
 # Some slices are not learned from: now and then the loss is measured on them, and the weights that are
-# used in the end are those with the lowest. These are the patients to validate on; if there are none, a part of the
-# training patients is set aside for it. When that loss has not fallen for a good while, training stops.
+# used in the end are those with the lowest reconstruction term. These are the patients to validate on; if there are
+# none, a part of the training patients is set aside for it. When that term has not fallen for a good while, training
+# stops.
 #
 # **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
@@ -443,6 +444,7 @@ result = fit(
     validate=lesson.validate,
     change=lesson.change,
     report=live,
+    judged_by=lesson.judged_by,  # the reconstruction: codes and decoder are what is used
 )
 live.draw(result.history)
 print(result)
