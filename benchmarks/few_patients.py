@@ -328,7 +328,7 @@ def main() -> None:
     prostates = of_prostate(real / "prostate3t") if real else {}
     headlined, others, plain = (of_phantom(*part) for part in PARTS)
     judge = None
-    for part in (headlined | spines, others, plain, prostates):
+    for part in (headlined | spines, prostates, others, plain):
         train(part, given.jobs)
         judge = judge or Judge()
         write(judge, list(headlined | others | plain), list(spines), list(prostates))
