@@ -465,6 +465,21 @@ def test_pictures_called_labels_or_masks_are_listed(scans):
     assert set(left.values()) == {"is called a label map or mask"}
 
 
+@pytest.mark.parametrize(
+    "names", [("masks/a_1.png", "a_2_seg.png"), ("keras_png_slices_seg_train/seg_001_slice_0.png",)]
+)
+def test_pictures_of_labels_alone_are_an_error_in_a_sentence(scans, names):
+    numbered(scans, *names)
+    with pytest.raises(InputError, match="holds only label maps, no images"):
+        load_slices(nifti(scans))
+
+
+def test_what_was_left_out_on_demand_is_no_label_map(scans):
+    numbered(scans, "label map/a_1.png", "masks/a_1.png")
+    with pytest.raises(InputError, match="is excluded"):
+        load_slices(nifti(scans, exclude="label map/*"))
+
+
 # ---- Damaged files of both kinds ----------------------------------------------------------------
 
 

@@ -126,7 +126,11 @@ def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Foun
             if not place_of(folder, path.file, DECATHLON):
                 path.aside = "is not in imagesTr, imagesTs or labelsTr"
         inside = [path for path in inside if not path.aside]
-    dropped += [{"file": path.file, "reason": path.aside} for path in paths if path.aside]
+    dropped += [
+        {"file": path.file, "reason": path.aside, "labels": path.labels}
+        for path in paths
+        if path.aside
+    ]
     if not inside or folder.name.casefold() in ("labelstr", "labelsts"):
         first = dropped[0] if dropped else {"file": files[0], "reason": "holds labels"}
         raise InputError(
@@ -147,7 +151,7 @@ def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Foun
             if "prostate" in f"{folder.name}/{scans[0].file}".casefold()
             else "Where a file holds several contrasts (4D), the first is read."
         )
-    labels = sum("label map" in path.aside for path in paths)
+    labels = sum(path.labels for path in paths)
     if labels:
         notes.append(
             f"Files of labels that are not used: {labels}. Nothing says that they are the study's "

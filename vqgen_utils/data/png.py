@@ -123,7 +123,8 @@ def find_png(files: list[str]) -> Found:
     images, dropped = [], []
     for file in files:
         if any(is_mask(word) for part in _stem(file).split("/") for word in words_of(part)):
-            dropped.append({"file": file, "reason": "is called a label map or mask"})
+            reason = "is called a label map or mask"
+            dropped.append({"file": file, "reason": reason, "labels": True})
         else:
             images.append(file)
     return _find_numbered(images, dropped)
@@ -142,9 +143,8 @@ def _find_course(files: list[str]) -> Found:
             dropped.append({"file": file, "reason": "is not named case_N_slice_N"})
         elif place["seg"] or name.startswith("seg"):
             labels += 1
-            dropped.append(
-                {"file": file, "reason": "labels that do not say which tissues they mean"}
-            )
+            reason = "labels that do not say which tissues they mean"
+            dropped.append({"file": file, "reason": reason, "labels": True})
         else:
             patient = said["patient"].upper()
             patient = f"{int(patient):03d}" if patient.isdecimal() else patient

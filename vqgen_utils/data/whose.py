@@ -34,6 +34,7 @@ class Path:
     folders: list[tuple[str, Said]]  # from the top down, but for those without a meaning
     split: str = ""
     aside: str = ""  # why this is no image, "": it is one
+    labels: bool = False  # it is set aside as a label map, mask or probability map
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Found:
 
     layout: str
     volumes: list[list[Scan]]  # each a list of its files, in the order of patient and week
-    dropped: list[dict]  # {"file", "reason"}
+    dropped: list[dict]  # {"file", "reason"}, and "broken" or "labels" as in `Survey.drop`
     notes: list[str]
 
 
@@ -68,6 +69,7 @@ def read_paths(files: Iterable[str]) -> list[Path]:
         path.said.contrast += [channel] if channel else []
         if path.said.mask and not path.aside:
             path.aside = f"is a label map, mask or probability map by its name ('{path.said.mask}')"
+            path.labels = True
         paths.append(path)
     return paths
 
@@ -104,7 +106,8 @@ def _read_folder(path: Path, folder: str, common: bool) -> None:
         return
     masks = MASK_FOLDERS.intersection(words)
     if masks and (len(rest) == 1 or not common):
-        path.aside = path.aside or f"lies in '{folder}', a folder of label maps or masks"
+        if not path.aside:
+            path.aside, path.labels = f"lies in '{folder}', a folder of label maps or masks", True
         return
     said = read_name(folder)
     if said.patient or not common:
