@@ -452,6 +452,18 @@ def test_folders_of_splits_have_the_names_that_nifti_folders_may_have(scans):
     }
 
 
+def test_a_pattern_names_the_patients_of_pictures(scans):
+    numbered(
+        scans, "xmas/mueller_1.png", "xmas/mueller_2.png", "may/mueller_3.png", "may/roe_1.png"
+    )
+    assert check_folder(nifti(scans)).exit_code == 1
+    told = check_folder(nifti(scans, patient_pattern="/([a-z]+)_"))
+    assert told.index.groupby("patient").size().to_dict() == {"mueller": 3, "roe": 1}
+    assert told.exit_code == 0 and not any("do not say whose" in note for note in told.notes)
+    with pytest.raises(InputError, match="matches none of 4 files"):
+        check_folder(nifti(scans, patient_pattern="zzz"))
+
+
 def test_pictures_called_labels_or_masks_are_listed(scans):
     read = numbered(
         scans, "images/a_1.png", "images/a_2.png", "masks/a_1.png", "images/a_1_seg.png",

@@ -177,16 +177,16 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         scan = Scan(one.file, patient, week, one.number, one.split, named=False)
         place = one.file if one.number is None else one.number
         keep_first(volumes[patient, week, one.split], place, scan, dropped)
+    told = "folders" if by_folder else "what names begin with"
+    unknown = (
+        f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
+        "If one person has several of these, that person can be on both sides of the split. "
+        "Say who is who with --patient-pattern."
+    )
     notes = []
-    if names:
-        told = "folders" if by_folder else "what names begin with"
-        notes.append(
-            f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
-            "If one person has several of these, that person can be on both sides of the split."
-        )
     if alone:
         notes.append(f"PNGs without a number, which are slices of no known place: {alone}.")
-    return Found("png", _in_order(volumes), dropped, notes)
+    return Found("png", _in_order(volumes), dropped, notes, unknown if names else "")
 
 
 def _name(file: str) -> _Name:

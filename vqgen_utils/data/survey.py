@@ -13,7 +13,7 @@ import numpy as np
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data.framing import Frame, choose_frame
-from vqgen_utils.data.layouts import find, let_in
+from vqgen_utils.data.layouts import find, let_in, tell_patients
 from vqgen_utils.data.listing import kind_of_scans
 from vqgen_utils.data.names import Scan
 from vqgen_utils.data.nifti import PLANES, Head, acquired_axis, by, known
@@ -111,6 +111,10 @@ def _find(folder: Path, files: list[str], config: DataConfig, progress: Progress
         return find(folder, files, config)
     files, dropped = let_in(folder, files, config)
     found = find_dicom(folder, files, progress) if kind == "DICOM" else find_png(files)
+    if config.patient_pattern:
+        tell_patients(found, folder, config.patient_pattern)
+    elif found.unknown:
+        found.notes.append(found.unknown)
     found.dropped = dropped + found.dropped
     return found
 

@@ -45,6 +45,7 @@ class Found:
     volumes: list[list[Scan]]  # each a list of its files, in the order of patient and week
     dropped: list[dict]  # {"file", "reason"}, and "broken" or "labels" as in `Survey.drop`
     notes: list[str]
+    unknown: str = ""  # a sentence on whose scans nobody knows, unless a pattern tells
 
 
 def read_paths(files: Iterable[str]) -> list[Path]:
@@ -114,11 +115,12 @@ def _read_folder(path: Path, folder: str, common: bool) -> None:
         path.folders.append((folder, said))
 
 
-def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]:
+def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan, tuple[str, ...]]]:
     """The scan behind each image's path, and the words of its contrast.
 
     Args:
         root: the folder's own name, for slices in it that have no other.
+        notes: gets a sentence on patients whose name is spelled in several ways.
     """
     recurring = _recurring(paths)
     for path in paths:
@@ -127,7 +129,7 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
     heads = {path.said.head for path in paths if path.said.head and not path.said.patient}
     ids = _ids(heads)
     stems = Counter(stem_of(path.file).rpartition("/")[2] for path in paths)
-    spelled: dict[str, str] = {}
+    spellings: dict[tuple, list[str]] = defaultdict(list)
     scans = []
     for path in paths:
         said = path.said
@@ -138,7 +140,9 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
             if said.slice is not None or (said.contrast and not said.head):
                 patient = parent or root
             named = False
-        patient = spelled.setdefault(patient.casefold(), patient)
+        spelled = spellings[tuple(natural(patient.casefold()))]  # sub-1 is SUB-001
+        spelled += [] if patient in spelled else [patient]
+        patient = spelled[0]
         folders = [one for _, one in path.folders]
         sessions = list(dict.fromkeys(part for one in (*folders, said) for part in one.session))
         numbers = re.search("[0-9]", rest) is not None
@@ -161,6 +165,12 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
             named=named,
         )
         scans.append((scan, tuple(dict.fromkeys(contrast))))
+    several = [" and ".join(spelled) for spelled in spellings.values() if len(spelled) > 1]
+    if several:
+        notes.append(
+            "Patients whose names differ in case or in leading zeros alone count as one: "
+            f"{len(several)} (the first: {several[0]})."
+        )
     return scans
 
 
