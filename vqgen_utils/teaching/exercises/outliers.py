@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, number
+from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, choice, close, number
 
 
 @check
@@ -70,14 +70,13 @@ def check_auroc(auroc: Callable) -> str:
 @check
 def check_why_not_odd(answer) -> str:
     """Why the cheapest slice need not be a normal one: "A", "B", "C" or "D"."""
-    if answer == "B":
-        return (
-            "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
-            "nothing, and one that costs far less is as odd as one that costs far more."
-        )
     problems = {
         "A": "a perfect prior would charge even less for air after air: it is a likely pattern.",
         "C": "the empty slice has codes like any other, and the prior was asked about these.",
         "D": "it is cheap at every height. What does a real slice pay for that this one does not?",
     }
-    raise NotYet(problems.get(answer, 'answer with one letter, such as "A".'))
+    choice(answer, "B", problems)
+    return (
+        "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
+        "nothing, and one that costs far less is as odd as one that costs far more."
+    )

@@ -156,6 +156,7 @@ def check_resample(resample: Callable) -> str:
             f"{by_patient / by_slice:.1f} times too narrow here, where slices of a patient are "
             "alike: draw patients, each with all of their slices."
         )
+    _judge_draws(resample)
     if abs(spread - by_patient) > 0.09 * by_patient:
         raise NotYet(
             f"the means spread by {spread:.3f}, where drawing {size} patients with repetition "
@@ -165,3 +166,26 @@ def check_resample(resample: Callable) -> str:
         f"the interval is {by_patient / by_slice:.1f} times as wide as one over slices would be "
         "here, and honest: eighty slices of eight people are eight witnesses."
     )
+
+
+def _judge_draws(resample: Callable) -> None:
+    """Raises `NotYet` where draws of two patients, 0 and 1 of A and 10 of B, cannot be right."""
+    values, patients, draws = np.array([0.0, 1.0, 10.0]), np.array(["A", "A", "B"]), 400
+    means = np.asarray(call(resample, values, patients, draws, np.random.default_rng(2)))
+    possible = np.array([1 / 2, 11 / 3, 10])  # of A twice, of A and B, of B twice
+    chosen = np.abs(means[:, None] - possible).argmin(1)  # (draws,)
+    off = np.abs(means - possible[chosen]) > 1e-6
+    if off.any():
+        raise NotYet(
+            f"patient A has the values 0 and 1, patient B has 10, and one of your draws has mean "
+            f"{means[off][0]:.2f}. It can be 0.50, 3.67 or 10.00: a patient comes with all slices, "
+            "each once."
+        )
+    shares = np.bincount(chosen, minlength=3) / draws
+    if shares.min() == 0:
+        raise NotYet("draw as many patients as there are: of two, both can be in one draw.")
+    if shares[2] < 0.18:
+        raise NotYet(
+            "a patient with more slices is drawn more often. Each patient has the same chance: "
+            "draw from np.unique(patients)."
+        )
