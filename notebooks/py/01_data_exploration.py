@@ -545,7 +545,8 @@ exercises.check_hold_out(hold_out)
 #
 # `vqgen run --profile quick --run-name once --to 01 --set weeks=1`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/once/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebook 01 once more, in up to
+# 1 minute on 2 CPU cores, and leaves them in `runs/once/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The copycat's gain from dealing out slices will", ["shrink", "stay", "grow"])

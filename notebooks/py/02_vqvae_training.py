@@ -838,7 +838,7 @@ exercises.check_revive(revive)
 # Put exercises 3 to 5 together: write the `forward` of a codebook, and let it learn inside a VQ-VAE. `self.embedding`
 # is the codebook (K, D), `self.commitment_cost` is $\beta$. Return `z_q` (B, D, h, w) by the straight-through estimator,
 # `codes` (B, h, w), and the two losses by their names. The check trains it for 150 steps on small slices, beside the
-# built-in codebook, and compares their SSIM on other patients. It takes a few seconds.
+# built-in codebook, and compares their SSIM on other patients. It takes about ten seconds.
 
 
 # %% tags=["exercise"]
@@ -857,7 +857,8 @@ exercises.check_codebook(MyCodebook)
 #
 # `vqgen run --profile quick --run-name coarse --to 02 --set stride=8`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/coarse/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 and 02 once more, in up to
+# 2 minutes on 2 CPU cores, and leaves them in `runs/coarse/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

@@ -172,7 +172,11 @@ def losing(change):
 WRONG += [
     ("codebook", NoGradient, "Does the gradient of z_q reach z_e"),
     ("codebook", NoCodebookLoss, "the codebook term should move the codes"),
-    ("codebook", losing(lambda one, two, z_e, e: (one, one)), "the commitment term should move"),
+    (
+        "codebook",
+        losing(lambda one, two, z_e, e: (one, one / 4)),
+        "the commitment term should move",
+    ),
     ("codebook", losing(lambda one, two, z_e, e: (one, 4 * two)), "β is missing"),
     ("codebook", losing(lambda one, two, z_e, e: (two, one)), "swapped"),
     ("codebook", losing(lambda one, two, z_e, e: (one, 0 * two)), "values are wrong"),
