@@ -838,7 +838,7 @@ exercises.check_revive(revive)
 # Put exercises 3 to 5 together: write the `forward` of a codebook, and let it learn inside a VQ-VAE. `self.embedding`
 # is the codebook (K, D), `self.commitment_cost` is $\beta$. Return `z_q` (B, D, h, w) by the straight-through estimator,
 # `codes` (B, h, w), and the two losses by their names. The check trains it for 150 steps on small slices, beside the
-# built-in codebook, and compares their SSIM on other patients. It takes about ten seconds.
+# built-in codebook, and compares their SSIM on other patients. It takes a few seconds.
 
 
 # %% tags=["exercise"]
