@@ -543,8 +543,8 @@ exercises.check_hold_out(hold_out)
 #
 # `vqgen run --profile quick --run-name once --to 01 --set weeks=1`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebook 01 once more, in up to
-# 1 minute on 2 CPU cores, and leaves them in `runs/once/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebook 01 once more, takes
+# no longer than it did, and leaves it in `runs/once/notebooks/`: open it there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The copycat's gain from dealing out slices will", ["shrink", "stay", "grow"])

@@ -855,8 +855,8 @@ exercises.check_codebook(MyCodebook)
 #
 # `vqgen run --profile quick --run-name coarse --to 02 --set stride=8`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 and 02 once
-# more, in up to 2 minutes on 2 CPU cores, and leaves them in `runs/coarse/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 and 02 once more, takes
+# no longer than they did, and leaves them in `runs/coarse/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

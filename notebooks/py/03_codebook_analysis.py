@@ -528,8 +528,8 @@ exercises.check_mean_block(mean_block)
 #
 # `vqgen run --profile quick --run-name few-codes --to 03 --set num_embeddings=32`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 03 once more, in up to
-# 2 minutes on 2 CPU cores, and leaves them in `runs/few-codes/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 03 once more, takes
+# no longer than they did, and leaves them in `runs/few-codes/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

@@ -640,8 +640,8 @@ exercises.check_vertical_layer(rows_above)
 #
 # `vqgen run --profile quick --run-name near --to 04 --set prior_layers=2`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 04 once more, in up to
-# 8 minutes on 2 CPU cores, and leaves them in `runs/near/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 04 once more, takes
+# no longer than they did, and leaves them in `runs/near/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

@@ -682,8 +682,8 @@ exercises.check_step(step)
 #
 # `vqgen run --profile quick --run-name few --to 05 --set patients_train=15`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 05 once more, in up to
-# 9 minutes on 2 CPU cores, and leaves them in `runs/few/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 05 once more, takes
+# no longer than they did, and leaves them in `runs/few/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

@@ -425,8 +425,8 @@ exercises.check_resample(resample)
 #
 # `vqgen run --profile quick --run-name four --to 06 --set patients_test=4`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 06 once more, in up to
-# 9 minutes on 2 CPU cores, and leaves them in `runs/four/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 06 once more, takes
+# no longer than they did, and leaves them in `runs/four/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

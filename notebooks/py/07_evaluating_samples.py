@@ -723,8 +723,8 @@ exercises.check_bladder_in_front(bladder_in_front)
 #
 # `vqgen run --profile quick --run-name poor --to 07 --set domain_steps=60`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 07 once more, in up to
-# 11 minutes on 2 CPU cores, and leaves them in `runs/poor/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 07 once more, takes
+# no longer than they did, and leaves them in `runs/poor/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("With a poor instrument, samples will look", ["better", "worse", "the same"])

@@ -334,8 +334,8 @@ exercises.check_why_not_odd(why_odd)
 #
 # `vqgen run --profile quick --run-name brief --to 08 --set prior_steps=300`
 #
-# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 08 once more, in up to
-# 11 minutes on 2 CPU cores, and leaves them in `runs/brief/notebooks/`: open them there.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 08 once more, takes
+# no longer than they did, and leaves them in `runs/brief/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(

@@ -518,8 +518,8 @@ exercises.check_claim(honest)
 #
 # `vqgen run --profile quick --run-name eight-auto --to 04 --set patients_train=8`
 #
-# Predict first. Then run both in a terminal (in JupyterLab: File, New, Terminal). Each runs notebooks 01 to 04 once more, in up to
-# 8 minutes on 2 CPU cores. `vqgen compare eight` puts them side by side.
+# Predict first. Then run both in a terminal (in JupyterLab: File, New, Terminal). Each runs notebooks 01 to 04 once more,
+# and takes no longer than they did. `vqgen compare eight` puts them side by side.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's bits"])
