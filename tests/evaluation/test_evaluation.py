@@ -290,11 +290,11 @@ def test_sets_are_compared_by_distance_coverage_and_diversity():
 # ---- Copies -------------------------------------------------------------------------------------
 
 
-def test_a_prior_made_to_learn_grids_by_heart_draws_them_again():
+def test_a_prior_made_to_memorise_grids_draws_them_again():
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(0, 8, (6, 6, 5), generator=generator)
     before = torch.get_rng_state()
-    model, name = memorisation.learn_by_heart(codes, 8)
+    model, name = memorisation.memorise(codes, 8)
     assert torch.equal(torch.get_rng_state(), before)
     drawn = sample(model, name, range(6))
     assert (drawn == codes).float().mean() > 0.95
