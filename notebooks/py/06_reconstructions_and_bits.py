@@ -24,7 +24,7 @@
 # **You will learn**
 #
 # - to say how far a score can be trusted, when slices come from few patients;
-# - to see a grid of codes as a compressed slice, and what more bits would buy;
+# - to see a grid of codes as a compressed slice, and what more bits would gain;
 # - to place a prior among simpler ones, and to test whether its bits can really be sent.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 40 minutes.
@@ -181,7 +181,7 @@ else:
 # bright tissue more weight. They need not agree, so look at both.
 
 # %% [markdown] tags=[]
-# ## What do the bits buy?
+# ## What do more bits gain?
 #
 # A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it covers,
 # $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG (Wallace 1991), JPEG 2000 and WebP

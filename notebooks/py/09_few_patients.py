@@ -24,7 +24,7 @@
 # **You will learn**
 #
 # - to see in two curves when a prior stops learning and starts to memorise;
-# - to make few patients look like more, and to check what that buys and what it does not;
+# - to make few patients look like more, and to check what that improves and what it does not;
 # - to report a score that comes from a few patients, or from one.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 60 minutes.
@@ -371,7 +371,7 @@ for name, number in copies.items():
 # The gap in bits between its own patients and others still shows it.
 
 # %% [markdown] tags=[]
-# ## What each remedy buys
+# ## What each remedy improves
 #
 # One run may be lucky. So we trained on 8, 15 and more patients of one phantom, up to 240, with several seeds, with
 # pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all runs on the same

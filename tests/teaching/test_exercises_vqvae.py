@@ -107,7 +107,7 @@ WRONG = [
         "codebook term should move the codes",
     ),
     ("revive", lambda e, N, m, k, v, share: e, "three things"),
-    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v), "old life"),
+    ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v), "old place"),
     ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, share), "m[k] / N[k]"),
     ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, share, v), "m[k] / N[k]"),
     ("revive", lambda e, N, m, k, v, share: moved(e, N, m, k, v, 1.0, v), "even share"),

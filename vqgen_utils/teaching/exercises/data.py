@@ -48,7 +48,7 @@ def check_percentile(top: float) -> str:
     tissue = TISSUES[shares.argmax()]
     return (
         f"in three slices through the hips, {shares.max():.0%} of what is cut there is {tissue}: "
-        "the brightest tissue pays, and loses whatever can be seen inside it."
+        "the brightest tissue is cut, and what could be seen inside it is lost."
     )
 
 

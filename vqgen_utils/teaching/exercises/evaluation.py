@@ -17,8 +17,8 @@ def check_by_chance(answer) -> str:
     got, wanted = number("your answer", answer), 6
     if got == wanted:
         return (
-            "one in a hundred is what innocence looks like. Fewer would be no merit and a few more "
-            "no proof, since the limit itself was read off few slices. Copies would be many more."
+            "one in a hundred comes by chance alone. Fewer would not be better, and a few more would "
+            "prove nothing, since the limit comes from few slices. Copies would be many more."
         )
     if got == 0:
         raise NotYet(

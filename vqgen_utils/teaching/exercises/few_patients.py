@@ -71,8 +71,8 @@ def check_stop(stop: Callable) -> str:
     if got([2.0, 2.0, 2.0, 2.0], 2) != (0, 2):
         raise NotYet("equal is not better: for 2, 2, 2, 2 and patience 2 it is look 0, and stop 2.")
     return (
-        "and it had to miss the 1.0 that came later. Patience is a price: too little of it stops "
-        "at a bump, much of it costs time. The weights are safe either way."
+        "and it had to miss the 1.0 that came later. Too little patience stops at a bump, much of "
+        "it costs time. The best weights are kept in both cases."
     )
 
 

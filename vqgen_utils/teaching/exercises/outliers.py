@@ -15,7 +15,7 @@ def check_alarms(answer) -> str:
     if close(got, wanted, 0.005):
         return (
             f"9 of about {found + false:.0f} alarms. The test is a good one, and still most alarms "
-            "are false, since normal slices are so many. Whoever listens soon stops listening."
+            "are false, since there are so many normal slices. People soon ignore such an alarm."
         )
     for wrong, problem in (
         (found / 10, "that is the share of odd slices for which it rings. Asked is the other way "
@@ -61,10 +61,7 @@ def check_auroc(auroc: Callable) -> str:
             f"for odd 3, 5, 5 and normal 1, 5, 2, 4 you have {value:.3f}. Of the 12 pairs 8 are "
             "won and 2 tied, which makes 0.750."
         )
-    return (
-        "no threshold was needed. That is its charm, and its trap: it does not say which threshold "
-        "to take, nor how many false alarms a day that means when odd slices are rare."
-    )
+    return "no threshold was needed. But then it does not say which threshold to take, nor how many false alarms a day that means when odd slices are rare."
 
 
 @check

@@ -1,4 +1,4 @@
-"""Checks of notebook 06: what guesses cost, frequencies as a price list, drawing patients again."""
+"""Checks of notebook 06: what guesses cost, bits from frequencies, drawing patients again."""
 
 import math
 from collections.abc import Callable
@@ -71,8 +71,8 @@ def check_frequency_bits(frequency_bits: Callable) -> str:
         )
     own = entropy(torch.bincount(test, minlength=k).double() / len(test))
     return (
-        f"{wanted:.2f} bits a code here. Whoever counted the new patients' own codes would promise "
-        f"{own:.2f}, and could not keep it: the price list must be there before the goods."
+        f"{wanted:.2f} bits a code here. Counts of the new patients' own codes would promise "
+        f"{own:.2f}, but nobody could read that file: the receiver needs the probabilities first."
     )
 
 
@@ -92,11 +92,11 @@ def tell_what_is_wrong(value: float, wanted: float, train: Tensor, test: Tensor,
         "a cost is positive: put a minus before the logarithm.": (-wanted,),
         "these are nats: take the logarithm to base 2.": (wanted * math.log(2),),
         "that is the sum over all codes. Asked is the mean.": (wanted * m,),
-        "that is the training codes' own cost. The prices are theirs, but the codes that are paid "
-        "for are the new patients': look up p[test].": (
+        "that is the cost of the training codes. The probabilities are made from them, but asked is "
+        "what the new patients' codes cost: look up p[test].": (
             *(entropy(counts / n), entropy(topped), float(-topped[train].log2().mean())),
         ),
-        "these prices were made from the test codes. A receiver does not know them yet: count the "
+        "these probabilities were made from the test codes. A receiver does not know them yet: count the "
         "training codes.": (entropy(own / m), float(-own_topped[test].log2().mean())),
         "train and test have changed places.": (float(-own_topped[train].log2().mean()),),
         "you add 1 to each count, which is more than the 1/K asked for.": (
@@ -164,7 +164,7 @@ def check_resample(resample: Callable) -> str:
         )
     return (
         f"the interval is {by_patient / by_slice:.1f} times as wide as one over slices would be "
-        "here, and honest: eighty slices of eight people are eight witnesses."
+        "here, and right: eighty slices of eight patients are eight independent observations."
     )
 
 

@@ -273,7 +273,7 @@ def check_revive(revive: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> str:
     lands = f"the next update puts it at {[round(value, 1) for value in next_e.tolist()]}"
     if close(new_N[k], N[k]) and close(new_m[k], m[k]):
         raise NotYet(
-            "the code was moved, but its running count and sum still tell of its old life: "
+            "the code was moved, but its running count and sum still describe its old place: "
             f"{lands} instead of {vector.tolist()}. Set N[k] and m[k] as well."
         )
     if not close(next_e, vector):
