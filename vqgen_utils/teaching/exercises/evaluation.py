@@ -17,8 +17,8 @@ def check_by_chance(answer) -> str:
     got, wanted = number("your answer", answer), 6
     if got == wanted:
         return (
-            "one in a hundred comes by chance alone. Fewer would not be better, and a few more would "
-            "prove nothing, since the limit comes from few slices. Copies would be many more."
+            "one in a hundred comes by chance alone. Fewer would not be better, and a few more "
+            "would prove nothing, since the limit comes from few slices. Copies would be many more."
         )
     if got == 0:
         raise NotYet(

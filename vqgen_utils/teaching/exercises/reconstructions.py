@@ -92,12 +92,12 @@ def tell_what_is_wrong(value: float, wanted: float, train: Tensor, test: Tensor,
         "a cost is positive: put a minus before the logarithm.": (-wanted,),
         "these are nats: take the logarithm to base 2.": (wanted * math.log(2),),
         "that is the sum over all codes. Asked is the mean.": (wanted * m,),
-        "that is the cost of the training codes. The probabilities are made from them, but asked is "
-        "what the new patients' codes cost: look up p[test].": (
+        "that is the cost of the training codes. The probabilities are made from them, but "
+        "asked is what the new patients' codes cost: look up p[test].": (
             *(entropy(counts / n), entropy(topped), float(-topped[train].log2().mean())),
         ),
-        "these probabilities were made from the test codes. A receiver does not know them yet: count the "
-        "training codes.": (entropy(own / m), float(-own_topped[test].log2().mean())),
+        "these probabilities were made from the test codes. A receiver does not know them yet: "
+        "count the training codes.": (entropy(own / m), float(-own_topped[test].log2().mean())),
         "train and test have changed places.": (float(-own_topped[train].log2().mean()),),
         "you add 1 to each count, which is more than the 1/K asked for.": (
             float(-((counts + 1) / (n + k))[test].log2().mean()),
