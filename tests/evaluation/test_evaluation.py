@@ -342,9 +342,7 @@ def test_whether_a_target_is_met_is_computed():
 
 
 def test_a_failed_instrument_takes_its_scores_and_no_target_is_met_by_them():
-    reasons = targets.not_measured(
-        {"reader": "it is blind", "patients": "", "copies": "none are caught"}
-    )
+    reasons = targets.not_measured({"reader": "it is blind", "patients": "", "copies": "none"})
     best = dict.fromkeys(targets.HEADLINE, 1.0) | {"memorised_share": 0.0}
     headline, reasons = targets.with_reasons(best, reasons)
     assert headline["ssim"] == 1.0 and headline["precision"] is headline["memorised_share"] is None

@@ -61,8 +61,10 @@ def check_auroc(auroc: Callable) -> str:
             f"for odd 3, 5, 5 and normal 1, 5, 2, 4 you have {value:.3f}. Of the 12 pairs 8 are "
             "won and 2 tied, which makes 0.750."
         )
-    return "no threshold was needed. But then it does not say which threshold to take, nor "
-        "how many false alarms a day that means when odd slices are rare."
+    return (
+        "no threshold was needed. But then it does not say which threshold to take, nor how many "
+        "false alarms a day that means when odd slices are rare."
+    )
 
 
 @check
