@@ -1,6 +1,7 @@
 """What a notebook of this series must have: each check takes a notebook, and says what is wrong."""
 
 import ast
+import html
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -33,15 +34,15 @@ def prose(notebook: NotebookNode) -> list[str]:
 
 
 def figures(cell: NotebookNode) -> list[str | None]:
-    """The alt text of each figure that a cell shows: a PNG, or an animation as `<img>`."""
+    """The alt text of each figure that a cell shows; a bare PNG has none that reaches a reader."""
     found = []
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if "image/png" in data:
-            found.append(output.metadata.get("image/png", {}).get("alt"))
+            found.append(None)
         for image in re.findall(r"<img\b[^>]*>", data.get("text/html", "")):
             alt = re.search(r'alt="([^"]*)"', image)
-            found.append(alt and alt[1])
+            found.append(alt and html.unescape(alt[1]))
     return found
 
 

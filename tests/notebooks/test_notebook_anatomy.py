@@ -31,8 +31,7 @@ REFERENCES = """## References
 - Wallace 1991: The JPEG Standard.
 - Duda 2013: Asymmetric Numeral Systems.
 - Ballé et al. 2019: Integer Networks."""
-PICTURE = {"image/png": "iVBORw0KGgo="}
-ALT = {"image/png": {"alt": "A bar chart."}}
+PICTURE = {"text/html": '<img src="data:image/png;base64,iVBORw0KGgo=" alt="Bars, at most 3.">'}
 
 
 def code(source: str, *tags: str, text: str = "", outputs=()):
@@ -42,7 +41,7 @@ def code(source: str, *tags: str, text: str = "", outputs=()):
 
 
 def figure(source: str = "show(figure)"):
-    return code(source, outputs=[new_output("display_data", PICTURE, metadata=ALT)])
+    return code(source, outputs=[new_output("display_data", PICTURE)])
 
 
 def exercise(n: int) -> list:
@@ -118,18 +117,17 @@ def insert(place: int, cell):
     return lambda notebook: notebook.cells.insert(place, copy.deepcopy(cell))
 
 
-def without_alt(notebook):
-    for cell in anatomy.code_cells(notebook):
-        for output in cell.outputs:
-            output.get("metadata", {}).clear()
-
-
 def without_exercise_3(notebook):
     place = [cell.source[:14] for cell in notebook.cells].index("### Exercise 3")
     del notebook.cells[place : place + 3]
 
 
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
+PNG = new_output(
+    "display_data",
+    {"image/png": "iVBORw0KGgo="},
+    metadata={"image/png": {"alt": "Lost on the way."}},
+)
 GIF = new_output("display_data", {"text/html": '<img src="data:image/gif;base64,">'})
 
 DOCTORED = [
@@ -158,7 +156,7 @@ DOCTORED = [
     (anatomy.captions, insert(6, code("1")), "does not start with a caption"),
     (anatomy.captions, change("widget", outputs=[GIF]), "does not start with a caption"),
     (anatomy.captions, insert(21, figure()), "does not start with a caption"),
-    (anatomy.alt_texts, without_alt, "without alt text"),
+    (anatomy.alt_texts, change("widget", outputs=[PNG]), "without alt text"),
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),
     (anatomy.predictions, drop("predict"), "nowhere to answer: a?"),

@@ -9,7 +9,9 @@ import nbformat
 import notebook_anatomy as anatomy
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 from commands import call, vqgen
+from nbconvert import HTMLExporter
 
 from benchmarks import readme
 from vqgen_utils.config import get_profile
@@ -174,6 +176,15 @@ def test_text_and_notebook_are_in_step(path):
 @pytest.mark.parametrize("check", anatomy.CHECKS, ids=lambda check: check.__name__)
 def test_a_committed_notebook_has_the_anatomy(path, check):
     assert list(check(nbformat.read(path, as_version=4))) == []
+
+
+@pytest.mark.parametrize("template", ["lab", "classic"])
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_web_page_of_a_notebook_keeps_the_text_of_every_figure(path, template):
+    notebook = nbformat.read(path, as_version=4)
+    page, _ = HTMLExporter(template_name=template).from_notebook_node(notebook)
+    shown = [image.get("alt") for image in BeautifulSoup(page, "html.parser").find_all("img")]
+    assert shown == [alt for cell in notebook.cells for alt in anatomy.figures(cell)] != []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

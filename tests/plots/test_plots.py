@@ -256,3 +256,13 @@ def test_every_group_of_codes_has_its_points():
     names = [f"tissue {number:02d}" for number in range(10)]
     figure = plots.codes.scatter(RNG.random((10, 2)), np.full(10, 9.0), names, "codes")
     assert len(figure.axes[0].collections) == 10
+
+
+@pytest.mark.parametrize("picture", [Figure(), b"GIF89a"])
+def test_a_picture_is_shown_with_its_text_as_html_and_as_plain_text(picture, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    plots.show(picture, 'bits "fall" to < 2')
+    ((data,)) = shown
+    assert 'alt="bits &quot;fall&quot; to &lt; 2"' in data["text/html"]
+    assert data["text/plain"] == 'bits "fall" to < 2'

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from IPython.display import Image, display
+from IPython.display import HTML, display
 
 from vqgen_utils import plots
+from vqgen_utils.plots.display import as_html
 
 
 class LivePlot:
@@ -18,7 +19,7 @@ class LivePlot:
     Args:
         terms: columns of the history to draw.
         unit: of the y axis.
-        alt: a text for those who cannot see the picture.
+        alt: what is drawn, for those who cannot see it; where the curves begin and end is added.
     """
 
     def __init__(self, terms: Sequence[str], unit: str, alt: str, seconds: float = 8.0):
@@ -33,10 +34,13 @@ class LivePlot:
 
     def draw(self, history: pd.DataFrame) -> None:
         """Draw the history at once; call it after `fit` for the last state."""
-        picture = Image(plots.to_png(plots.training.loss_curves(history, self.terms, self.unit)))
-        metadata = {"image/png": {"alt": self.alt}}
+        figure = plots.training.loss_curves(history, self.terms, self.unit)
+        first, last = history.iloc[0], history.iloc[-1]
+        ways = ", ".join(f"{term} {first[term]:.3g} to {last[term]:.3g}" for term in self.terms)
+        alt = f"{self.alt} Step {first['step']:.0f} to {last['step']:.0f}: {ways} ({self.unit})."
+        picture = HTML(as_html(plots.to_png(figure), alt))
         if self.handle is None:
-            self.handle = display(picture, metadata=metadata, display_id=True)
+            self.handle = display(picture, display_id=True)
         else:
-            self.handle.update(picture, metadata=metadata)
+            self.handle.update(picture)
         self.drawn = time.monotonic()

@@ -1,13 +1,12 @@
 """What every widget here is made of: labelled controls above one picture."""
 
-import base64
-import html
 from collections.abc import Callable
 
 import ipywidgets
 from matplotlib.figure import Figure
 
 from vqgen_utils import plots
+from vqgen_utils.plots.display import as_html
 
 WIDE = {"description_width": "initial"}  # a label is never cut off
 LONG = {"width": "26em"}  # of a slider: 32 stops are still some pixels apart
@@ -31,6 +30,12 @@ def choice(label: str, options: list, value=None) -> ipywidgets.Dropdown:
     return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE)
 
 
+def said(figure: Figure) -> str:
+    """What is written above and below a figure's pictures, as one text."""
+    written = [ax.get_title() for ax in figure.axes] + [text.get_text() for text in figure.texts]
+    return "; ".join(" ".join(text.split()) for text in written if text.strip())
+
+
 def panel(
     draw: Callable[..., Figure], alt: str, controls: dict[str, ipywidgets.Widget]
 ) -> ipywidgets.VBox:
@@ -38,7 +43,8 @@ def panel(
 
     Args:
         draw: called with the controls' values by name; returns the figure to show.
-        alt: a text for those who cannot see the picture.
+        alt: what the picture is, for those who cannot see it; its titles, which say what came
+            out, are added.
         controls: argument of `draw` -> the widget whose value it gets.
 
     Returns:
@@ -48,8 +54,7 @@ def panel(
 
     def redraw(_change=None) -> None:
         figure = draw(**{name: control.value for name, control in controls.items()})
-        data = base64.b64encode(plots.to_png(figure)).decode()
-        picture.value = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">'
+        picture.value = as_html(plots.to_png(figure), f"{alt} {said(figure)}".strip())
 
     for control in controls.values():
         control.observe(redraw, names="value")
