@@ -72,7 +72,7 @@ book: setup  ## build the series as a website, without warnings, in book/
 	  --path-output book --all --warningiserror --keep-going --quiet
 
 # The peers come with their own needs; the constraint keeps the tested versions of everything else.
-benchmarks: setup  ## measure what the README says of speed (20 minutes; leave the machine alone)
+benchmarks: setup  ## measure what docs/speed.md says (20 minutes; leave the machine alone)
 	.venv/bin/python $(PIP) install -e '.[benchmarks]' --constraint requirements.txt
 	set -e; for name in loading growth quantizer sampling training original readme; do \
 	  echo "== $$name"; .venv/bin/python -m benchmarks.$$name; done

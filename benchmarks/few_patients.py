@@ -201,14 +201,14 @@ def memorised(
 ) -> float | None:
     """Share of samples that look like copies, pixel by pixel, as notebook 07 asks it.
 
-    None where the look for copies does not find those that a small prior makes by heart.
+    None where the look for copies does not find those of a small prior that has memorised slices.
     """
     learned = train[torch.linspace(0, len(train) - 1, min(32, len(train))).long()]
-    parrot, names = memorisation.learn_by_heart(learned, vqvae.num_embeddings)
+    memoriser, names = memorisation.memorise(learned, vqvae.num_embeddings)
     groups = {
         "held out": test,
         "generated": drawn,
-        "copies": sample(parrot, names, range(len(learned))),
+        "copies": sample(memoriser, names, range(len(learned))),
     }
     known = decoded(vqvae, train)
     away = {
@@ -328,7 +328,7 @@ def main() -> None:
     prostates = of_prostate(real / "prostate3t") if real else {}
     headlined, others, plain = (of_phantom(*part) for part in PARTS)
     judge = None
-    for part in (headlined | spines, others, plain, prostates):
+    for part in (headlined | spines, prostates, others, plain):
         train(part, given.jobs)
         judge = judge or Judge()
         write(judge, list(headlined | others | plain), list(spines), list(prostates))

@@ -1,4 +1,4 @@
-"""Puts the numbers of `benchmarks/results/` into the README, and a time to run into each notebook.
+"""Puts the numbers of `benchmarks/results/` into the pages, and a time to run into each notebook.
 
     python -m benchmarks.readme
 
@@ -13,8 +13,9 @@ from benchmarks.report import RESULTS
 from benchmarks.series import STAGES
 from vqgen_utils.machine import REPOSITORY, load_json
 
-README = REPOSITORY / "README.md"
+PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
 NOTEBOOKS = REPOSITORY / "notebooks"
+TABLE = re.compile(r"<!-- (\w+): from benchmarks -->.*?<!-- \1: end -->", re.DOTALL)
 TIME_TO_RUN = re.compile(r"\*\*Time to run:\*\* [^*\n]*? on 2 CPU cores \(profile quick\)\.")
 
 
@@ -286,14 +287,15 @@ SECTIONS: dict[str, Callable[[], str]] = {
 
 
 def render(text: str) -> str:
-    """`text` with what stands between the markers of each section made anew."""
-    for name, section in SECTIONS.items():
-        begin, end = f"<!-- {name}: from benchmarks -->", f"<!-- {name}: end -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"README.md has no section '{begin} ... {end}'")
-        text = pattern.sub(f"{begin}\n{section()}\n{end}", text)
-    return text
+    """`text` with what stands between the markers of each table made anew."""
+
+    def anew(found: re.Match) -> str:
+        name = found[1]
+        if name not in SECTIONS:
+            raise ValueError(f"there is no table '{name}'; there are {', '.join(SECTIONS)}")
+        return f"<!-- {name}: from benchmarks -->\n{SECTIONS[name]()}\n<!-- {name}: end -->"
+
+    return TABLE.sub(anew, text)
 
 
 def about(seconds: float) -> str:
@@ -332,8 +334,9 @@ def rewrite(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    """Rewrite the README, the notebooks and their texts."""
-    rewrite(README, render(README.read_text("utf-8")))
+    """Rewrite the pages, the notebooks and their texts."""
+    for path in PAGES:
+        rewrite(path, render(path.read_text("utf-8")))
     for path, seconds in notebook_files().items():
         rewrite(path, with_time_to_run(path.read_text("utf-8"), seconds))
 

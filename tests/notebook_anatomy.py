@@ -2,6 +2,7 @@
 
 import ast
 import html
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -132,7 +133,10 @@ def short_cells(notebook: NotebookNode) -> Iterator[str]:
 
 
 def predictions(notebook: NotebookNode) -> Iterator[str]:
-    """At least three prompts to predict what comes."""
+    """At least three prompts to predict what comes, each with options under it to choose from."""
+    for cell, below in itertools.pairwise(notebook.cells):
+        if "**Predict:**" in cell.source and "predict" not in tags(below):
+            yield f"nowhere to answer: {cell.source.partition('**Predict:**')[2].strip()}"
     count = sum(text.count("**Predict:**") for text in prose(notebook))
     if count < 3:
         yield f"{count} **Predict:** prompts, at least 3 are wanted"

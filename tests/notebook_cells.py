@@ -1,5 +1,6 @@
 """Takes the exercises out of a notebook's text, and runs them as a learner would."""
 
+import ast
 import contextlib
 import dataclasses
 import io
@@ -56,6 +57,16 @@ def run(source: str, namespace: dict) -> str:
     return " ".join(printed.getvalue().split())
 
 
+def imports_of(number: str) -> dict:
+    """What the import statements of notebook `number` bring in, by name."""
+    (path,) = (REPOSITORY / "notebooks" / "py").glob(f"{number}_*.py")
+    kinds = ast.Import, ast.ImportFrom
+    lines = [one for one in ast.parse(path.read_text("utf-8")).body if isinstance(one, kinds)]
+    names: dict = {}
+    exec(compile(ast.Module(lines, []), path.name, "exec"), names)
+    return names
+
+
 def walk_through(exercise: Exercise, names: dict) -> None:
     """The stub is told that it is one, the solution is right and leaves the learner's answer alone.
 
@@ -69,6 +80,13 @@ def walk_through(exercise: Exercise, names: dict) -> None:
     right = run(exercise.solution, names)
     assert right.startswith("✓ Right") and "✗" not in right
     assert run(exercise.check, names) == told
+
+
+def refusal(check, *answer) -> str:
+    """What a check says to a wrong answer, on one line; it must not be right."""
+    told = run("check(*answer)", {"check": check, "answer": answer})
+    assert told.startswith("✗ Not yet:"), told
+    return told
 
 
 def assert_complete(exercises: list[Exercise], checks: ModuleType) -> None:

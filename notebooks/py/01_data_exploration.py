@@ -17,9 +17,8 @@
 # %% [markdown] tags=[]
 # # 01 · What is in the folder
 #
-# Before a network sees a single pixel, we look at what we have: how many patients, how many
-# slices, how bright, how many of them broken. Most results that turn out too good to be true were
-# lost here, not in the network.
+# Before a network sees a single pixel, we look at what we have: how many patients, how many slices, how bright, how
+# many of them broken. Most results that were too good to be true went wrong here, not in the network.
 #
 # **You will learn**
 #
@@ -166,15 +165,14 @@ show(
 # %% [markdown] tags=[]
 # *Slices of each patient, coloured and hatched by split.*
 #
-# A bar has two colours only where all slices are of one patient; several are never divided. Where a bar is short or missing, the patient
-# lost a scan; the next section says why.
+# A bar has two colours only where all slices are of one patient; several are never divided. Where a bar is short or
+# missing, the patient lost a scan; the next section says why.
 
 # %% [markdown] tags=[]
 # ## What was left out, and why
 #
-# Real folders hold surprises. The study has one scan of another width, and the phantom copies that.
-# Whatever is not used is listed with its reason: a file that vanishes silently is how a count in a
-# paper goes wrong.
+# Real folders hold surprises. The study has one scan of another width, and the phantom copies that. Whatever is not
+# used is listed with its reason: where files vanish silently, the counts in a paper are wrong.
 
 # %% tags=[]
 dropped = pd.DataFrame(slices.dropped, columns=["file", "reason"])
@@ -185,14 +183,14 @@ dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
 # %% [markdown] tags=[]
 # ## Intensities: scaled, not clipped
 #
-# MR has no fixed unit, unlike CT. The same tissue may be 300 in one scan and 900 in the next, as coil
-# and gain will have it (Nyúl & Udupa 1999). So each volume gets a scale of its own:
+# MR has no fixed unit, unlike CT. The same tissue may be 300 in one scan and 900 in the next, depending on coil and
+# gain (Nyúl & Udupa 1999). So each volume gets a scale of its own:
 #
 # $$x = \mathrm{clip}\left(\frac{v - p_{0.5}}{p_{99.9} - p_{0.5}},\ 0,\ 1\right)$$
 #
-# Percentiles rather than minimum and maximum, because one hot voxel must not darken a whole scan. (A fill value
-# around the picture is set aside first, and fat that a coil makes far brighter than the rest is cut; where scans
-# needed that, the notes above say so.)
+# We take percentiles, not minimum and maximum, because one very bright voxel must not darken a whole scan. (A fill
+# value around the picture is set aside first, and fat that a coil makes far brighter than the rest is cut; where
+# scans needed that, the notes above say so.)
 #
 # **Predict:** below, the same scans before and after. Which features of the curves move, and
 # which stay?
@@ -220,10 +218,10 @@ guess.compare("move and keep their shape")
 # %% [markdown] tags=[]
 # *Up to three volumes as stored (left) and scaled (right), with the share of voxels on a logarithmic axis.*
 #
-# In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and
-# the urine in the bladder. Scaled, they fall nearly on each other. Yet this is a rule of thumb and no
-# calibration: where no bladder is in view, fat would become 1. Nor does it remove the slow shading of
-# the coil across a slice; that is a step of its own, which this series leaves out (Tustison et al. 2010).
+# In the phantom you see, from the left, air, the peak of muscle, a long shoulder that ends with fat, and the urine in
+# the bladder. Scaled, they fall nearly on each other. Yet this is a simple rule and no calibration: in a scan without
+# a bladder, fat would become 1. It does not remove the slow shading of the coil across a slice either; that is a step
+# of its own, which this series leaves out (Tustison et al. 2010).
 
 # %% tags=[]
 clipped = scans["clipped"]
@@ -232,8 +230,8 @@ print(f"voxels above 1 and cut there: {clipped.mean():.3%} on average, {clipped.
 # %% [markdown] tags=[]
 # ## What 8 bits would have cost
 #
-# That share is the price of a robust scale, and now it is written down. A common shortcut pays another
-# price: it puts the stored values into 8 bits, where whatever exceeds 255 becomes 255.
+# That share is what a robust scale costs. A common shortcut costs more: it puts the stored values into 8 bits, and
+# every value above 255 becomes 255.
 #
 # **Predict:** look at the left histogram again. What will be left of a slice?
 
@@ -263,9 +261,9 @@ guess.compare_number((v[body] > limit).mean(), [1e-3, 0.5])
 #
 # Where the first share above is large, the clipped slice keeps little but an outline, and its histogram one spike:
 # muscle and fat have become the same number, and no network can tell them apart again. Where it is 0 %, the data
-# fitted into 8 bits before. How much is lost depends on each scan's gain
-# (the last lines; above 1, nothing). In a darker scan the muscle survives and only the fat is cut, so clipping
-# also makes scans differ that were alike. Our scale has its price too: in the phantom the bladder pays it, and its brightest part is flat.
+# fitted into 8 bits before. How much is lost depends on each scan's gain (the last lines; above 1, nothing). In a
+# darker scan the muscle survives and only the fat is cut, so clipping also makes scans differ that were alike. Our
+# scale loses something too: in the phantom it is the brightest part of the bladder, which becomes flat.
 
 # %% [markdown] tags=[]
 # ## Through the body
@@ -320,8 +318,8 @@ if len(labelled):
 # The white line is the skin. Whatever lies inside it without a colour is labelled "body": fat and muscle
 # alike, so the labels know less about these than your eyes do.
 #
-# Now leaf through it yourself: choose a patient, move `place` with the arrow keys, and switch the labels
-# off and on. Can you tell where the prostate ends without them? (The controls need a running kernel.)
+# Look through the slices yourself: choose a patient, move `place` with the arrow keys, and switch the labels off and
+# on. Can you tell where the prostate ends without them? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 slice_browser(slices)
@@ -356,18 +354,18 @@ guess.compare("soft organs and posture")
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
 #
-# In the pelvis bladder, rectum, the way he lies and the shading of the coil change; bones, muscles and build stay.
-# A network tested on the second row after learning from the first would be tested on its memory.
+# In the pelvis, bladder, rectum, the patient's posture and the shading of the coil change; bones, muscles and build
+# stay. A network that has learned from the first row and is tested on the second is tested on its memory.
 
 # %% [markdown] tags=[]
 # ## What a leak is worth
 #
-# How much would that flatter? We score a **copycat**, which learns nothing: it stores slices, and answers
-# each test slice with the nearest one it has stored, pixel by pixel. The answer's score is SSIM, a measure
-# of likeness (Wang et al. 2004); 1 means identical, and notebook 02 explains it. The copycat is asked about the same test
-# slices twice. First it has stored the training *patients*. Then it has stored about as many *slices*,
-# dealt out at random from training and test, as if nobody had looked whose they are; only the slices
-# held out in the same deal are hidden from it.
+# By how much would such a test be too good? We score a **copycat**, a program that learns nothing: it stores slices,
+# and answers each test slice with the nearest one it has stored, pixel by pixel. The answer's score is SSIM, a
+# measure of similarity (Wang et al. 2004); 1 means identical, and notebook 02 explains it. The copycat is asked about
+# the same test slices twice. First it has stored the training *patients*. Then it has stored about as many *slices*,
+# **dealt out** at random from training and test, without asking whose they are; only the slices held out in the same
+# random draw are hidden from it.
 #
 # **Predict:** will the second score be better, and how often will its answer be the same patient?
 
@@ -417,17 +415,17 @@ if score:
 # %% [markdown] tags=[]
 # *The test slices that gain most when slices are dealt out, and the copycat's answers.*
 #
-# These are the extreme cases; the means stand above. Nothing was learned either time. What the second
-# score has gained, it owes to having met the patient, and any network that can memorise may gain it too:
-# the score does not tell skill from memory. Data with denser slices or more weeks have more to copy. In published
-# studies such leaks are common (Kapoor & Narayanan 2023), also by slices of MR scans (Yagis et al. 2021). The
-# honest score is worth keeping as a yardstick, since a network should do better than a copycat.
+# These are the extreme cases; the means stand above. Nothing was learned either time. What the second score gained
+# comes from having met the patient, and any network that can memorise may gain it too: the score cannot tell skill
+# from memory. Data with denser slices or more weeks have more to copy. In published studies such leaks are common
+# (Kapoor & Narayanan 2023), also by slices of MR scans (Yagis et al. 2021). Keep the honest score: a network should
+# do better than a copycat.
 
 # %% [markdown] tags=[]
 # ## A real scanner file through the same reader
 #
-# NiBabel ships a small real scan with its own tests. It is four-dimensional (two volumes in one
-# file), and our reader refuses to guess which is meant:
+# NiBabel ships a small real scan with its own tests. It is four-dimensional (two volumes in one file), and our reader
+# does not guess which one is meant:
 
 # %% tags=[]
 example = Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"
@@ -493,8 +491,8 @@ exercises.check_in_order(in_order)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Find the leak
 #
-# A colleague sends the list of scans below with the note "split by patient". Is it? List every patient
-# who is in more than one split, and let the table do the work.
+# A colleague sends the list of scans below with the note "split by patient". Is it true? List every patient who is in
+# more than one split. Compute it from the table.
 
 # %% tags=["exercise"]
 listed = exercises.suspicious_split()  # a row a scan: patient, week, split, slices
@@ -541,23 +539,25 @@ exercises.check_hold_out(hold_out)
 # %% [markdown] tags=[]
 # ### Experiment · Fewer weeks
 #
-# The phantom's patients come back once. Let them come once only:
+# With this profile every patient of the phantom is scanned in two weeks. Scan each of them once only:
 #
 # `vqgen run --profile quick --run-name once --to 01 --set weeks=1`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/once/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebook 01 once more, takes
+# no longer than it did, and leaves it in `runs/once/notebooks/`: open it there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The copycat's gain from dealing out slices will", ["shrink", "stay", "grow"])
 
 # %% [markdown] tags=[]
-# Compare the copycat's two scores with those above. Where else than in other weeks did it find the same patient? Write two sentences: what you saw, and why.
+# Compare the copycat's two scores with those above. In which slices did it find the same patient, where there is no
+# other week? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
 # - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
-# - A split by slices rewards memory; the copycat told us how much.
+# - A split by slices rewards memory; the copycat showed how much.
 # - Each volume is scaled by its own percentiles; what was cut is known, and what 8 bits would have cut.
 # - Whatever was dropped is listed.
 #

@@ -17,15 +17,15 @@
 # %% [markdown] tags=[]
 # # 02 · A picture as a grid of codes: the VQ-VAE
 #
-# A slice has many pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE
-# (van den Oord et al. 2017) learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of
-# dictionary entries. Reading the grid back through a decoder gives the slice again, nearly.
+# A slice has many pixels, yet most of what it says is "fat here, muscle there". A VQ-VAE (van den Oord et al. 2017)
+# learns a small dictionary of such patches, the **codebook**, and writes each slice as a grid of dictionary entries.
+# Reading the grid back through a decoder gives the slice again, nearly.
 #
 # **You will learn**
 #
 # - what encoder, codebook and decoder do, and the loss that trains them, term by term;
 # - how a gradient gets past a choice that has none, and how dead codes are brought back;
-# - to judge reconstructions honestly, and to see through numbers that look too good.
+# - to judge reconstructions honestly, and to recognise numbers that look too good.
 #
 # **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 110 minutes. **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
@@ -125,8 +125,8 @@ settings.vqvae
 # %% [markdown] tags=[]
 # ## The idea on three vectors
 #
-# Quantising is looking up the nearest entry. Here is a codebook of three codes in the plane, and
-# three vectors an encoder might have produced.
+# Quantising is looking up the nearest entry. Here is a codebook of three codes in the plane, and three vectors that
+# an encoder might produce.
 #
 # **Predict:** which code does each vector get?
 
@@ -143,11 +143,11 @@ print("nearest codes:", distance.argmin(1).tolist())
 guess.compare(str(distance.argmin(1).tolist()))
 
 # %% [markdown] tags=[]
-# Three lines, and nothing more is meant by it. But they keep a table of all differences, which soon fills the
-# memory. The codebook in this series is exactly the code below. Finding the nearest of $K$ codes needs no
-# distances: $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for
-# every code. So $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix
-# product, `addmm`, and the largest score wins. (The code takes some rows at a time, to save memory.)
+# That is all of it, in three lines. But they keep a table of all differences, which soon fills the memory. The
+# codebook of this series does it in the code below. Finding the nearest of $K$ codes needs no distances:
+# $\|z-e_k\|^2 = \|z\|^2 - 2\,z\cdot e_k + \|e_k\|^2$, and $\|z\|^2$ is the same for every code. So
+# $\arg\min_k \|z - e_k\|^2 = \arg\max_k \,(z \cdot e_k - \tfrac12\|e_k\|^2)$, one matrix product, `addmm`, and the
+# largest score wins. (The code takes some rows at a time, to save memory.)
 #
 # `forward` turns the grid of vectors into a list, looks each up, and turns the list back into a grid.
 # Its losses come further down, and so do the two calls `_initialise` and `_follow`.
@@ -163,9 +163,9 @@ print("the three lines and `nearest` agree:", torch.equal(slow, tiny.nearest(man
 # %% [markdown] tags=[]
 # ## A gradient past a choice
 #
-# Choosing a code has no slope: move $z_e$ a little and the choice stays the same. The
-# **straight-through estimator** (Bengio et al. 2013), the last line above, pretends that quantising was the identity.
-# `detach()` makes $z_q - z_e$ a constant: forward the sum is $z_q$, backward the decoder's gradient
+# Choosing a code has no slope: move $z_e$ a little, and the choice stays the same. The **straight-through estimator**
+# (Bengio et al. 2013), the last line above, computes the gradient as if quantising were the identity, a function that
+# changes nothing. `detach()` makes $z_q - z_e$ a constant: forward the sum is $z_q$, backward the decoder's gradient
 # reaches $z_e$ unchanged.
 #
 # **Predict:** a decoder asks for a change of (5, −7) at a vector (0.9, 0.3). What reaches the encoder?
@@ -186,7 +186,7 @@ guess.compare("(5, -7)")
 #
 # The encoder folds each block of 4×4 pixels into 16 channels (`PixelUnshuffle`; Shi et al. 2016), so that all its
 # convolutions run on the small grid. Residual blocks (He et al. 2016) each add a correction to what comes in. The
-# decoder does the same backwards. `stem="strided"` is the paper's way to the same grid, slower on a CPU.
+# decoder does the same in reverse. `stem="strided"` is the paper's way to the same grid; it is slower on a CPU.
 
 # %% tags=[]
 show_source(vqvae.make_encoder)
@@ -205,11 +205,11 @@ for layer in vqvae.make_encoder(settings.vqvae):
 #     + \underbrace{\|\mathrm{sg}(z_e)-e\|^2}_{\text{codebook}}
 #     + \underbrace{\beta\,\|z_e-\mathrm{sg}(e)\|^2}_{\text{commitment}}$$
 #
-# $e$ stands for the nearest codes, and each $\|\cdot\|^2$ is a mean over all numbers in it. $\mathrm{sg}$,
-# *stop gradient*, means "treat as a constant" (`detach()`). The reconstruction term trains encoder
-# and decoder. The codebook term pulls codes to the vectors they serve. The commitment term keeps
-# vectors near their codes. Dividing by the pixels' variance $\sigma^2$ makes 1 mean "no better than
-# guessing the mean". The last two terms were in `Codebook.forward` above; here is the first:
+# $e$ stands for the nearest codes, and each $\|\cdot\|^2$ is a mean over all numbers in it. $\mathrm{sg}$, *stop
+# gradient*, means "treat as a constant" (`detach()`). The reconstruction term trains encoder and decoder. The
+# codebook term pulls each code to the vectors that are replaced by it: the vectors it **serves**. The commitment term
+# keeps vectors near their codes. Dividing by the pixels' variance $\sigma^2$ makes 1 mean "no better than guessing
+# the mean". The last two terms were in `Codebook.forward` above; here is the first:
 
 # %% tags=[]
 show_source(VQVAE.forward)
@@ -226,9 +226,8 @@ print("x", tuple(x.shape), "-> codes", tuple(codes.shape), "-> x_hat", tuple(x_h
 print(sum(p.numel() for p in model.parameters()), "weights in the model to be trained")
 
 # %% [markdown] tags=[]
-# Untrained, the reconstruction is worse than a constant guess at the mean, which would score 1.
-# That is where we start. With `ema` the codebook term is missing; the next section says what does its
-# work.
+# Untrained, the reconstruction is worse than a constant guess at the mean, which would score 1. That is where we
+# start. With `ema` the codebook term is missing; the section after the next says what takes its place.
 #
 # ## What is variational in it
 #
@@ -241,9 +240,9 @@ print(sum(p.numel() for p in model.parameters()), "weights in the model to be tr
 # $$-\ln p(x) \ \le\ \mathbb{E}_{q}\left[-\ln p(x \mid c)\right] + \mathrm{KL}\left(q(c \mid x)\,\|\,p(c)\right),
 #   \qquad \mathrm{KL}(q\,\|\,p) = \sum_k q_k \ln \frac{q_k}{p_k}$$
 #
-# In a VQ-VAE the posterior has no doubts: the nearest code gets all of it, $q_k = 1$. The prior has no opinion: each
-# code gets $p_k = 1/K$. So the KL is $\ln K$ for every code of every slice, whatever the encoder does. A constant has
-# no gradient, and it drops out of the loss. What is left of the VAE is the reconstruction (a squared error, as
+# In a VQ-VAE the posterior is certain: the nearest code gets all of it, $q_k = 1$. The prior is uniform: each code
+# gets $p_k = 1/K$. So the KL is $\ln K$ for every code of every slice, whatever the encoder does. A constant has no
+# gradient, so it can be left out of the loss. What is left of the VAE is the reconstruction (a squared error, as
 # $-\ln p(x \mid c)$ is for a Gaussian); the other two terms only keep codes and vectors together. Nothing here learns
 # which codes are likely. Notebook 04 does: it puts a learned prior in the place of the uniform one, and a grid that
 # is easy to guess then costs less than $\ln K$ a code.
@@ -273,15 +272,15 @@ for k in (0, K // 2, K - 1):
 show_source(Codebook._follow, Codebook._revive)
 
 # %% [markdown] tags=[]
-# A code that serves nothing has no mean to follow, nor would it get a gradient: it stays where it is,
-# **dead**. Many dead codes are a *collapse*. It comes easily. The codes begin as the cluster centres
-# (k-means) of the first batch, when the untrained encoder says nearly the same of everything; then
-# the encoder learns, and its vectors move away. `_revive` takes a code for dead when $N_k$ falls below
-# `revive_below` of an even share (all vectors of a batch divided by $K$), and puts it on a vector of
-# the batch, most likely one that was served badly (Dhariwal et al. 2020 draw one of all).
+# A code that serves no vector has no mean to follow, and it would not get a gradient either: it stays where it is. It
+# is **dead**. Many dead codes are a *collapse*. That happens easily. The codes begin as the cluster centres (k-means)
+# of the first batch, when the untrained encoder gives nearly the same vector for everything. Then the encoder learns,
+# and its vectors move away. `_revive` counts a code as dead when $N_k$ falls below `revive_below` of an even share
+# (all vectors of a batch divided by $K$), and puts it on a vector of the batch, most likely one that was far from its
+# code (Dhariwal et al. 2020 draw any vector).
 #
-# Let us watch it in the plane, with the very class that trains our model. The points stand for the
-# encoder's vectors. In the first 20 steps they go from a small cloud to a ring, and there they stay.
+# We watch it in the plane, with the same class that trains our model. The points stand for the encoder's vectors. In
+# the first 20 steps they move from a small cloud to a ring, and they stay there.
 #
 # **Predict:** how many of the 32 codes arrive with them?
 
@@ -310,9 +309,9 @@ show(
 guess.compare_number(rows["never revived"][-1].used, [9, 21])
 
 # %% [markdown] tags=[]
-# *Two codebooks that serve the same moving points, without revival (top) and with it (bottom); a cross is
-# a code that serves no point.* The few codes nearest to the ring take all the points, and the rest
-# hardly ever win one again. The loss does not tell: it is small, only larger than it need be. So count.
+# *Two codebooks that serve the same moving points, without revival (top) and with it (bottom); a cross is a code that
+# serves no point.* The few codes nearest to the ring serve all the points, and the others hardly ever get one again.
+# The loss does not show this: it is small, only larger than necessary. So count the codes.
 
 # %% tags=[]
 used = pd.DataFrame({name: [stage.used for stage in stages] for name, stages in rows.items()})
@@ -322,12 +321,12 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Codes in use at each step, with revival and without.* They do not come back the moment they are lost: a
-# code's running count must first fade below `revive_below` of an even share, and $\gamma$ sets how long
-# that takes. In a plane one sees it; in $D$ dimensions one has to count.
+# *Codes in use at each step, with revival and without.* A code does not come back at once: its running count must
+# first fall below `revive_below` of an even share, and $\gamma$ sets how long that takes. In a plane you can see it;
+# in $D$ dimensions you have to count.
 #
-# Try it: slide through the steps, first at `revive_below` 0, then at 0.1. At 0.9 a code counts as dead
-# when it merely serves less than most: do the codes come to rest? (The controls need a running kernel.)
+# Try it: move through the steps, first at `revive_below` 0, then at 0.1. At 0.9 a code counts as dead when it only
+# serves fewer points than most: do the codes come to rest? (The controls need a running kernel.)
 
 
 # %% tags=["nbval-ignore-output", "widget"]
@@ -348,8 +347,8 @@ panel.panel(draw, "Codes among the points at the chosen step.", controls)
 # %% [markdown] tags=[]
 # ## Ten lines that learn
 #
-# Training is one thing, done again and again: take some slices, see how large the loss is, ask for its slope, and
-# move every weight a little downhill. Here are the first steps, written out:
+# Training repeats one step: take some slices, compute the loss and its slope, and move every weight a little in the
+# direction in which the loss falls. Here are the first steps, written out:
 
 # %% tags=[]
 few = dataclasses.replace(settings.vqvae_training, epochs=0, steps=20)  # the settings, but short
@@ -367,8 +366,8 @@ print(f"loss after {few.steps} steps: {loss.item():.4f}")
 # %% [markdown] tags=[]
 # `batches` shuffles the slices anew in every epoch, and `learning_rate` lets the steps grow, then shrink.
 #
-# The function `fit` of this series is the same loop with a safety net: it saves its state, goes on after a stop, shares
-# the work among processes, and writes down what it saw. Is it really the same? We let it take the same steps.
+# The function `fit` of this series is the same loop, made safe: it saves its state, goes on after a stop, shares the
+# work among processes, and keeps a record. Is it really the same? We let it take the same steps.
 
 # %% tags=[]
 by_fit = new_vqvae(settings, train)  # the same first weights, by the same seed
@@ -393,10 +392,10 @@ print(f"largest difference between two weights: {apart:.0e}")
 # settings as a plain dictionary (`asdict`) and a fingerprint of the data. If it finds weights with the
 # same description, it loads them and trains nothing. Change a parameter, and it trains anew.
 #
-# Few people show few bodies. So each time a slice is learned from, it is a little turned, moved, scaled
-# and brightened or darkened (Simard et al. 2003), by draws that the seed decides: fully where training
-# patients are few, less where they are many, and less and less until training ends, since what is shown last
-# is what will be drawn (`vqgen_utils/training/augmentation.py`; `augment=off` leaves slices as they are).
+# A few patients show only a few bodies. So each time a slice is learned from, it is turned, moved, scaled and
+# brightened or darkened a little (Simard et al. 2003), at random, by a seed. The changes are largest where training
+# patients are few, smaller where they are many, and they fade until training ends, since what is shown last is what
+# will be drawn (`vqgen_utils/training/augmentation.py`; `augment=off` leaves slices as they are).
 
 # %% tags=[]
 lesson = vqvae_lesson(settings, slices)  # what is learned from, how, and what chooses the weights
@@ -420,9 +419,9 @@ print(
 # *One training slice as it is, and five times as the model may see it when training begins.* The body is the same
 # each time, and its place, size and brightness are not.
 #
-# Some slices are not learned from: now and then the loss is measured on them, and the weights that are
-# used in the end are those with the lowest. These are the patients to validate on; if there are none, a part of the
-# training patients is set aside for it. When that loss has not fallen for a good while, training stops.
+# Some slices are not learned from: from time to time the loss is measured on them, and the weights that are used in
+# the end are those with the lowest reconstruction term. These are the validation patients; if there are none, some of
+# the training patients are set aside. When that term has not fallen for a long time, training stops.
 #
 # **Predict:** the reconstruction term will fall. Will the commitment term fall too, from the start?
 
@@ -443,6 +442,7 @@ result = fit(
     validate=lesson.validate,
     change=lesson.change,
     report=live,
+    judged_by=lesson.judged_by,  # the reconstruction: codes and decoder are what is used
 )
 live.draw(result.history)
 print(result)
@@ -480,11 +480,10 @@ originals, reconstructions = x[:, 0].numpy(), x_hat[:, 0].numpy()  # (N, H, W) e
 #   \frac{2\,\mathrm{cov} + c_2}{s^2+\hat s^2+c_2},
 #   \qquad c_1 = (0.01\,R)^2,\quad c_2 = (0.03\,R)^2$$
 #
-# $\mu, \hat\mu$ are the means of $x$ and $\hat x$ in the window, $s^2, \hat s^2$ their variances, and
-# $\mathrm{cov}$ is their covariance. Identical windows score 1. The constants keep the fractions calm where the
-# picture is flat; $R$, `data_range`, is the range that pixels can have, and 1 here. Air around a
-# body is easy to get right and lifts the mean, so we report the body alone beside it. On slices smaller than
-# the window there is no SSIM.
+# $\mu, \hat\mu$ are the means of $x$ and $\hat x$ in the window, $s^2, \hat s^2$ their variances, and $\mathrm{cov}$
+# is their covariance. Identical windows score 1. The constants keep the fractions stable where the picture is flat;
+# $R$, `data_range`, is the range that pixels can have, and 1 here. Air around a body is easy to reconstruct and
+# raises the mean, so we report the body alone beside it. On slices smaller than the window there is no SSIM.
 
 # %% tags=[]
 # label 0 is air; where not every slice has labels, the body is found by its brightness
@@ -524,15 +523,15 @@ show(
 
 # %% [markdown] tags=[]
 # *Held-out slices (top), what is left of them after passing through the codes (middle), and five times the difference
-# (bottom).* After a training long enough organs and outlines survive; the finest lines are softened, since a block of pixels shares
-# one of $K$ codes. A few pictures prove little by themselves: they were taken by place, not by score, and the means over
-# all patients stand above.
+# (bottom).* After a long enough training, organs and outlines are kept; the finest lines are blurred, since a block
+# of pixels has only $K$ codes to choose from. A few pictures prove little: these were chosen by place, not by score,
+# and the means over all patients stand above.
 
 # %% [markdown] tags=[]
 # ## Common mistakes
 #
-# Five mistakes that are easily made, and that no error message tells. Two make a smaller or a stranger network than one
-# thinks, two a better-looking score, one a better-looking effort. Each is shown here with what it looks like.
+# Five mistakes are easily made, and no error message reports them. Two change the network, two make the score look
+# better, one makes the training look longer. Each is shown here with what it looks like.
 #
 # ### Layers that share their weights
 #
@@ -551,8 +550,8 @@ for name, stack in (("[block] * 6", same), ("six blocks", own)):
 guess.compare("not as many")
 
 # %% [markdown] tags=[]
-# `[block] * 6` is one block, listed six times: every layer shares its weights. What it looks like: it trains, and stays
-# worse than its depth promises. Count the weights.
+# `[block] * 6` is one block, listed six times: every layer shares its weights. What it looks like: it trains, and the
+# result is worse than a network of this depth should give. Count the weights.
 #
 # ### K where D belongs
 #
@@ -568,8 +567,8 @@ for K, D in ((128, 128), (128, 32)):
         print(f"K={K}, D={D}: {error}")
 
 # %% [markdown] tags=[]
-# What it looks like: nothing at all, as long as $K$ and $D$ happen to be equal. On the day someone asks for shorter
-# codes it breaks. Try your own networks with sizes that all differ.
+# What it looks like: nothing at all, as long as $K$ and $D$ happen to be equal. When somebody asks for shorter codes,
+# it breaks. Try your own networks with sizes that all differ.
 #
 # ### A range that is not there
 #
@@ -602,15 +601,15 @@ if not no_ssim:
     guess.compare("rises" if similarity[2].mean() > similarity[1].mean() else "falls")
 
 # %% [markdown] tags=[]
-# *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds
-# nothing; what it adds lies on fainter structures, some of which the model has lost. Two SSIMs can be
-# compared only if `data_range` and window are the same. An exercise below asks why it goes up.
+# *SSIM around each pixel (left), and what the wrong range adds (right).* Along the strong outline it adds nothing. It
+# adds on faint structures, some of which the model has lost. Two SSIMs can be compared only if `data_range` and
+# window are the same. An exercise below asks why it goes up.
 
 # %% [markdown] tags=[]
 # ### Patients it knows, and a lucky batch
 #
-# Two shortcuts: to score a shuffled batch of the *training* slices, and to show the batch that came out best. We
-# take both with our model, and with another one that learns from a single patient, for an eighth of the steps.
+# Two shortcuts: to score a shuffled batch of the *training* slices, and to show the batch with the best score. We do
+# both with our model, and with another one that learns from a single patient, for an eighth of the steps.
 #
 # **Predict:** which score shows that this second model has seen one body only?
 
@@ -669,16 +668,17 @@ else:
 guess.compare("the score on others")
 
 # %% [markdown] tags=[]
-# *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star what
-# a lucky pick would report.* Compare rows within a model. The second
-# model does better on its own patient than on others, and no score on patients it has learned from can show that. If the first model's two bars lie close, that is a result, and we have
-# it because some patients were kept back. The star is never left of the bar, whatever the model.
+# *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star is
+# what one would report by choosing the best batch.* Compare rows of the same model. How much better is the second
+# model on its own patient than on others? No score on patients it has learned from can show that. If the first
+# model's two bars lie close together, that is a result, and we have it because some patients were held out. The star
+# is never left of the bar, for any model.
 
 # %% [markdown] tags=[]
 # ### An epoch that is none
 #
-# An **epoch** is a pass over all training slices. A loop that takes one batch, `next(iter(loader))`, and calls that
-# an epoch may not have seen all data once after a hundred of them. What it looks like: epochs that take no time.
+# An **epoch** is a pass over all training slices. A loop may take one batch, `next(iter(loader))`, and call that an
+# epoch. After a hundred of them it may not have seen all slices once. What it looks like: epochs that take no time.
 
 # %% tags=[]
 batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
@@ -719,9 +719,8 @@ guess.compare("at most K")
 # %% [markdown] tags=[]
 # ## Every slice as a grid of codes
 #
-# The next notebooks work on codes alone, so we write them down for all slices. **Perplexity** says how
-# evenly the codes are used: 1 if one does all the work, $K$ if all do the same; notebook 03 has
-# its formula.
+# The next notebooks work on codes alone, so we compute and save them for all slices. **Perplexity** says how evenly
+# the codes are used: 1 if a single code is used, $K$ if all are used equally often; notebook 03 has its formula.
 
 # %% tags=[]
 all_codes = model.encode(slices.tensor)  # (N, h, w)
@@ -757,7 +756,7 @@ exercises.check_bits_per_pixel(bits_per_pixel)
 # We doubled `data_range` and changed no pixel, and SSIM went up. Why?
 #
 # - **A** The difference between the two pictures was halved.
-# - **B** $c_1$ and $c_2$ grew. They stand above and below each fraction, and pull it towards 1.
+# - **B** $c_1$ and $c_2$ grew. They stand in the upper and the lower part of each fraction, and pull it towards 1.
 # - **C** The window became wider, so more pixels were averaged.
 # - **D** The highest possible score became larger than 1, and all scores grew with it.
 
@@ -815,11 +814,11 @@ def two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]:
 exercises.check_losses(two_losses)
 
 # %% [markdown] tags=[]
-# ### Exercise 6 · Raise the dead, so that they stay
+# ### Exercise 6 · Revive a dead code, so that it stays
 #
-# Code `k` is dead. The stub moves it onto `vector`, (D,), and that is not enough: the next update
-# computes $e_k = m_k / N_k$ again. Set what else must be set, and give the code `share` vectors to its
-# name. `e` and `m` are (K, D), `N` is (K,).
+# Code `k` is dead. The stub moves it onto `vector`, (D,), and that is not enough: the next update computes
+# $e_k = m_k / N_k$ again. Set what else must be set, so that the code counts as one that serves `share` vectors. `e`
+# and `m` are (K, D), `N` is (K,).
 
 
 # %% tags=["exercise"]
@@ -857,7 +856,8 @@ exercises.check_codebook(MyCodebook)
 #
 # `vqgen run --profile quick --run-name coarse --to 02 --set stride=8`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/coarse/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 and 02 once more, takes
+# no longer than they did, and leaves them in `runs/coarse/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -866,7 +866,8 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Compare SSIM, the picture of errors and the bits a pixel (exercise 1). Would you pay four times the bits to have it back? Write two sentences: what you saw, and why.
+# Compare SSIM, the picture of errors and the bits a pixel (exercise 1). Would you pay four times the bits to have it
+# back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -17,13 +17,13 @@
 # %% [markdown] tags=[]
 # # 03 · What the codes mean
 #
-# The VQ-VAE (van den Oord et al. 2017) invented its own alphabet. Nobody told it what is bone and what is fat. In this notebook we
-# read the alphabet: how much of it is in use, where each code stands, how it looks, and how much
-# it knows about anatomy.
+# The VQ-VAE (van den Oord et al. 2017) made an alphabet of its own. Nobody told it what is bone and what is fat. In
+# this notebook we read the alphabet: how much of it is in use, where each code stands, how it looks, and how much it
+# says about anatomy.
 #
 # **You will learn**
 #
-# - to measure how well a codebook is used, and what perplexity says and hides;
+# - to measure how well a codebook is used, and what perplexity shows and does not show;
 # - to connect codes to tissues, and to put an honest number on that connection;
 # - to edit a slice by editing its codes, and why a code's number must never be treated as a value.
 #
@@ -67,8 +67,8 @@ print(f"{len(codes)} held-out slices, each a grid of {tuple(codes.shape[1:])} co
 # %% [markdown] tags=[]
 # ## How much of the codebook is in use
 #
-# A code that is never chosen is a wasted entry; in the worst case all slices share two or three codes
-# and the reconstructions are mush. **Perplexity** (Jelinek et al. 1977) puts one number on it, by way of the entropy
+# A code that is never chosen is a wasted entry; in the worst case all slices share two or three codes, and the
+# reconstructions show nothing. **Perplexity** (Jelinek et al. 1977) is one number for this. It comes from the entropy
 # $H$ (Shannon 1948):
 #
 # $$\text{perplexity} = 2^{H(p)}, \qquad H(p) = -\sum_k p_k \log_2 p_k$$
@@ -101,17 +101,17 @@ show(
 # %% [markdown] tags=[]
 # *Share of each code over all held-out slices, most used first; mind the logarithmic axis.*
 #
-# Is a perplexity well below $K$ a fault of the codebook? Look at the commonest code before you judge:
-# where a good part of every slice is empty, as the air around a body is, that part needs few codes. Perplexity mixes how well the codebook
-# works with how uneven the pictures are, so compare it between models on the same slices only.
+# Is a perplexity far below $K$ a fault of the codebook? Look at the commonest code before you judge: where a large
+# part of every slice is empty, like the air around a body, that part needs few codes. Perplexity depends on how well
+# the codebook works and on how uneven the pictures are, so compare models on the same slices only.
 
 # %% [markdown] tags=[]
 # ## What batch size does to perplexity
 #
-# Training logs print the perplexity of each batch. Here one and the same codebook is read off random
-# batches of held-out slices.
+# Training logs print the perplexity of each batch. Here we compute it for one codebook, on random batches of held-out
+# slices.
 #
-# **Predict:** will batches of a few slices read too high, too low, or just uncertain?
+# **Predict:** will the perplexity of a few slices be too high, too low, or right on average?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("On average, a few slices read", ["too low", "right", "too high"])
@@ -129,10 +129,10 @@ guess.compare_number(samples[0].mean() / metrics.perplexity(counts), [0.98, 1.02
 # %% [markdown] tags=[]
 # *Perplexity of random batches against their size; nothing changes but how many slices are counted.*
 #
-# Two errors at once. On average a few slices read too low, since they do not show every kind of tissue (an entropy
-# counted on few things always does: Miller 1955); and a
-# single batch may be far off either way, by the bodies it happens to show. So count over the whole
-# held-out set, as notebook 02 did, and never compare perplexities of batches of different size.
+# There are two errors. On average, a few slices give too low a number, since they do not show every kind of tissue
+# (any entropy that is counted on few things is too low: Miller 1955). And a single batch may be far off in either
+# direction, by the bodies it happens to show. So count over the whole held-out set, as notebook 02 did, and never
+# compare perplexities of batches of different size.
 
 # %% [markdown] tags=[]
 # ## Where each code stands
@@ -141,7 +141,7 @@ guess.compare_number(samples[0].mean() / metrics.perplexity(counts), [0.98, 1.02
 # will the map of codes look like the slice?
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict("Coloured by brightness, the codes look like", ["the slice", "static"])
+guess = predict("Coloured by brightness, the codes look like", ["the slice", "random noise"])
 
 # %% tags=[]
 heights = test.rows["height"].to_numpy()  # (N,)
@@ -165,14 +165,14 @@ guess.compare("the slice")
 # %% [markdown] tags=[]
 # *Slices (top) and their codes (bottom), coloured by rank from the darkest code to the brightest.*
 #
-# On the default data outline and organs can be recognised in a grid of a few hundred codes. What you cannot see is what
-# a code says beside its brightness: an edge, a slope, a texture. That comes next.
+# On the default data outline and organs can be recognised in a grid of a few hundred codes. You cannot see here what
+# a code says besides its brightness: an edge, a slope, a texture. That comes next.
 
 # %% [markdown] tags=[]
 # ## What each code looks like
 #
-# Two ways to ask. Decoded alone, in a field filled with one code. And in use: the mean of all held-out
-# 4×4 blocks that the code stands for.
+# There are two ways to see it. *Alone*: we decode a grid that is filled with this one code. *In use*: we take the
+# mean of all held-out 4×4 blocks that the code stands for.
 #
 # **Predict:** will the two look the same?
 
@@ -193,9 +193,8 @@ guess.compare("the same" if alike else "different")
 # *Every code from dark to bright: decoded alone (top), and the mean block it stands for (bottom; empty
 # if it was never used here).*
 #
-# In use, more of them carry an edge or a slope: a code says little by itself, and the decoder reads it
-# together with its neighbours, like letters in a word. The mean block in turn hides how much the
-# blocks under one code differ.
+# In use, more of them carry an edge or a slope: a code says little by itself, and the decoder reads it together with
+# its neighbours, like letters in a word. But the mean block does not show how much the blocks under one code differ.
 
 # %% [markdown] tags=[]
 # ## A number is only a name
@@ -212,7 +211,8 @@ print(f"to the code with the next number   {distance[k[:-1], k[1:]].mean():.2f}"
 print(f"to any other code                  {distance.sum() / (K * (K - 1)):.2f}")
 
 # %% [markdown] tags=[]
-# The next number is as far away as any other: numbers were dealt out at random when training began.
+# Compare the last two lines: the next number is about as far away as any other code. The numbers were given out at
+# random when training began.
 #
 # **Predict:** we change *every* code of a slice, first to the code nearest to it, then to the code
 # with the next number. What will be left of the slice?
@@ -237,10 +237,10 @@ guess.compare("rubble")
 # %% [markdown] tags=[]
 # *One slice from its own codes, from the nearest code everywhere, and from the next number everywhere.*
 #
-# Near in the codebook means near in the picture, and what does change shows where the nearest code is
-# still far; near in number means nothing. Whoever feeds numbers
-# to a network as if they were brightness, or scores a guess by how far its *number* is off, makes this
-# mistake. Codes are names: look them up, or choose among them, but never calculate with them.
+# Near in the codebook means near in the picture, and what does change shows where the nearest code is still far; near
+# in number means nothing. It is a mistake to give numbers to a network as if they were brightness, or to score a
+# guess by how far its *number* is off. Codes are names: look them up, or choose among them, but never calculate with
+# them.
 
 # %% [markdown] tags=[]
 # ## Codes and tissues
@@ -271,12 +271,12 @@ if len(labelled):
 # %% [markdown] tags=[]
 # *For each code (column), how its uses divide among the tissues.*
 #
-# A bright cell is a code that belongs to one tissue; a column of middling cells is a boundary or an
-# ambiguous gray. The label "body" is fat as well as muscle, so do not read it as one tissue.
+# A bright cell is a code that belongs to one tissue; a column without a bright cell is a boundary, or a gray that
+# several tissues share. The label "body" is fat as well as muscle, so do not read it as one tissue.
 #
-# **Mutual information** turns the table into one number: how many bits does the code tell us about the
-# tissue? $I = H(\text{tissue}) + H(\text{code}) - H(\text{tissue}, \text{code})$. Two yardsticks keep it
-# honest: the same codes in random order, and the body alone, since telling air from body is easy.
+# **Mutual information** turns the table into one number: how many bits does the code tell us about the tissue?
+# $I = H(\text{tissue}) + H(\text{code}) - H(\text{tissue}, \text{code})$. Two further numbers to compare it with: the
+# same codes in random order, and the body alone, since air and body are easy to tell apart.
 
 # %% tags=[]
 if table is not None:
@@ -296,16 +296,16 @@ if table is not None:
     guess.compare("all" if own.all() else "some" if own.any() else "none")
 
 # %% [markdown] tags=[]
-# The codes were learned without labels and yet know about tissue, because tissue and brightness go
-# together. Compare the first line with the third: much of that knowledge is air against body. An organ
-# whose best code means it in a few percent of its uses has no code of its own: it is small, or as gray
-# as what surrounds it, and only its neighbourhood gives it away.
+# The codes were learned without labels. What they say about tissue, they say because tissue and brightness go
+# together. Compare the first line with the third: much of that knowledge is air against body. An organ whose best
+# code means it in a few percent of its uses has no code of its own: it is small, or as gray as its surroundings, and
+# only the neighbouring codes tell where it is.
 
 # %% [markdown] tags=[]
 # ## The codebook in a plane
 #
-# Each code is a point in D dimensions. We turn the cloud so that its widest spread faces us (principal
-# component analysis; Pearson 1901) and mark each point with its commonest tissue.
+# Each code is a point in D dimensions. We look at the cloud of points from the direction in which it is widest
+# (principal component analysis; Pearson 1901), and mark each point with its commonest tissue.
 
 # %% tags=[]
 points, variance = codebook.principal_components(model.codebook.embedding)  # (K, 2), (D,)
@@ -319,8 +319,8 @@ show(
 # %% [markdown] tags=[]
 # *Codes in the plane of their two widest directions; marker: commonest tissue, size: use.*
 #
-# The title says how much of the cloud a flat picture can show. If it is most of it, the codebook makes
-# little use of its D dimensions, and a smaller D might have done.
+# The title says how much of the cloud a flat picture can show. If it is most of it, the codebook makes little use of
+# its D dimensions, and a smaller D might be enough.
 #
 # **Predict:** the same plane, with each code's mean block drawn at its point. What does the widest
 # direction stand for, and what the second?
@@ -344,14 +344,14 @@ guess.compare("brightness" if abs(likeness) > 0.7 else "something else")
 # %% [markdown] tags=[]
 # *The mean block under each code, drawn where the code lies in the plane.*
 #
-# Brightness comes first, with a sign that is arbitrary. Compare the blocks at opposite rims: what
-# differs there, besides brightness, is mostly the direction of the edge.
+# Where the correlation in the title is near 1, the widest direction is brightness; its sign is arbitrary. Compare the
+# blocks at opposite edges of the plane: what else differs there? Look at the direction of their edges.
 
 # %% [markdown] tags=[]
 # ## A page for each code
 #
-# All we asked so far, for one code on one page. We begin with a telling one: the code that belongs
-# most exclusively to an organ (without labels: the second most used).
+# Here is everything so far for one code, on one page. We begin with the code that belongs most clearly to one organ
+# (without labels: the second most used).
 
 # %% tags=[]
 atlas = codebook.make_atlas(model, codes, images, table)
@@ -374,8 +374,8 @@ show(
 # Nearest is not always near: compare the distances under the patches with the mean printed above. Codes that are
 # near look alike to the decoder; they need not mean the same tissue.
 #
-# Leaf through the codebook: find the code of an outline, one of a single tissue, one that stands nowhere in
-# particular. (The controls need a running kernel.)
+# Look through the codebook: find the code of an outline, one of a single tissue, and one that stands anywhere. (The
+# controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 codebook_pages(atlas, telling)
@@ -410,7 +410,7 @@ guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own 
 # The change reaches beyond its block, since the decoder's convolutions look at neighbouring codes as
 # well. That is also why blocks join without seams.
 #
-# Now you: choose a place and a code, keep the change, go on. Can you, on the default data, paint a second
+# Try it yourself: choose a place and a code, keep the change, go on. Can you, on the default data, paint a second
 # bladder, or close the hole of the rectum? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
@@ -508,8 +508,8 @@ exercises.check_transplant(transplant)
 # %% [markdown] tags=[]
 # ### Exercise 6 · The mean block under a code
 #
-# Implement what stands behind "in use": cut the slices into 4×4 blocks and average those under code $k$.
-# The cutting is the hard part: a plain `reshape` mixes up the rows.
+# Write what "in use" above means: cut the slices into 4×4 blocks and average those under code $k$. The cutting is the
+# hard part: a plain `reshape` mixes up the rows.
 
 
 # %% tags=["exercise"]
@@ -524,11 +524,12 @@ exercises.check_mean_block(mean_block)
 # %% [markdown] tags=[]
 # ### Experiment · A small alphabet
 #
-# A quarter of the codes:
+# The codebook gets a quarter of its codes:
 #
 # `vqgen run --profile quick --run-name few-codes --to 03 --set num_embeddings=32`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/few-codes/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 03 once more,
+# takes no longer than they did, and leaves them in `runs/few-codes/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -537,7 +538,8 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Compare perplexity divided by $K$, and the bits that a code tells of its tissue. Which tissues have lost their codes? Write two sentences: what you saw, and why.
+# Compare perplexity divided by $K$, and the bits that a code tells of its tissue. Which tissues have lost their
+# codes? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
@@ -547,7 +549,7 @@ guess = predict(
 # - Some codes belong to one tissue, learned without labels; small or gray organs have none of their own.
 # - A slice can be edited by editing codes, and the decoder blends the edit in.
 #
-# **What's next:** if codes are an alphabet, `04_pixelcnn_training` learns its spelling.
+# **What's next:** if codes are an alphabet, `04_pixelcnn_training` learns which letter follows which.
 
 # %% [markdown] tags=[]
 # ## References

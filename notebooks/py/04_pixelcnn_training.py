@@ -17,15 +17,15 @@
 # %% [markdown] tags=[]
 # # 04 · How codes follow each other: the PixelCNN prior
 #
-# The VQ-VAE can decode *any* grid of codes. Fill a grid at random and the decoder draws static, for
-# almost no grid looks like a scan. What we lack is a sense of which grids are likely: a **prior**. It takes the place
-# of the uniform one under which the VQ-VAE was trained (notebook 02; van den Oord et al. 2017). The
-# PixelCNN learns one by reading each grid code by code and guessing the next.
+# The VQ-VAE can decode *any* grid of codes. Fill a grid at random, and the decoder draws static (the flicker of a
+# screen without a signal), for almost no grid looks like a scan. What is missing is how likely each grid is: a
+# **prior**. It takes the place of the uniform one under which the VQ-VAE was trained (notebook 02; van den Oord et
+# al. 2017). The PixelCNN learns one by reading each grid code by code and guessing the next.
 #
 # **You will learn**
 #
 # - to write the probability of a whole grid as a product of next-code guesses;
-# - why a plain stack of masked convolutions has a blind spot, and how two stacks cure it;
+# - why a plain stack of masked convolutions has a blind spot, and how two stacks avoid it;
 # - to score a prior in bits per code, and to tell an honest score from one that saw the answer.
 #
 # **You need** notebook 02 to have run. **Time to learn:** 90 minutes. **Time to run:** about 6 minutes on 2 CPU cores (profile quick).
@@ -108,11 +108,12 @@ settings.prior
 #
 # $$p(c \mid y) = \prod_i p(c_i \mid c_{<i}, y)$$
 #
-# This holds for any order and any distribution; nothing is lost. Each factor is a choice among $K$
-# codes, just like classification: the network answers with $K$ numbers of any size, the **logits** $\ell_k$, and the
-# **softmax** $e^{\ell_k} / \sum_j e^{\ell_j}$ makes probabilities of them. (Shannon 1951 let people guess the next letter of a text, and measured English by
-# it.) Learn to guess the next code and you have the prior; guess, write
-# down, move on, and you generate. The place $y$ is given, so that we can ask for a slice at a place.
+# This is true for any order and any distribution. Each factor is a choice among $K$ codes, just like classification:
+# the network answers with $K$ numbers of any size, the **logits** $\ell_k$, and the **softmax**
+# $e^{\ell_k} / \sum_j e^{\ell_j}$ makes probabilities of them. (Shannon 1951 let people guess the next letter of a
+# text, and measured with it how much a letter of English tells.) A network that guesses the next code well is the
+# prior. To generate, we draw a code from its guess, write it down, and go on with the next one. The place $y$ is
+# given, so that we can ask for a slice at a place.
 #
 # **Predict:** without a prior each code would be drawn by its frequency alone. What will that look like?
 
@@ -134,25 +135,25 @@ show(
 guess.compare("static")
 
 # %% [markdown] tags=[]
-# *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom).* The
-# alphabet alone is not enough: the order carries the anatomy.
+# *Held-out grids decoded (top), and grids with the same code frequencies in random order (bottom).* The codes alone
+# are not enough: the anatomy is in their order.
 
 # %% [markdown] tags=[]
 # ## Seeing only the past
 #
-# A network that guesses $c_i$ may see $c_{<i}$ and nothing else. A convolution sees a neighbourhood, and
-# half of that comes later. So the first PixelCNN (van den Oord et al. 2016a) multiplied every kernel with a **mask** of ones and
-# zeros. Type A, in the first layer, hides the centre as well, for there stands the answer. Type B, in
-# all later layers, opens it: what stands there by then has not seen the answer.
+# A network that guesses $c_i$ may see $c_{<i}$ and nothing else. A convolution sees a neighbourhood, and half of that
+# comes later. So the first PixelCNN (van den Oord et al. 2016a) multiplied every kernel with a **mask** of ones and
+# zeros. Type A, in the first layer, hides the centre as well, for the answer stands there. Type B, in all later
+# layers, opens it: what these layers find there has not seen the answer.
 
 # %% tags=["nbval-check-output"]
 for kind, centre in (("A", False), ("B", True)):
     print(f"type {kind}:", receptive_field.causal_mask(3, centre).int().tolist())  # (3, 3)
 
 # %% [markdown] tags=[]
-# How much does a stack of such layers see? An output depends on an input exactly where its derivative
-# is not zero, so we need not draw arrows: we ask **autograd**, the part of PyTorch that keeps a record of every
-# calculation and follows it backwards to the derivatives.
+# How much does a stack of such layers see? An output depends on an input exactly where its derivative is not zero, so
+# we can measure it with **autograd**, the part of PyTorch that keeps a record of every calculation and follows it
+# backwards to the derivatives.
 
 # %% tags=[]
 show_source(receptive_field.field_of_masks)
@@ -178,16 +179,17 @@ show(
 guess.compare("far to the right")
 
 # %% [markdown] tags=[]
-# *Bright: what the square position sees. Crosses: codes within reach that come before it, and yet are
-# missed.* This wedge is the **blind spot**. A masked step can go to the right only by going up as well,
-# so codes one row up and many columns to the right stay out of sight, however many layers there are.
+# *Bright: what the square position sees. Crosses: codes within reach that come before it, and yet are missed.* This
+# wedge is the **blind spot**. A step through a mask can go to the right only if it goes up as well. So codes one row
+# up and many columns to the right are never seen, however many layers there are.
 
 # %% [markdown] tags=[]
 # ## Two stacks
 #
-# The cure (van den Oord et al. 2016b, section 2.2) is to split the past in two. A **vertical stack** $v$ looks at the rows above, to both sides, as far
-# as its depth reaches. A **horizontal stack** sees what is to the left in the same row, and listens to the vertical one. (The
-# code calls the second `row`; the place $y$ arrives as `condition`.) Here is a layer of both:
+# The solution (van den Oord et al. 2016b, section 2.2) is to split the past in two. A **vertical stack** $v$ looks at
+# the rows above, to both sides, as far as its depth reaches. A **horizontal stack** sees what is to the left in the
+# same row, and gets the result of the vertical one as a further input. (The code calls the second `row`; the place
+# $y$ arrives as `condition`.) Here is a layer of both:
 
 # %% tags=[]
 show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
@@ -201,14 +203,14 @@ show_source(pixelcnn.gate, pixelcnn.GatedLayer.forward)
 # | `bias_v, bias_row` | $b_v, b_{\mathtt{row}}$ | what the place along the scan adds, the same at all positions |
 # | `up` | $u = W_v * v + b_v$ | a kernel of $r+1$ rows: this row and those above. Padding goes left, right and on top, never below |
 # | `left` | $l = W_{\mathtt{row}} * \mathtt{row} + b_{\mathtt{row}}$ | a kernel of one row and $r+1$ columns: this column and those to the left |
-# | `row = ...` | $\mathtt{row} \leftarrow \mathtt{row} + W_1\, g(l + W_2 u)$ | the horizontal stack hears the vertical one |
+# | `row = ...` | $\mathtt{row} \leftarrow \mathtt{row} + W_1\, g(l + W_2 u)$ | the horizontal stack adds what the vertical one found |
 # | `v = ...` | $v \leftarrow v + W_3\, g(u)$ | never the reverse: `up` reads $v$ to its right as well, and would find later codes of its own row there |
 #
-# The **gate** cuts its $2C$ channels into halves $a$ and $b$: $g(a, b) = \tanh(a)\,\sigma(b)$. The first
-# half says what, the second, between 0 and 1, how much of it to let through. Each stack keeps what it had
-# and adds to it, which makes deep stacks easy to train.
+# The **gate** cuts its $2C$ channels into halves $a$ and $b$: $g(a, b) = \tanh(a)\,\sigma(b)$. The first half is what
+# to pass on; the second, between 0 and 1, is how much of it. Each stack keeps what it had and adds to it, which makes
+# deep stacks easy to train.
 #
-# But "this row and those above" holds the answer! What keeps it out is done once, at the entrance:
+# But "this row and those above" contains the answer. It is kept out once, where the codes enter:
 
 # %% tags=[]
 show_source(PixelCNN.forward)
@@ -244,9 +246,9 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Share of the codes before a position, within reach, that it does not see; both measured by gradient, for
-# kernels of 3.* Depth makes the plain stack worse: the wedge tends to half of the field's right
-# half, a quarter. The figure says what cannot be seen, not what that costs in likelihood: that depends on the data.
+# *Share of the codes before a position, within reach, that it does not see; both measured by gradient, for kernels of
+# 3.* Depth makes the plain stack worse: the wedge grows towards a quarter of the field, which is half of its right
+# half. The figure says what cannot be seen, not what that costs in likelihood: that depends on the data.
 
 # %% tags=[]
 fields = {}
@@ -260,27 +262,28 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Four layers of three networks. Left: the wedge. Middle: two stacks miss nothing, and the shift at the
-# entrance brings them one row and one column more. Right: a plain stack whose last mask was forgotten;
-# rings mark what it sees and must not, the answer itself among them.* We shall meet the third again.
+# *Four layers of three networks. Left: the wedge. Middle: two stacks miss nothing, and the shift at the entrance
+# brings them one row and one column more. Right: a plain stack whose last mask was forgotten; rings mark what it sees
+# and must not see, and the answer is among them.* The third comes back further down.
 #
-# Now you: does a wider kernel shrink the wedge? Does the forgotten mask leak less in a deep network? (The
-# controls need a running kernel.)
+# Try it yourself: does a wider kernel make the wedge smaller? Does the forgotten mask show less of the future in a
+# deep network? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.prior.receptive_field_explorer()
 
 # %% [markdown] tags=[]
-# The place $y$ enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is
-# there because a convolution does not know where it is (Liu et al. 2018), while anatomy is a matter of where: in
-# the pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. Either
-# way it comes as sixteen smooth bumps along the scan instead of one number, so that each place can have its own say.
+# The place $y$ enters twice: as a bias in every layer, and as a map over the grid (`places`). The map is needed
+# because a convolution does not know where on the grid it is (Liu et al. 2018), and anatomy depends on that: in the
+# pelvis, at hip height, femoral heads stand left and right of the middle, whatever the codes so far. In both, $y$ is
+# given not as one number but as sixteen smooth bumps along the scan, so that each place can have an effect of its
+# own.
 
 # %% tags=[]
 show_source(height_features, PixelCNN.places)
 
 # %% [markdown] tags=[]
-# A test worth more than any diagram: change one code, and see which guesses move.
+# A test says more than any diagram: change one code, and see which guesses change.
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
@@ -297,7 +300,7 @@ print("moved after it:           ", bool(moved[3, 3:].any() and moved[4:].any())
 # %% [markdown] tags=[]
 # ## Training
 #
-# The logarithm of the product is a sum, and its mean over positions, with the sign turned, is the loss:
+# The logarithm of the product is a sum. Its mean over positions, with a minus, is the loss:
 #
 # $$L = -\frac{1}{hw} \sum_i \ln p(c_i \mid c_{<i}, y)$$
 #
@@ -339,12 +342,12 @@ live.draw(result.history)
 print(result)
 
 # %% [markdown] tags=[]
-# *Cross-entropy by step. Circles: slices not trained on.* The gap between them is what the prior knows of
-# its own patients alone. Where the circles turn upwards, more training does harm: the prior learns its
-# patients by heart. So `fit` keeps the weights of the lowest circle, and stops when it has long been passed.
-# This is **early stopping** (Prechelt 1998); it says when to stop learning by heart, not how to
-# learn anatomy instead. For that, pictures are changed a little each time where patients are few: the
-# line then lies above what it would be on the slices as they are (`augment`, notebook 02).
+# *Cross-entropy by step. Circles: slices not trained on.* The gap between them is what the prior knows of its own
+# patients alone. Where the circles rise again, more training does harm: the prior **memorises** its patients. So
+# `fit` keeps the weights of the lowest circle, and stops when no lower one has come for a long time. This is **early
+# stopping** (Prechelt 1998); it says when to stop memorising, not how to learn anatomy instead. For that, pictures
+# are changed a little each time where patients are few: the line then lies above what it would be on the slices as
+# they are (`augment`, notebook 02).
 
 # %% tags=[]
 begins = result.history["loss"].iloc[0]  # nats
@@ -353,10 +356,10 @@ guess.compare("ln K" if abs(begins - np.log(K)) < 1 else f"{begins:.1f} nats")
 # %% [markdown] tags=[]
 # ## Honest bits
 #
-# We score on held-out patients, in bits (nats / ln 2). The yardstick is the **order-0 entropy**: what a
-# coder would pay that knows how often each code occurs, and nothing else. Ours counts on the very slices
-# that are scored, a favour to the yardstick. What the prior saves on it, it saves by knowing what follows
-# what.
+# We score on held-out patients, in bits (nats / ln 2). We compare with the **order-0 entropy**: the bits that a code
+# costs for somebody who knows how often each code occurs, and nothing else. We count on the slices that are scored,
+# which makes this number a little too low. What the prior saves beside it, it saves by knowing which code follows
+# which.
 
 # %% tags=[]
 prior = run.load_prior()
@@ -377,15 +380,15 @@ if per_code > order0:
     )
 
 # %% [markdown] tags=[]
-# A code stands for 16 pixels (with a stride of 4), hence the last line. It is the price of the codes alone: they give back
-# the reconstruction, not the slice, so do not compare it with a lossless compression of pixels.
+# A code stands for 16 pixels (with a stride of 4), hence the last line. It is the price of the codes alone: they give
+# back the reconstruction, not the slice, so do not compare it with bits that store every pixel exactly.
 
 # %% [markdown] tags=[]
 # ## Too good: one mask forgotten
 #
-# A common mistake, and a hard one to notice: one convolution, often the last, is left unmasked. To see
-# what it does we train two small plain stacks of three masked layers, for a few seconds each, in all the same
-# but for the mask of the last layer.
+# A common mistake, and a hard one to notice: one convolution, often the last, is left unmasked. To see what it does,
+# we train two small plain stacks of three masked layers, for a few seconds each. They differ in the mask of the last
+# layer only.
 
 # %% tags=[]
 show_source(forgotten_mask.PlainPixelCNN.forward, forgotten_mask.draw)
@@ -428,13 +431,13 @@ for name, grids in rows.items():
 guess.compare("scores better, draws worse")
 
 # %% [markdown] tags=[]
-# *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack
-# with every mask. It does not look at what is to come, so it draws the same slice three times; three small
-# layers make a poor one. Bottom: the stack with the better score copies most of what is there already, static
-# too; how much, the lines above say.* In training the answer was always there to be read; in sampling it is not there yet.
+# *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack with
+# every mask. It does not look at what comes later, so it draws the same slice three times; three small layers draw it
+# badly. Bottom: the stack that sees the answer copies much of what is there already, also random codes; the lines
+# above say how much.* In training the answer was always there to be read; in sampling it is not there yet.
 #
-# Held-out patients do not give this away: the score is just as good on them. Only its being too good does. Bits
-# are honest only if the network is causal. Test that first, as we did above.
+# Held-out patients do not reveal this mistake: the score is as good on them. The only sign is that it is too good.
+# Bits mean something only if the network is causal. Test that first, as we did above.
 
 # %% [markdown] tags=[]
 # ## Where is it surprised?
@@ -459,9 +462,9 @@ guess.compare("all but air" if cheap else "air")
 
 # %% [markdown] tags=[]
 # *One slice, what its codes cost in bits, and the mean of all held-out slices; arrows: reading order, upwards, then
-# column after column.* On the default data air is nearly free: after some air comes more air. So is the inside of
-# anything large and even, such as a full bladder. The outline costs less than what it encloses. Most is paid for small organs and fine
-# textures, where the neighbourhood does not settle what comes next.
+# column after column.* On the default data air costs next to nothing: after some air comes more air. Look at the
+# inside of large and even areas, such as a full bladder, then at outlines, small organs and fine textures. A code
+# costs much where its neighbours do not decide what comes next.
 
 # %% tags=[]
 by_height = pd.DataFrame(
@@ -475,8 +478,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Mean cost by place along the scan, in tenths.* Each point is a mean over few slices and the axis does not
-# begin at zero, so read the large differences only.
+# *Mean cost by place along the scan, in tenths.* Each point is a mean over few slices, and the axis does not begin at
+# zero: trust the large differences only.
 
 # %% [markdown] tags=[]
 # ## The next code, as a distribution
@@ -497,18 +500,17 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Left: the position (red square). Right: the probability of each code from dark to bright, with the true one marked.* Where
-# one bar towers, the past leaves no choice; where many are low, there is a choice, and a sample will
-# make it at random.
+# *Left: the position (red square). Right: the probability of each code from dark to bright, with the true one
+# marked.* Where one bar is far higher than all others, the past leaves no choice. Where many bars are low, there is a
+# choice, and a sample will make it at random.
 
 # %% [markdown] tags=[]
 # ## Why not predict the code by least squares?
 #
-# Another common mistake: train the prior by mean squared error (MSE), to hit the next code's vector, or
-# even its number. The best such a network can do is known without training it. The guess $m$ with the
-# least expected squared error is the mean, $\arg\min_m \sum_k p_k \|e_k - m\|^2 = \sum_k p_k e_k$, and our
-# prior has the $p_k$. So let it draw three ways: from $p$, by the code nearest to the mean vector, and
-# by the mean of the code numbers.
+# Another common mistake: train the prior by mean squared error (MSE), to predict the next code's vector, or even its
+# number. The best such a network can do is known without training it. The guess $m$ with the least expected squared
+# error is the mean, $\arg\min_m \sum_k p_k \|e_k - m\|^2 = \sum_k p_k e_k$, and our prior has the $p_k$. So let it
+# draw three ways: from $p$, by the code nearest to the mean vector, and by the mean of the code numbers.
 #
 # **Predict:** codes 3 and 90 are equally likely. What does code 46 or 47 have to do with them?
 
@@ -542,11 +544,11 @@ show(
 guess.compare("a code like any other")
 
 # %% [markdown] tags=[]
-# *Two draws from the prior (how to draw is the next notebook), then what least squares would write at
-# each position.* The mean number is static: a number is a name, and between two names lies nothing. The
-# mean vector does better, for codes that lie near each other look alike. But it has one slice for each
-# place, however often it is asked: it settles every open choice in the same way, and loses what is rare. Compare
-# outlines and textures with the draws above.
+# *Two draws from the prior (how to draw is the next notebook), then what least squares would write at each position.*
+# The mean number gives static: a number is a name, and there is nothing between two names. The mean vector does
+# better, for codes that lie near each other look alike. But it has one slice for each place, however often it is
+# asked: it decides every choice in the same way, and loses what is rare. Compare outlines and textures with the draws
+# above.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -557,8 +559,8 @@ guess.compare("a code like any other")
 # %% [markdown] tags=[]
 # ### Exercise 1 · How deep must it be?
 #
-# On a grid of 32 × 16 codes, how many gated layers with kernels of 3 does it take until the last
-# position sees all 511 codes before it? Work it out, then put in the number. To measure:
+# On a grid of 32 × 16 codes, how many gated layers with kernels of 3 does it take until the last position sees all
+# 511 codes before it? Calculate it, then write the number. To measure:
 # `receptive_field.gated_field(layers, 3, (32, 16), (31, 15)).sum()`.
 
 # %% tags=["exercise"]
@@ -636,11 +638,12 @@ exercises.check_vertical_layer(rows_above)
 # %% [markdown] tags=[]
 # ### Experiment · A near-sighted prior
 #
-# Two layers in place of six:
+# The prior gets two layers instead of six:
 #
 # `vqgen run --profile quick --run-name near --to 04 --set prior_layers=2`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/near/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 04 once more,
+# takes no longer than they did, and leaves them in `runs/near/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -648,16 +651,17 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# How far does it see (exercise 1)? Compare the bits, and where they rose: look at the two maps. Write two sentences: what you saw, and why.
+# How far does it see (exercise 1)? Compare the bits, and where they rose: look at the two maps. Write two sentences:
+# what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - A prior is a product of next-code guesses; causality is a property one can test.
+# - A prior is a product of guesses of the next code; whether it is causal can be tested.
 # - Masks leave a blind spot that grows with depth; two stacks, shifted once, have none.
-# - Bits per code on held-out patients, next to the order-0 entropy, is an honest score of a causal
-#   network. A network that sees the answer scores better, and is worth nothing.
-# - A distribution keeps the choices open; a mean does not.
+# - Bits per code on held-out patients, next to the order-0 entropy, is an honest score of a causal network. A network
+#   that sees the answer scores better, and is of no use.
+# - A distribution keeps all possible codes; a mean keeps one.
 #
 # **What's next:** `05_generation` draws from this prior, one code at a time.
 

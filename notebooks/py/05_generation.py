@@ -17,13 +17,13 @@
 # %% [markdown] tags=[]
 # # 05 · New slices
 #
-# All parts are in place: a prior that guesses the next code, and a decoder that turns codes into a
-# slice. We draw, look, compare, and try to catch the model cheating.
+# All parts are ready: a prior that guesses the next code, and a decoder that turns codes into a slice. We draw
+# slices, look at them, compare them, and check whether they are copies.
 #
 # **You will learn**
 #
 # - to turn guesses into slices: at a chosen place, bolder or safer, or completing a given half;
-# - what goes wrong with greedy choices, and when a code's number is taken for its meaning;
+# - what goes wrong with greedy choices, and when a code's number is used as a value;
 # - to check that samples are new and not memories, and how exact sampling becomes fast.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 80 minutes.
@@ -91,8 +91,8 @@ def decoded(codes: torch.Tensor) -> torch.Tensor:
 #
 # $$c_i \sim p(c_i \mid c_{<i}, y), \qquad i = 1, 2, 3, \dots$$
 #
-# In code that is two loops. To draw from a guess we add noise to the logits and take the largest sum (why that is a
-# draw, exercise 2 asks):
+# In code that is two loops. To draw from a guess, we add noise to the logits and take the largest sum (exercise 2 is
+# about why that is a draw):
 
 # %% tags=[]
 places = train.rows["height"].to_numpy()  # (N,), nothing was learned of others
@@ -108,9 +108,9 @@ drawn = sample(prior, condition(middle), [sampling_seed])  # (1, h, w)
 print(f"codes as `sample` draws them: {(by_hand == drawn).float().mean():.0%}")
 
 # %% [markdown] tags=[]
-# These eight lines are all there is to sampling. From here on we use `sample`, which draws the same codes sooner; how,
-# the section on speed below shows. (If fewer than all are equal: where two sums are equal but for rounding, the two ways
-# may choose differently, and all that follows is another slice.)
+# These eight lines are the whole sampler. From here on we use `sample`, which draws the same codes faster; the
+# section on speed below shows how. (If not all codes are equal: where two sums differ by rounding only, the two ways
+# may choose differently, and all codes after that belong to another slice.)
 #
 # **Predict:** we ask for five places with three different seeds. What will differ along a row, and
 # what down a column?
@@ -136,16 +136,16 @@ guess.compare("the patient")
 # *Generated slices at five places along the scan, three draws each, and held-out slices near the same places
 # below.*
 #
-# A column shares its place; down the column the patient changes. Look closely at outlines
-# and at symmetry: a mistake made early has to be lived with to the end. Part of the softness is not
-# the prior's fault: the bottom row never passed through the codes, the others did (notebook 02).
+# A column shares its place; down the column the patient changes. Look closely at outlines and at symmetry: a mistake
+# that was made early stays to the end. The prior is not the only reason why the drawn slices are soft: they passed
+# through the codes, and the bottom row did not (notebook 02).
 
 # %% [markdown] tags=[]
 # ## One code at a time
 #
-# In which order does a slice appear? The grid is read row by row. Its rows stand upright in our
-# pictures, since the array's first axis is drawn from your left to your right: the drawing grows
-# column by column, from your left, each column from the bottom upwards.
+# In which order does a slice appear? The grid is read row by row. In our pictures its rows are vertical, since the
+# array's first axis is drawn from your left to your right. So the drawing grows column by column, from your left, and
+# each column from the bottom to the top.
 
 # %% tags=[]
 codes = sample(prior, condition(middle), [sampling_seed + 3])[0]  # (h, w)
@@ -169,17 +169,15 @@ show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of
 # %% [markdown] tags=[]
 # *Four stages of the same drawing.*
 #
-# By half way the prior has committed itself to a body of some size, and the second half must match the
-# first, though its layers look back over a few columns only (six layers: seven; notebook 04, exercise 1). What
-# it knows of the far side, nearer codes must tell. Nothing is ever taken back: a code once written is read by all that follow.
+# After half of the drawing, the size of the body is decided, and the second half must match the first. But the layers
+# look back over a few columns only (six layers: seven; notebook 04, exercise 1): what they know of the other side,
+# they know from nearer codes. Nothing is ever changed later: a code that is written is read by those that follow.
 #
-# **Predict:** below, one step is stopped just before its code is written. We picked the position of the
-# middle column where the prior was least sure. How many of the $K$ codes are still in the race?
+# **Predict:** below, one step is stopped just before its code is written. We chose the position of the middle column
+# where the prior was least sure. How many of the $K$ codes are still possible there (above 1 %)?
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict(
-    "Codes still in the race", ["one or two", "three to half of them", "more than half"]
-)
+guess = predict("Codes still possible", ["one or two", "three to half of them", "more than half"])
 
 # %% tags=[]
 drawing = widgets.samples.record_drawing(
@@ -202,12 +200,12 @@ guess.compare_number(in_race, [3, K // 2 + 1])
 # *One step: the slice so far and its codes (hatched: not drawn yet), the position to fill (red square),
 # and the prior's probability of each code there, with the one that was drawn.*
 #
-# The draw fell on one of the bars, which need not be the highest. Most positions are not like this one:
-# compare its entropy with the median. The decoder is shown the corner's code where nothing is drawn yet, so ignore the
-# rim that it paints along the edge.
+# One of the codes was drawn; it need not be the one with the highest bar. Most positions are not like this one:
+# compare its entropy with the median. Where nothing is drawn yet, the decoder gets the corner's code, so ignore the
+# rim along the edge of the drawing.
 #
-# Now you: step along a column with the arrow keys, and look for places without a choice (air), with a
-# few choices (does an outline end here?) and with many (texture). The controls need a running kernel.
+# Try it yourself: go along a column with the arrow keys, and look for places without a choice (air), with a few
+# choices (does an outline end here?) and with many (texture). (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.samples.sampling_steps(vqvae, drawing)
@@ -248,14 +246,14 @@ show(
 # %% [markdown] tags=[]
 # *The same seed at two places (rows) and rising temperature (columns).*
 #
-# Low temperatures are smoother, high ones bolder. $T=1$ is the model's own opinion: what it learned from
-# the data. At any $T$, a draw that once loses the outline has to live with it: look for bodies that break
-# off. One seed proves little, so the next section draws several.
+# Low temperatures choose likely codes, high ones unlikely codes more often. $T=1$ is what the model learned from the
+# data. At any $T$, a draw that once loses the outline does not find it again: look for bodies that break off. One
+# seed proves little, so the next section draws several.
 
 # %% [markdown] tags=[]
 # ## The greedy trap
 #
-# $T=0$ takes the likeliest code every time. That sounds like the best slice the model has.
+# $T=0$ takes the likeliest code every time. Is that the best slice that the model has?
 #
 # **Predict:** we draw with six seeds at $T=0$ and at $T=1$. How different will the six be from each other?
 
@@ -275,9 +273,9 @@ guess.compare("all the same")
 # %% [markdown] tags=[]
 # *Four seeds, drawn greedily (top) and by chance at $T=1$ (bottom).*
 #
-# Greedy has no dice, so a seed changes nothing: one place, one slice, for ever. Is it at least a good
-# one? We put numbers on it. **Variety** is the mean root-mean-square difference between two of the six.
-# **Bits** are $-\log_2 p(c \mid y)$ of the whole grid, as in notebook 04: the fewer, the likelier.
+# Greedy drawing has no chance in it, so a seed changes nothing: each place has one slice. Is it at least a good one?
+# We measure two things. **Variety** is the mean root-mean-square difference between two of the six. **Bits** are
+# $-\log_2 p(c \mid y)$ of the whole grid, as in notebook 04: the fewer, the likelier.
 
 # %% tags=[]
 by_height = test.rows.iloc[(test.rows["height"] - 0.5).abs().argsort()]
@@ -294,16 +292,18 @@ for name, (some, told) in groups.items():
 # %% [markdown] tags=[]
 # Compare each row with the last. For a perfect prior, draws at $T = 1$ would cost as much as real slices do; what is
 # missing is what it does not expect of patients it has not met. (Six slices a row: do not read the second digit of
-# variety.) The greedy slice is far *likelier* than real ones, and for that very
-# reason not typical (texts written greedily suffer from the same: Holtzman et al. 2020). Think of a coin that falls heads six times in ten: the likeliest thousand throws are
-# all heads, and nobody has ever seen them. Real slices, too, spend bits on surprises all over the grid.
-# On the default data the greedy body tends to be small as well: while air is drawn, "still air" is nearly always likelier than
-# "the skin begins here", so greedy waits until it must.
+# variety.) Where the greedy slice costs far less, it is far *likelier* than real ones, and for this reason it is not
+# typical (texts that are written greedily have the same fault: Holtzman et al. 2020). Think of a coin that shows
+# heads six times in ten: the likeliest series of a thousand throws is all heads, and nobody has ever seen it. Real
+# slices, too, contain something unexpected in many places. Compare also how much of the picture the greedy body
+# fills: while air is drawn, "still air" may always be likelier than "the skin begins here", and then the body begins
+# late.
 #
 # ## Cutting the tail
 #
-# Between greedy and fair lies **top-k** (Fan et al. 2018): draw by chance, among the $k$ likeliest codes only. The others
-# are each unlikely, but together they come up now and then, and each may be a break in the outline.
+# Between greedy drawing and $T=1$ lies **top-k** (Fan et al. 2018): draw by chance, but among the $k$ likeliest codes
+# only. Each of the others is unlikely, but there are many, so one of them comes from time to time, and it may break
+# the outline.
 
 # %% tags=[]
 few = min(8, K)
@@ -313,11 +313,12 @@ show(figure, "Three slices drawn in the middle, at temperature 0.8, among the li
 # %% [markdown] tags=[]
 # *Three seeds in the middle of the scan and $T = 0.8$, with only the likeliest eight codes allowed at each position.*
 #
-# Outlines tend to hold better than at $T=1$, and the patients are more alike: the price is variety. No
-# setting is right in itself; for a fair picture of what the prior learned, use $T=1$ and all codes.
+# Compare with the draws at $T=1$ above: are there fewer breaks in the outlines, and are the patients more alike?
+# Fewer possible codes mean less variety. No setting is right for everything; to see what the prior learned, use $T=1$
+# and all codes.
 #
-# Now you: lower the temperature until the three agree; then raise it and let a small top-k repair the
-# outlines. Does the same seed give the same patient at another place? (A running kernel is needed.)
+# Try it yourself: lower the temperature until the three agree; then raise it, and see whether a small top-k repairs
+# the outlines. Does the same seed give the same patient at another place? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.samples.sampler(vqvae, prior)
@@ -359,8 +360,8 @@ guess.compare("no body")
 # *The same three grids, looked up in the codebook (top), with the bare number in every channel (middle), and with
 # the number scaled to the range of the codebook (bottom).*
 #
-# No scaling can mend it, because a number is only a name. Rename all codes at random, in the codebook
-# and in the grid alike: whatever is meaningful must stay as it is.
+# No scaling can repair it, because a number is only a name. We rename all codes at random, in the codebook and in the
+# grid: a picture that depends on the codes' meaning must stay the same.
 
 # %% tags=[]
 new_name = torch.randperm(K, generator=torch.Generator().manual_seed(0)).to(e.device)  # (K,)
@@ -374,13 +375,13 @@ for name, one, two in (("looked up", z_q, z_q_again), ("number k", number, numbe
     print(f"{name}: the intensities change by {change:.3f} on average")
 
 # %% [markdown] tags=[]
-# Looked up, nobody notices the new names. The other picture was made of the names.
+# Looked up, the picture does not change with the names. The other picture was made from the names.
 
 # %% [markdown] tags=[]
 # ## Completing half a slice
 #
-# Give the sampler the first half of a held-out slice and let it finish, twice. Nothing new is needed:
-# where a code is given, it is written down instead of drawn.
+# We give the sampler the first half of a held-out slice and let it finish, twice. It is the same sampler: where a
+# code is given, it is written down instead of drawn.
 #
 # **Predict:** on which structures will the two completions agree with the truth, and on which not?
 
@@ -407,9 +408,8 @@ guess.compare("size and level")
 # %% [markdown] tags=[]
 # *The given half, two completions, and the truth, all through the decoder.*
 #
-# A body cut from side to side is nearly symmetric, so size and level follow from the given half; texture does
-# not. Were the
-# prior perfect, the truth would be just one more completion: as near to ours as another of ours is.
+# An axial slice of a body is nearly symmetric, so size and level follow from the given half; texture does not. If the
+# prior were perfect, the truth would be one more completion: as near to ours as another of ours is.
 
 # %% tags=[]
 for name, one, two in (
@@ -421,20 +421,20 @@ for name, one, two in (
     print(f"{name:>20}: {same:.0%} of the drawn codes agree, intensities differ by {rms:.3f} (RMS)")
 
 # %% [markdown] tags=[]
-# Where the second line is worse than the first, the prior has something left to learn.
+# Where the second line is worse than the first, there is something that the prior has not learned.
 #
-# This completion is exact: each drawn code has heard all of the given ones, since they come first in
-# reading order. Give another part, say the half on your right, and the codes drawn before it is reached
-# cannot hear of it. Exercise 4 comes back to this.
+# This completion is exact: each drawn code depends on all of the given ones, since they come first in reading order.
+# If another part is given, for example the half on your right, the codes that are drawn before it cannot depend on
+# it. Exercise 4 comes back to this.
 
 # %% [markdown] tags=[]
 # ## New, or remembered?
 #
-# Large generators have been caught giving back pictures they were trained on (Carlini et al. 2023). For each sample we
-# look for the nearest training slice, by root-mean-square difference of pixels. Two
-# yardsticks tell what "near" means. *Held-out* patients are new, if the split is by patient. *Planted copies* are
-# training slices whose last quarter was drawn again: memories for certain. The samples are drawn at
-# places of held-out slices, so that like is compared with like.
+# Large generators sometimes return pictures that they were trained on (Carlini et al. 2023). For each sample we look
+# for the nearest training slice, by root-mean-square difference of pixels. Two sets to compare with tell what "near"
+# means. *Held-out* patients are new, if the split is by patient. *Planted copies* are training slices of which only
+# the last quarter was drawn: copies for certain. The samples are drawn at places of held-out slices, so that both
+# sets have the same places.
 #
 # **Predict:** will the generated slices lie nearer to the planted copies, or to the held-out ones?
 
@@ -479,9 +479,9 @@ guess.compare("planted copies" if near_copies else "held-out slices")
 # %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice; the line is the median.*
 #
-# Samples as far out as held-out slices, or farther, are not copies of whole training slices. Farther is no praise, though: a
-# flawed outline is far from every real slice as well. And the check has a hole: it would not notice a
-# slice patched together from two patients. A look at the worst cases belongs to it.
+# Samples as far out as held-out slices, or farther, are not copies of whole training slices. But farther is not
+# better: a slice with a broken outline is far from every real slice as well. And the check does not see everything:
+# it would not notice a slice that is put together from two patients. So look at the nearest ones, too.
 
 # %% tags=[]
 closest = distance.argsort()[:4]
@@ -499,15 +499,15 @@ show(
 # %% [markdown] tags=[]
 # *The four samples that come closest to a training slice (top), above that slice (bottom).*
 #
-# These are the worst cases, not the average ones. Compare outlines and what lies inside: where they differ, it is
-# another body at the same place. Pixels remain a blunt measure; features learned for the purpose would
-# see likeness of anatomy where pixels see a shift.
+# These are the nearest, not the average ones. Compare outlines and what lies inside: where they differ, it is another
+# body at the same place. Pixels are a rough measure; features that were learned for this task can find the same
+# anatomy where pixels only see a shift (notebook 07).
 
 # %% [markdown] tags=[]
 # ## Why our sampler is fast
 #
-# The obvious loop runs the whole network for each of the $N$ positions, and each run works out all $N$
-# positions: $N^2$. But what changes from one run to the next?
+# The simple loop runs the whole network for each of the $N$ positions, and each run calculates all $N$ positions:
+# $N^2$. But what changes from one run to the next?
 #
 # **Predict:** we take a finished grid and rewrite one code in the middle (left), or its whole second half
 # (right). Which positions' logits will move?
@@ -541,16 +541,16 @@ guess.compare("after the change")
 # %% [markdown] tags=[]
 # *How far the logits at each position move when codes are rewritten; the darkest move hardly or not at all.*
 #
-# The past never moves; causality forbids it. So all that a layer worked out for earlier positions can be
-# kept, and a new code asks each layer for one new position. For one causal layer with a kernel of $k$,
-# along a row of inputs $x$ with weights $W_0 \dots W_{k-1}$ and bias $b$:
+# Earlier positions never change, since the network is causal. So all that a layer calculated for them can be kept,
+# and a new code needs one new position in each layer. For one causal layer with a kernel of $k$, along a row of
+# inputs $x$ with weights $W_0 \dots W_{k-1}$ and bias $b$:
 #
 # $$y_j = b + \sum_{t=0}^{k-1} W_t \, x_{j-k+t}$$
 #
-# That is $k$ small products for a new $y_j$, whatever the size of the grid. The vertical stack is run
-# once a row, in the same manner. All in all $N$ positions instead of $N^2$ (Ramachandran et al. 2017).
+# That is $k$ small products for a new $y_j$, for any size of the grid. The vertical stack is run once a row, in the
+# same way. In all, $N$ positions instead of $N^2$ (Ramachandran et al. 2017).
 #
-# A shortcut has to prove itself. The logits must be those of the full pass:
+# We check the faster way. The logits must be those of the full pass:
 
 # %% tags=[]
 some, where = drawn[:4], condition(*heights[:4])  # (4, h, w), (4, 16)
@@ -559,8 +559,8 @@ difference = (sampling.incremental_logits(prior, some, where) - full).abs().max(
 print(f"largest difference between the two ways, over all logits: {difference:.1e}")
 
 # %% [markdown] tags=[]
-# That is rounding: numbers added up in another order. Now the time; the obvious loop runs for a few
-# positions only, and we scale up.
+# That is rounding: numbers added up in another order. Now the time: the simple loop runs for a few positions only,
+# and we multiply.
 
 # %% tags=[]
 positions = 3
@@ -570,25 +570,24 @@ with speed.one_thread(drawn.device):  # the same single thread as our sampler
         sampling.full_grid_step(prior, drawn, condition(*heights), 0, 0)
     naive = (time.perf_counter() - start) / positions * grid[0] * grid[1]
 print(f"{len(drawn)} slices, incrementally: {seconds:.1f} s")
-print(f"{len(drawn)} slices, obvious loop:  {naive:.0f} s, estimated from {positions} positions")
+print(f"{len(drawn)} slices, simple loop:   {naive:.0f} s, estimated from {positions} positions")
 print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {grid[0] * grid[1]}")
 
 # %% [markdown] tags=[]
-# The two ratios need not agree: a tiny product takes longer to start than to do, and a large tensor longer
-# to fetch than to use. What counts: the shortcut changes the cost, not the result.
+# The two ratios need not agree: a small product takes longer to start than to calculate, and a large tensor takes
+# longer to fetch than to use. The faster way changes the time, not the result.
 
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# From turning a knob to writing the sampler's core. Write in the first cell of each, run it, then the
-# check below it. Once you have tried, look into
-# [the solutions](solutions/05_generation.ipynb).
+# Write in the first cell of each exercise, run it, then run the check below it. Once you have tried, look into [the
+# solutions](solutions/05_generation.ipynb).
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · Turn one knob
+# ### Exercise 1 · One temperature
 #
-# Two codes have logits 2 and 0. At $T=1$ the first is $e^2 \approx 7.4$ times as likely as the second. At
-# which $T$ is it twice as likely? Work it out, or try numbers: the check tells the odds.
+# Two codes have logits 2 and 0. At $T=1$ the first is $e^2 \approx 7.4$ times as likely as the second. At which $T$
+# is it twice as likely? Calculate it, or try numbers: the check tells the odds.
 
 # %% tags=["exercise"]
 T_two_to_one = ...  # a number above 0
@@ -604,8 +603,8 @@ exercises.check_temperature(T_two_to_one)
 #
 # $$\arg\max_k \left( \ell_k / T + g_k \right), \qquad g_k = -\log(-\log u_k)$$
 #
-# is a draw from $\mathrm{softmax}(\ell / T)$ (Gumbel 1954; Maddison et al. 2014 use it to draw). Our sampler does it this way. Use
-# `torch.rand(shape, generator=generator)`.
+# is a draw from $\mathrm{softmax}(\ell / T)$ (Gumbel 1954; Maddison et al. 2014 use it to draw). Our sampler does it
+# this way. Use `torch.rand(shape, generator=generator)`.
 
 
 # %% tags=["exercise"]
@@ -622,8 +621,8 @@ exercises.check_gumbel_draw(gumbel_draw)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Keep the k likeliest
 #
-# Write the filter behind top-k: in each row the $k$ largest logits stay as they are, all others become
-# $-\infty$, so that softmax gives them 0. Leave the logits you are given unchanged. `torch.topk` helps.
+# Write the filter of top-k: in each row the $k$ largest logits stay as they are, all others become $-\infty$, so that
+# softmax gives them 0. Leave the logits you are given unchanged. `torch.topk` helps.
 
 
 # %% tags=["exercise"]
@@ -638,9 +637,9 @@ exercises.check_top_k(top_k_filter)
 # %% [markdown] tags=[]
 # ### Exercise 4 · Ask for the front
 #
-# The sampler completes whatever is -1. Write the `given` that keeps the patient's *back* and asks for
-# the front. On the default data the first axis of a grid runs from right to left, the second from back
-# to front; keep the first half of the second. Once it is right, try it in a cell of your own:
+# The sampler completes whatever is -1. Write a `given` that keeps the patient's *back* and asks for the front. On the
+# default data the first axis of a grid runs from right to left, the second from back to front; keep the first half of
+# the second. Once it is right, try it in a cell of your own:
 # `sample(prior, condition(0.5), [0], given=keep_back(codes[None]))`.
 
 
@@ -678,11 +677,12 @@ exercises.check_step(step)
 # %% [markdown] tags=[]
 # ### Experiment · Few patients
 #
-# A prior that has seen fifteen patients only:
+# Both models learn from fifteen patients only:
 #
 # `vqgen run --profile quick --run-name few --to 05 --set patients_train=15`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/few/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 05 once more,
+# takes no longer than they did, and leaves them in `runs/few/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -690,20 +690,21 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Compare the strips of distances and the four closest pairs. Do the slices *look* worse? Write two sentences: what you saw, and why.
+# Compare the strips of distances and the four closest pairs. Do the slices *look* worse? Write two sentences: what
+# you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - A sample is a walk through the prior's guesses. Likeliest at each step is not typical as a whole, and
-#   temperature and top-k trade variety for safety.
+# - A sample is drawn code by code from the prior's guesses. Taking the likeliest code at each step does not give a
+#   typical slice; lower temperature and top-k give likelier slices with less variety.
 # - A code's number is a name. Only its vector in the codebook means something to the decoder.
-# - A sample is no copy of a whole slice if it is no nearer to the training slices than a held-out patient is, and
-#   planted copies show that the check can see a memory.
-# - The past never changes, so a new code costs one new position a layer: the same numbers, much sooner.
+# - A sample is no copy of a whole slice if it is no nearer to the training slices than a held-out patient is. Planted
+#   copies show that the check finds copies.
+# - Earlier positions never change, so a new code costs one new position a layer: the same numbers, much faster.
 #
-# **What's next:** the pictures look right. Whether they are is asked in three steps: `06_reconstructions_and_bits`
-# begins with what the codes keep, and what they cost.
+# **What's next:** are these slices good? We ask in three steps: `06_reconstructions_and_bits` begins with what the
+# codes keep, and what they cost.
 
 # %% tags=[]
 run.add_metrics(

@@ -17,16 +17,15 @@
 # %% [markdown] tags=[]
 # # 06 · What is kept, and what it costs
 #
-# A slice that has passed through the codes is not quite what it was. Its codes, in turn, take room. Here we
-# measure both on held-out slices: how much of a slice is kept, and how many bits that takes.
-# Beside each number stands one to compare it with: an interval, JPEG, a simpler model, a file that was really
-# written.
+# A slice that has passed through the codes has changed a little, and its codes need storage. Here we measure both on
+# held-out slices: how much of a slice is kept, and how many bits that takes. Beside each number stands another to
+# compare it with: an interval, JPEG, a simpler model, a file that was really written.
 #
 # **You will learn**
 #
 # - to say how far a score can be trusted, when slices come from few patients;
-# - to see a grid of codes as a compressed slice, and what more bits would buy;
-# - to place a prior among simpler ones, and to check its bits to the byte.
+# - to see a grid of codes as a compressed slice, and what more bits would gain;
+# - to place a prior among simpler ones, and to test whether its bits can really be sent.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 40 minutes.
 # **Time to run:** about 20 seconds on 2 CPU cores (profile quick).
@@ -85,12 +84,12 @@ print(slices.whose)
 # %% [markdown] tags=[]
 # ## Reconstructions, and how sure we are
 #
-# Notebook 02 reported a mean over held-out slices. With other patients it would have come out otherwise;
-# by how much? The **bootstrap** (Efron & Tibshirani 1993) asks the data: draw as many slices as there are, with repetition, take the
-# mean, do it two thousand times, and see where 95 in 100 of the means lie.
+# Notebook 02 reported a mean over held-out slices. With other patients it would be another number; by how much? The
+# **bootstrap** (Efron & Tibshirani 1993) estimates it from the data: draw as many slices as there are, with
+# repetition, take the mean, do it two thousand times, and see where 95 in 100 of the means lie.
 #
-# But slices of one patient are alike. Draw *slices*, and one patient counts as many witnesses. Draw
-# *patients*, each with all their slices, and a patient counts as one.
+# But slices of one patient are alike. If you draw *slices*, one patient counts as many independent observations. If
+# you draw *patients*, each with all their slices, a patient counts as one.
 
 # %% tags=[]
 show_source(bootstrap.interval)
@@ -127,10 +126,10 @@ if not np.isnan(low):
     guess.compare("patients" if high - low > high_slices - low_slices else "slices")
 
 # %% [markdown] tags=[]
-# Where slices of a patient resemble each other, the left interval is wider, and it is the honest one. With few
-# patients even that is a little too hopeful (Cameron et al. 2008). (With one patient there is nothing to draw, and no interval.) To
-# compare two models on the *same* patients, take the interval of the difference, patient by patient: a patient
-# who is hard for both does not count against either, so it is often much narrower.
+# Where slices of a patient resemble each other, the left interval is wider, and it is the right one. With few
+# patients even that is a little too narrow (Cameron et al. 2008). (With one patient there is nothing to draw, and no
+# interval.) To compare two models on the *same* patients, take the interval of the difference, patient by patient: a
+# patient who is hard for both changes neither, so the interval is often much narrower.
 #
 # **Predict:** which tissue suffers most from passing through the codes, and at which place along the scan?
 
@@ -164,9 +163,9 @@ if not no_ssim:
 # *SSIM of reconstructions by tissue (left; without labels the body as a whole) and by place along the scan, 0 to 1
 # (right), with 95 % intervals over patients, where there are several.*
 #
-# Air is easy and lifts the mean of the whole slice. A tissue that few slices show has a wide interval. On the default
-# data the label "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge around it, for the
-# window reaches eleven pixels across.
+# Air is easy and raises the mean of the whole slice. A tissue that few slices show has a wide interval. On the
+# default data the label "body" is fat and muscle, without bones and organs. A tissue's SSIM also counts the edge
+# around it, for the window reaches eleven pixels across.
 
 # %% tags=[]
 if has_tissues:
@@ -178,19 +177,24 @@ else:
     print(f"no scores by tissue, since {domain.why_unlabelled(slices)}")
 
 # %% [markdown] tags=[]
-# Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error
-# weighs bright tissue more. They need not agree, and one alone tells half.
+# Do both measures name the same tissue? SSIM asks how much of the local structure is kept; absolute error gives
+# bright tissue more weight. They need not agree, so look at both.
 
 # %% [markdown] tags=[]
-# ## What do the bits buy?
+# ## What do more bits gain?
 #
-# A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it
-# covers, $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG (Wallace 1991), JPEG 2000 and WebP
-# make the same bargain, and every reader knows them: we let them write some of the held-out slices, rounded
-# to 256 gray levels first, and read them back.
+# A grid of codes is a compressed slice. Written plainly, a code takes $\log_2 K$ bits for the pixels it covers,
+# $s \times s$ of them with a stride of $s$; with the prior's guesses, fewer. JPEG (Wallace 1991), JPEG 2000 and WebP
+# do the same, lose something to save bits, and they are well known. We let them write some of the held-out slices,
+# rounded to 256 gray levels first, and read them back.
 #
-# **Predict:** at the bits that our codes take, will WebP look better or worse than our reconstruction? Answer
-# twice: for codes written plainly, and with the prior.
+# **Predict:** we give WebP as many bits as our codes take, once written plainly and once with the prior. Will its
+# SSIM be higher than ours?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "At the bits of our codes, WebP is better", ["never", "at the bits of plain codes", "at both"]
+)
 
 # %% tags=[]
 some = x[:: max(1, len(x) // 40)].numpy()  # (m, H, W)
@@ -205,6 +209,12 @@ else:
         ),
         "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
     )
+    webp = codecs[codecs["codec"] == "WebP"].sort_values("bits_per_pixel")
+    ours = runs.set_index("run").loc[run_name]
+    at_our_bits = np.interp(  # fewer bits than its smallest files it cannot do: no SSIM
+        [ours["plain_bits"], ours["prior_bits"]], webp["bits_per_pixel"], webp["ssim"], left=0
+    )
+    guess.compare_number((at_our_bits > ours["ssim"]).sum(), [1, 2])
 
 # %% [markdown] tags=[]
 # *SSIM on held-out slices against bits a pixel. Star: our codes with the prior's bits; ring: written plainly. Thin
@@ -212,10 +222,10 @@ else:
 # it is drawn for the default data alone. Gray stars and rings: other runs of yours on these data.*
 #
 # Further left is cheaper, higher is better. Where the gray lines are drawn, follow them: more codes move a point to
-# the right and up, and a smaller stride moves it much further. The grid sets the price, the codebook trims it.
-# Three things the figure leaves out: the formats' headers are not counted, but neither are our networks, which the
-# receiver must have; our codec knows such slices only, JPEG takes any picture; and the formats may have been given
-# fewer slices than we were.
+# the right and up, and a smaller stride moves it much further: the size of the grid matters more than the number of
+# codes. The figure leaves out three things. The formats' headers are not counted, and neither are our networks, which
+# the receiver must have. Our codes are made for such slices only, while JPEG takes any picture. And the formats may
+# have been given fewer slices than we were.
 
 # %% [markdown] tags=[]
 # ## The prior against simpler ones
@@ -227,8 +237,8 @@ else:
 # - **two neighbours**: a table of what follows which pair of a left and an upper neighbour;
 # - **plain**: a small stack of masked convolutions, as in notebook 04, trained for a few seconds.
 #
-# **Predict:** the table has two of all the codes before it. How much of the way from order-0 to the prior does it
-# go? (The share is printed below the figure.)
+# **Predict:** the table sees two of all the codes before a position. How much of the way from order-0 to the prior
+# does it go? (The share is printed below the figure.)
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Two neighbours go", ["less than half of the way", "more than half of the way"])
@@ -252,8 +262,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Bits a code on held-out slices; less is better.* The small stack is no fair rival, it has learned for
-# seconds. It is there to show how far one gets with little.
+# *Bits a code on held-out slices; less is better.* The comparison with the small stack is not fair, since it has
+# learned for seconds. It shows what little training can reach.
 
 # %% tags=[]
 ours = per_code.iloc[-1]
@@ -294,15 +304,15 @@ show(
 # *Bits a code of each held-out patient, with the range of the slices (left; of very many patients forty, from the
 # cheapest to the most expensive), and at each place, with intervals over patients (right).*
 #
-# The gap between the patients it has learned from and the others, printed above, is how much better it knows
-# those: overfitting, which is not yet copying. A patient far to the right is one that the prior finds hard to
-# guess: unlike the training patients, or simply large, with less of the air that costs little. Compare the
+# The gap between the patients it has learned from and the others, printed above, says how much better it knows the
+# first: this is **overfitting**, which is not yet copying. A patient far to the right is one that the prior finds
+# hard to guess: unlike the training patients, or simply large, with less of the air that costs little. Compare the
 # two panels: does it depend more on who it is, or on where the slice was cut?
 
 # %% [markdown] tags=[]
 # ## One slice, both ways
 #
-# Kept and paid, slice by slice: here is one from the middle of the scan.
+# What is kept and what it costs, in one slice from the middle of the scan.
 
 # %% tags=[]
 n = int(np.abs(heights - 0.5).argmin())
@@ -316,7 +326,7 @@ show(
 # *A held-out slice, what is left of it, five times the difference, and what each of its codes costs; above the last,
 # all of it in bytes.*
 #
-# Walk along the scan. Are the slices that cost most also those that lose most? Where do bits and errors lie in
+# Go along the scan. Are the slices that cost most also those that lose most? Where do bits and errors lie in
 # different places? (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
@@ -326,9 +336,9 @@ widgets.evaluation.kept_and_paid(*kept)
 # ## Are these bits real?
 #
 # "So many bits a code" is a sum of logarithms (Shannon 1948). Can one really write the codes down with so few? An
-# entropy coder (Duda 2013) takes the prior's probabilities and turns codes into bytes, a likely code into a fraction of a bit. The
-# receiver has the bytes, the prior and the places. It computes the first probability, reads the first code,
-# computes the next, and so on: sampling, with the bytes in place of dice.
+# entropy coder (Duda 2013) takes the prior's probabilities and turns codes into bytes, a likely code into a fraction
+# of a bit. The receiver has the bytes, the prior and the places. It computes the first probability, reads the first
+# code, computes the next, and so on: this is sampling, with the bytes instead of chance.
 
 # %% tags=[]
 show_source(code_lengths.send, code_lengths.receive)
@@ -344,11 +354,11 @@ print(f"plain codes           {c[few].numel() * math.log2(K) / 8:9.1f} bytes")
 print("all codes came back:", torch.equal(back, c[few]))
 
 # %% [markdown] tags=[]
-# The promise is kept but for a few bytes. One condition hides in it: both sides must compute the same probabilities to
-# the last bit. One rounding more on the receiver's machine, and from there on every code is wrong (Ballé et al. 2019
-# calculate in whole numbers for this reason). Here the two sides are one machine. A likelihood is not a matter of taste: whoever claims fewer bits
-# must be able to send them. A prior that sees its own answer (notebook 04) would claim next to nothing, and
-# no receiver could ever read its first code.
+# Compare the bytes that were written with those that the prior promised. There is one condition: both sides must
+# compute the same probabilities to the last bit. If the receiver's machine rounds once differently, every code after
+# that is wrong (Ballé et al. 2019 calculate in whole numbers for this reason). Here the two sides are one machine. So
+# a likelihood can be tested: who claims fewer bits must be able to send them. A prior that sees its own answer
+# (notebook 04) would claim very few, and no receiver could read even its first code.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -359,8 +369,8 @@ print("all codes came back:", torch.equal(back, c[few]))
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: what guesses cost
 #
-# A prior walks over a grid of four codes. To the codes that really come it gives the probabilities 1/2, 1/4,
-# 1/8 and 1/8. How many bits does it pay for the four together?
+# A prior reads a grid of four codes. To the codes that really come it gives the probabilities 1/2, 1/4, 1/8 and 1/8.
+# How many bits does it pay for the four together?
 
 # %% tags=["exercise"]
 cost = ...  # bits
@@ -369,11 +379,11 @@ cost = ...  # bits
 exercises.check_cost(cost)
 
 # %% [markdown] tags=[]
-# ### Exercise 2 · A price list of frequencies
+# ### Exercise 2 · Bits from frequencies
 #
-# The order-0 model of above. It has counted the codes of the training patients: code $k$ came $n_k$ times among
-# $N$. What does it pay, on average, for a code of new patients? With $p(k) = n_k / N$ a code that it has never met
-# would cost infinitely much. So it takes every code to have come $1/K$ times more than it did:
+# This is the order-0 model of above. It has counted the codes of the training patients: code $k$ came $n_k$ times
+# among $N$. What does a code of new patients cost on average? With $p(k) = n_k / N$ a code that it has never met
+# would cost infinitely many bits. So it counts every code $1/K$ times more than it came:
 #
 # $$p(k) = \frac{n_k + 1/K}{N + 1}$$
 #
@@ -392,8 +402,8 @@ exercises.check_frequency_bits(my_frequency_bits)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Draw patients, not slices
 #
-# Write the heart of the bootstrap: in each draw take as many patients as there are, with repetition, put all
-# of their slices together, and return the mean. A patient drawn twice counts twice.
+# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, put all slices
+# of these patients together, and take one mean. A patient drawn twice counts twice, with all slices.
 
 
 # %% tags=["exercise"]
@@ -408,13 +418,14 @@ def resample(
 exercises.check_resample(resample)
 
 # %% [markdown] tags=[]
-# ### Experiment · A third of the witnesses
+# ### Experiment · A third of the patients
 #
-# Four held-out patients in place of twelve:
+# Four held-out patients instead of twelve:
 #
 # `vqgen run --profile quick --run-name four --to 06 --set patients_test=4`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/four/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 06 once more,
+# takes no longer than they did, and leaves them in `runs/four/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -423,15 +434,17 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Compare the interval of SSIM. What would the rule say, that an interval shrinks with the root of the number? Write two sentences: what you saw, and why.
+# Compare the interval of SSIM. A rule says that an interval shrinks with the square root of the number of patients.
+# Does it here? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - A mean over slices of few patients is only as sure as the patients are many: draw patients, not slices.
-# - A grid of codes is a compressed slice. The grid sets its price, the prior lowers it, and SSIM says what it buys.
-# - A prior is worth what it saves against frequencies and neighbours, on patients it has not learned from.
-# - A likelihood can be checked to the byte.
+# - How sure a mean is depends on the number of patients, not of slices: draw patients, not slices.
+# - A grid of codes is a compressed slice. The size of the grid sets the bits, the prior lowers them, and SSIM says
+#   how good the result is.
+# - Compare a prior's bits with those of frequencies and of neighbours, on patients it has not learned from.
+# - A likelihood can be tested: write the bytes and count them.
 #
 # **What's next:** these slices had an original to compare with. A generated slice has none;
 # `07_evaluating_samples` judges it all the same.

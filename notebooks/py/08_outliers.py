@@ -17,10 +17,10 @@
 # %% [markdown] tags=[]
 # # 08 · What should surprise it
 #
-# A prior that has learned what its slices look like should find other things odd, and say where (Pinaya et al. 2021 do
-# so on brains, with a VQ-VAE too). We show it slices with
-# something wrong in them, and ask how well its bits tell them from others, and when they do not. At the end stands
-# the model card: what the model is, how good it is, and what its slices must not be used for.
+# A prior that has learned what its slices look like should find other slices odd, and say where (Pinaya et al. 2021
+# do so on brains, with a VQ-VAE too). We show it slices with something wrong in them, and ask when its bits tell them
+# from others, and when they do not. At the end comes the model card: what the model is, how good it is, and what its
+# slices must not be used for.
 #
 # **You will learn**
 #
@@ -84,9 +84,10 @@ print(slices.whose)
 # bladder, put a metal implant in its place or paint it over), add a real head from notebook 01, encode them all and
 # look at the bits. (If your data are heads, it is one more head, of another scanner.)
 #
-# One number a slice may not be enough: an organ is a small part of a slice, and a missing one can drown in the mean
-# over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC** (Hanley &
-# McNeil 1982) is the chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never wrong.
+# One number a slice may not be enough: an organ is a small part of a slice, and a missing one may hardly change the
+# mean over all codes. So beside the mean we take the *oddest place*, the highest mean over 5 × 5 codes. **AUROC**
+# (Hanley & McNeil 1982) is the chance that an odd slice scores above an unchanged one: 0.5 is guessing, 1 is never
+# wrong.
 #
 # **Predict:** which of the changes will it hardly notice?
 
@@ -104,9 +105,10 @@ def surprise_of(images: np.ndarray, at: np.ndarray) -> np.ndarray:
     return metrics.bits_by_position(prior, codes, condition(at)).numpy()
 
 
-odd, costs = {}, {}  # name -> slices (n, H, W), bits (n, h, w)
+odd, before, costs = {}, {}, {}  # name -> slices (n, H, W), the same unchanged, bits (n, h, w)
 for name, change in outliers.CHANGES.items():
     odd[name], positions = outliers.change_all(x.numpy(), labels, change)
+    before[name] = x.numpy()[positions]
     if len(positions):
         costs[name] = surprise_of(odd[name], heights[positions])
 odd["a head"] = outliers.head_slices(tuple(x.shape[1:]))
@@ -128,13 +130,19 @@ guess.compare((found_odd["auroc_place"] - 0.5).abs().idxmin())
 
 # %% [markdown] tags=[]
 # Compare the last two columns row by row. Where the oddest place does much better, the fault was too small for the
-# mean, as the missing bladder is on the default data. A fault that costs much finds its way into the mean even if it
-# is small: look at the implant. Where both are near 0.5, the prior does not notice; where both are 1, any score would do. A column of such
-# numbers says how well a *group* is told apart; for a single slice one would have to choose a threshold, and live with
-# its false alarms (exercise 1).
+# mean, as the missing bladder is on the default data. A fault that costs many bits changes the mean even if it is
+# small: look at the implant. Where both are near 0.5, the prior does not notice; where both are 1, any score would
+# do. A column of such numbers says how well a *group* is told apart; for a single slice one has to choose a
+# threshold, and accept its false alarms (exercise 1).
 #
-# **Predict:** where in each slice will the oddest place be? On the default data think of the implant and of the missing
-# bladder; and where is it when a slice is turned upside down?
+# **Predict:** an implant and a missing bladder are faults in one place. Will the oddest place of such a slice be there?
+# And where is it when a slice is turned upside down?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict(
+    "The oddest place lies on the fault",
+    ["in fewer than half of the slices", "in half to nine in ten", "in nine in ten or more"],
+)
 
 # %% tags=[]
 middle = {name: len(cost) // 2 for name, cost in costs.items()}  # one slice of each
@@ -148,19 +156,24 @@ show(
     ),
     "Changed slices above maps of the bits their codes cost, with a red square at the oddest place.",
 )
+local = [name for name in ("hip implant", "bladder missing") if name in costs]
+if local:
+    hit = np.concatenate([outliers.found(costs[one], odd[one], before[one]) for one in local])
+    guess.compare_number(hit.mean(), [0.5, 0.9])
 
 # %% [markdown] tags=[]
 # *One slice of each kind (top), and what each of its codes costs (bottom), with the oddest place in red.*
 #
-# On the default data: does the red square find the implant, and the place where the bladder was? Where the whole slice
-# is wrong, there is no one place to find. And does the mirrored slice cost much anywhere? A body cut from side to side is nearly
-# its own mirror image, and a phantom's more so than a patient's. What is grave for a surgeon can be little for a likelihood.
+# On the default data: does the red square find the implant, and the place where the bladder was? Where the whole
+# slice is wrong, there is no single place to find. And does the mirrored slice cost much anywhere? An axial slice of
+# a body is nearly its own mirror image, and a phantom's more so than a patient's. What is dangerous for a surgeon can
+# be a small thing for a likelihood.
 
 # %% [markdown] tags=[]
 # ## When does the alarm ring?
 #
-# To use the score, one needs a threshold. It is set on usual slices, by the false alarms that one can live with; what it
-# catches then depends on what is odd, and how many alarms are *right* depends on how rare odd slices are.
+# To use the score, one needs a threshold. It is set on usual slices, by the false alarms that one accepts. How many
+# odd slices it then finds depends on what is odd, and how many alarms are *right* depends on how rare odd slices are.
 
 # %% tags=[]
 scores = {name: outliers.surprise(cost) for name, cost in costs.items()}  # each (m,)
@@ -171,8 +184,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Scores of usual slices and of the kind that is hardest to tell from them, with the threshold that one usual slice in
-# twenty passes; if one slice in a hundred is odd, so many alarms are right as the title says.*
+# *Scores of usual slices and of the kind that is hardest to tell from them, with the threshold that one usual slice
+# in twenty passes. The title says how many alarms are right if one slice in a hundred is odd.*
 #
 # Look for a kind and a threshold with which most alarms are right, while one slice in a thousand is odd. (The controls
 # need a running kernel.)
@@ -183,7 +196,7 @@ widgets.evaluation.alarm(outliers.surprise(usual), scores)
 # %% [markdown] tags=[]
 # ## Where likelihood misleads
 #
-# So: many bits, odd slice. And few bits, normal slice?
+# Many bits mean an odd slice. Do few bits mean a normal one?
 #
 # **Predict:** order these by what they cost, the cheapest first: a held-out slice, an empty one, and the greedy slice of
 # notebook 05, drawn at $T=0$.
@@ -212,19 +225,20 @@ for name, cost in cheap.items():
 guess.compare(min(cheap, key=lambda name: cheap[name].mean()))
 
 # %% [markdown] tags=[]
-# Look at the empty slice (Nalisnick et al. 2019a met the same with photographs). Where it costs next to nothing, no real slice is as likely, and no alarm would ever ring for
-# it. A high likelihood means "easy to guess", not "normal". Real slices are full of small surprises; one that costs far
-# less than they do is as odd as one that costs far more. So the last column asks how far a slice is from the *typical*
-# cost, that of the validation patients, in either direction (Nalisnick et al. 2019b). Compare the
-# columns. It is no cure: something odd that happens to cost the usual amount would still pass.
+# Look at the empty slice (Nalisnick et al. 2019a met the same with photographs). Where it costs next to nothing, no
+# real slice is as likely, and no alarm would ever ring for it. A high likelihood means "easy to guess", not "normal".
+# Real slices contain many small details that cannot be guessed; a slice that costs far less than they do is as odd as
+# one that costs far more. So the last column asks how far a slice is from the *typical* cost, that of the validation
+# patients, in either direction (Nalisnick et al. 2019b). Compare the columns. It does not find everything: something
+# odd that costs the usual amount by chance would still pass.
 
 # %% [markdown] tags=[]
 # ## The model card
 #
 # Whoever gets a model, or slices drawn from it, should get a page with it: what it was made from, what it may be used
-# for and what not, how good it is and by which measure, and where these numbers end (Mitchell et al. 2019).
-# Every number on ours comes from this run: from above, and from what notebooks 06 and 07 left in the
-# run's `evaluation.json`.
+# for and what not, how good it is and by which measure, and what these numbers do not say (Mitchell et al. 2019).
+# Every number on ours comes from this run: from this notebook, and from what notebooks 06 and 07 wrote into the run's
+# `evaluation.json`.
 
 # %% tags=[]
 no_joint = domain.why_unlabelled(slices) or "no held-out slice has labels that show a joint"
@@ -262,9 +276,9 @@ if not missing:
     write_atomic(run.path("model_card.md"), card.encode())
 
 # %% [markdown] tags=[]
-# The card is `model_card.md` in the run's folder. Its sentences on use are the same for every run; the scores, who may
-# be seen and the limits are this run's own. A target that was missed is named there, and each score that could not be
-# measured with its reason.
+# The card is `model_card.md` in the run's folder. Its sentences on use are the same for every run; the scores, who
+# may be seen and the limits are this run's own. A target that was missed is named there, and each score that could
+# not be measured, with the reason.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -319,11 +333,12 @@ exercises.check_why_not_odd(why_odd)
 # %% [markdown] tags=[]
 # ### Experiment · A prior that learned briefly
 #
-# A fifth of the steps:
+# The prior learns for a tenth of the steps:
 #
 # `vqgen run --profile quick --run-name brief --to 08 --set prior_steps=300`
 #
-# Predict first, then run it in a terminal, and open its notebooks in `runs/brief/notebooks/`.
+# Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs notebooks 01 to 08 once more,
+# takes no longer than they did, and leaves them in `runs/brief/notebooks/`: open them there.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -332,18 +347,19 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Compare the two columns of AUROC. Which oddities need a good prior, and which does any prior find? Write two sentences: what you saw, and why.
+# Compare the two columns of AUROC. Which odd slices does only a good prior find, and which does any prior find? Write
+# two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - Bits say how odd a slice is, and where. What is small can drown in a mean: look for the oddest place.
+# - Bits say how odd a slice is, and where. What is small may not change the mean: look for the oddest place.
 # - An AUROC compares two groups. How many alarms are false depends on the threshold, and on how rare odd slices are.
 # - Likely is not the same as normal: what costs far too little is odd as well.
-# - A model goes out with a card that says what it is for, how good it is, and where the numbers end.
+# - A model comes with a card that says what it is for, how good it is, and what the numbers do not say.
 #
-# **What's next:** scans of your own, `vqgen run --data-source nifti --data-dir ...`, and the same questions again.
-# Read `model_card.md` in the run's folder before you show anyone its slices.
+# **What's next:** scans of your own, `vqgen run --data-dir FOLDER`, and the same questions again. Read
+# `model_card.md` in the run's folder before you show anyone its slices.
 
 # %% [markdown] tags=[]
 # ## References

@@ -17,15 +17,15 @@
 # %% [markdown] tags=[]
 # # 09 · Few patients
 #
-# Most people who come with scans of their own bring five to fifty patients. From so few, a prior does not learn what bodies look
-# like: it learns *these* bodies by heart, like a parrot. This notebook shows how one sees that coming, what helps, and what may
-# honestly be said when hardly anybody is left to test on.
+# Most people who have scans of their own have five to fifty patients. From so few, a prior does not learn what bodies
+# look like: it memorises *these* bodies. This notebook shows how to see that early, what helps, and what may honestly
+# be said when very few patients are left to test on.
 #
 # **You will learn**
 #
 # - to see in two curves when a prior stops learning and starts to memorise;
-# - to make few patients look like more, and to check what that buys and what it does not;
-# - to report a score that rests on a handful of people, or on one.
+# - to make few patients look like more, and to check what that improves and what it does not;
+# - to report a score that comes from a few patients, or from one.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 60 minutes.
 # **Time to run:** about 12 minutes on 2 CPU cores (profile quick).
@@ -69,9 +69,10 @@ K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (h, w)
 # %% [markdown] tags=[]
 # ## Few people
 #
-# We keep the first few training patients of the run. The VQ-VAE stays as it is: it looks at small blocks, and a few people have
-# nearly all blocks there are (notebook 07). It is the prior that needs people. (The VQ-VAE has seen *all* training
-# patients, so what follows is a little kinder than a whole run on so few. The published runs further down are whole ones.)
+# We keep the first few training patients of the run. The VQ-VAE stays as it is: it looks at small blocks, and a few
+# patients have nearly all kinds of blocks (notebook 07). The prior is the model that needs many patients. (The VQ-VAE
+# has seen *all* training patients, so the results below are a little better than those of a whole run on so few. The
+# published runs further down are whole ones.)
 
 # %% tags=[]
 learn, choose = slices.to_learn_from()  # to fit weights to, and to choose among them
@@ -91,14 +92,15 @@ if not len(choose):
     print("and there are too few even for that, so the last weights are used")
 
 # %% [markdown] tags=[]
-# So many times does training show every one of these slices. After twenty passes a slice is an old acquaintance.
+# Training shows every one of these slices as often as there are passes. After twenty of them a slice is well known.
 
 # %% [markdown] tags=[]
-# ## The parrot, seen coming
+# ## The prior begins to memorise
 #
 # We train the prior on their codes as they are, to the last step, with the network and the settings of notebook 04.
 #
-# **Predict:** what it pays on its own slices will fall and fall. When will it pay least on the validation slices?
+# **Predict:** the bits that it pays on its own slices will fall to the end. When will it pay least on the validation
+# slices?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("It pays least on validation", ["early", "about in the middle", "near the end"])
@@ -139,13 +141,15 @@ if "val_loss" in plain.history:
     guess.compare_number(plain.best_step / schedule.steps, [1 / 3, 2 / 3])
 
 # %% [markdown] tags=[]
-# *Bits a code on the few patients' slices (line) and on validation slices (circles), with the step whose weights are kept.*
+# *Bits a code on the few patients' slices (line) and on validation slices (circles), with the step whose weights are
+# kept.*
 #
-# As long as both fall, what it learns is true of other people too. Where they part, it learns only these people. Where the circles rise, that does harm.
-# No sample is needed to see it: the parrot of notebook 07 shows in two curves.
+# As long as both fall, what it learns is true of other patients too. Where only the line falls, it learns these
+# patients alone. Where the circles rise, that does harm. No sample is needed to see it: two curves show that a prior
+# memorises, like the one of notebook 07.
 #
-# **Early stopping** (Prechelt 1998) keeps the weights of the lowest circle. And it ends the training when a share `patience` of all
-# steps has brought none that is lower. When would that have been here?
+# **Early stopping** (Prechelt 1998) keeps the weights of the lowest circle. It also ends the training when a share
+# `patience` of all steps has brought no lower one. When would that be here?
 
 # %% tags=[]
 if "val_loss" in plain.history:
@@ -160,23 +164,25 @@ if "val_loss" in plain.history:
     print(f"going on to step {schedule.steps} costs {worse:.2f} bits a code on validation slices")
 
 # %% [markdown] tags=[]
-# Early stopping says when to stop. It does not teach anatomy: the best of these weights have seen each slice only a few times. To
-# learn longer, there must be more to learn from.
+# Early stopping says when to stop. It does not teach anatomy: the best of these weights may have seen each slice a
+# few times only. To learn longer, the prior needs more to learn from.
 
 # %% [markdown] tags=[]
 # ## More of the same people
 #
-# Nobody lies twice in the same way. So before a slice is encoded it is turned, moved, scaled and re-contrasted a little, anew each time: this is
-# **augmentation** (Simard et al. 2003 for digits; Shorten & Khoshgoftaar 2019 survey it).
+# Nobody lies on the table twice in the same way. So before a slice is encoded, it is turned, moved and scaled, and
+# its contrast is changed, a little and differently each time: this is **augmentation** (Simard et al. 2003 for
+# digits; Shorten & Khoshgoftaar 2019 survey it).
 
 # %% tags=[]
 show_source(augmentation.augment)
 
 # %% [markdown] tags=[]
-# The ranges are what differs between two people whom two radiographers lay on one table, and not more. Whatever is shown will be
-# learned, and then drawn: of too strong a change, generators learn the change (Karras et al. 2020).
+# The ranges are as large as the differences between two patients on the same table, placed by two radiographers, and
+# not larger. Whatever is shown will be learned, and then drawn: if the changes are too strong, a generator learns the
+# changes (Karras et al. 2020).
 #
-# **Predict:** of the codes of a slice, how many change with it?
+# **Predict:** when a slice is changed in this way, how many of its codes change?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Codes that change", ["less than a tenth", "a tenth to a half", "more than half"])
@@ -205,16 +211,17 @@ show(
 guess.compare_number(share, [0.1, 0.5])
 
 # %% [markdown] tags=[]
-# *One slice as it is (left) and four times changed; what is left after the codes; and in white each code that differs from
-# the unchanged slice's.*
+# *One slice as it is (left) and four times changed; what is left after the codes; and in white each code that differs
+# from the unchanged slice's.*
 #
-# To the eye it is the same body five times. To the prior these are different grids: wherever there is more than plain black, codes are new. No grid comes
-# twice, so there is none to learn by heart. But nobody has got another anatomy: what is rare among these people stays rare.
+# For us it is the same body five times. For the prior these are different grids: look where the codes are new. Hardly
+# any grid comes twice, so there is none to memorise. But there is no new anatomy: what is rare among these patients
+# stays rare.
 #
-# Now the same network and the same steps, with changed pictures. The changes grow smaller as training goes on, down to none at its end, so that what is learned last is how slices
-# really look.
+# Now the same network and the same steps, with changed pictures. The changes grow smaller as training goes on, down
+# to none at its end, so that what is learned last is how slices really look.
 #
-# **Predict:** what will it pay on people it has never seen?
+# **Predict:** what will it pay on patients it has never seen?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -236,12 +243,13 @@ show(
 # %% [markdown] tags=[]
 # *Both trainings on one scale: pictures as they are (left) and changed a little (right).*
 #
-# Look at three things: the gap between line and circles, where the circles are lowest, and how low. On the right the line is *higher*, and that is
-# no fault: the task is harder. The lines of the two panels are not comparable, for they are paid on different pictures; the circles are. Where the changes fade, the line
-# may fall once more: then it sees known slices again.
+# Look at three things: the gap between line and circles, where the circles are lowest, and how low they are. If the
+# line on the right is *higher*, that is no fault: the task is harder. The lines of the two panels cannot be compared,
+# for they belong to different pictures; the circles can. Where the changes fade, the line may fall again: then the
+# prior sees slices that it knows.
 #
-# To see what early stopping alone does, we train the plain one once more without anybody who chooses: it keeps its last weights. Then all three are asked
-# about the same slices, unchanged.
+# To see what early stopping alone does, we train the plain prior once more, and keep its last weights instead of its
+# best. Then all three are measured on the same slices, unchanged.
 
 # %% tags=[]
 priors["last step"], results["last step"] = train("last", "off", choosing=False)
@@ -277,14 +285,15 @@ print(f"this run's own prior, training patients: {everybody}; on the test slices
 targets.spelled_out(paid.round(2).astype({"step": int}))
 
 # %% [markdown] tags=[]
-# Read the table by rows. The last step pays next to nothing on its own slices and may pay more than a plain guess on others: it is sure of
-# itself, and wrong. The best step (second row) is the cure for that, and only for that. The third row is what learning longer from more gives, and the
-# sentence above it says what more *people* would have given. Nothing here makes up for them.
+# Read the table by rows. Compare what the last step pays on its own slices and on others. If it pays more on others
+# than a plain guess does, it is sure of itself, and wrong. The best step (second row) repairs that, and only that.
+# The third row is the result of changed pictures, and the line above the table says what more *patients* would give.
+# Does anything here replace them?
 
 # %% [markdown] tags=[]
-# ## Where bits get better and pictures do not
+# ## Better bits, and better pictures?
 #
-# Bits say how well a prior expects other people's slices. Do its own drawings get better with them?
+# Bits say how well a prior predicts other patients' slices. Do its own samples get better with them?
 #
 # **Predict:** which of the three draws most copies of slices that it knows?
 
@@ -310,13 +319,15 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it ("near ...", both from codes), with the
-# distance of their pixels. Not chosen by hand.*
+# *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it
+# ("near ...", both from codes), with the distance of their pixels. Not chosen by hand.*
 #
-# Compare each sample with the slice below it. The last step may draw the cleanest slices of all, and then they are somebody's: at 0.000 to the last pixel, further away often
-# stitched together from two known bodies. The best step pays far fewer bits and often draws *worse*, for it stopped before it knew how a whole body hangs together. So better bits
-# are not better pictures, and fine pictures are no proof of learning. And the third? Look for organs that hang together, and also for bodies that lie askew, or are too small or too wide:
-# what was shown has been learned.
+# Compare each sample with the slice below it. The last step may draw the cleanest slices of all. Are they copies? At
+# a distance of 0.000 a sample equals a training slice in every pixel; farther away it may be put together from two
+# known bodies. The best step pays fewer bits on other patients, and may still draw *worse*, for it stopped before it
+# had learned how the parts of a whole body fit together. So better bits need not be better pictures, and good
+# pictures are no proof of learning. And the third? Look whether organs fit together, and also for bodies that lie at
+# an angle, or are too small or too wide: what was shown has been learned.
 
 # %% tags=[]
 levels = (np.arange(few_samples) + 0.5) / few_samples
@@ -343,9 +354,11 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Distance to the nearest slice of the few patients. Upright line: median; dashed: the limit, and one held-out slice in a hundred is nearer than that.*
+# *Distance to the nearest slice of the few patients. Upright line: median; dashed: the limit, and one held-out slice
+# in a hundred is nearer than that.*
 #
-# A good set lies where held-out slices lie. Left of them are copies. Far to the right of them are no new people, but slices unlike anybody's.
+# A good set lies where held-out slices lie. Left of them are copies. Far to the right of them are not new patients,
+# but slices unlike anybody's.
 
 # %% tags=[]
 for name, number in copies.items():
@@ -353,15 +366,16 @@ for name, number in copies.items():
     print(f"{name}: {shared} of {few_samples} samples look like copies; bits {test_bits[name]:.2f}")
 
 # %% [markdown] tags=[]
-# The test sees copies of whole slices, pixel by pixel. A known body that was turned by three degrees is "far" for it: with changed pictures a
-# parrot could hide. So do not read a zero as "nobody is recognised". The gap in bits between its own patients and others cannot hide so.
+# The test sees copies of whole slices, pixel by pixel. A known body that was turned by three degrees is "far" for it:
+# with changed pictures it can miss a prior that has memorised. So a zero does not mean "nobody can be recognised".
+# The gap in bits between its own patients and others still shows it.
 
 # %% [markdown] tags=[]
-# ## What each remedy buys
+# ## What each remedy improves
 #
-# One run is one draw of luck. So we cut one phantom down to 8, 15, ... 240 training patients, ran the whole training on each with three
-# seeds, with pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all of them on the same twelve
-# people. The phantom can be asked what no patient can: which of the samples keep every rule of its anatomy.
+# One run may be lucky. So we trained on 8, 15 and more patients of one phantom, up to 240, with several seeds, with
+# pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all runs on the same
+# held-out patients. On the phantom we can also count the samples that keep every rule of its anatomy.
 #
 # **Predict:** changed pictures help most with
 
@@ -386,19 +400,22 @@ else:
 # %% [markdown] tags=[]
 # *Median of three seeds (line) and the lowest and the highest (band), on the phantom, whatever data you look at here.*
 #
-# Read all eight, not the kindest. Bits and copies tell of the prior; the Fréchet distance, precision and recall tell whether its samples
-# are spread as real slices are, and they need not follow the bits. Where bands overlap, three seeds do not tell the two apart.
+# Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall
+# say whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds
+# do not show which of the two is better.
 #
-# What else was tried, each alone, on top of changed pictures, on people's spines: averaged weights, dropout, a narrower
-# network, wider ranges. None of them changed the bits by more than one seed can tell; twice the steps did a little.
+# We also tried other remedies, each alone, together with changed pictures, on scans of real spines: averaged weights,
+# dropout, a narrower network, wider ranges. None of them changed the bits by more than the difference between seeds;
+# twice the steps helped a little.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
 #
-# With few patients, few are left to test on. Here is what the prior with changed pictures pays for each of them.
+# With few patients, few are left to test on. Here are the bits that the prior with changed pictures pays for each of
+# them.
 #
-# **Predict:** an interval is drawn twice, once as if slices were independent, once by whole patients (Efron 1979 drew again from what he had).
-# How wide is the first, beside the second?
+# **Predict:** an interval is drawn twice, once as if slices were independent, once by whole patients (the bootstrap
+# of Efron 1979, see notebook 06). How wide is the first, beside the second?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The interval by slices is", ["wider", "about as wide", "narrower"])
@@ -423,23 +440,27 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Bits of each slice (strokes) and each patient's mean (circles; full: tested). Below, the mean over the tested with its interval, by patients and by slices.*
+# *Bits of each slice (strokes) and each patient's mean (circles; full: tested). Below, the mean over the tested with
+# its interval, by patients and by slices.*
 #
-# Slices of one patient are alike: what is odd about a patient is in all of them. Drawing slices again counts them as so many independent witnesses, and
-# promises more than is known. Drawing patients again asks what another $P$ people would have given. It is the wider one mostly, and the honest one; with three or four patients
-# even that is too narrow, for a draw can hold only people who were there (Varoquaux 2018 shows how wide errors of small test sets really are).
+# Slices of one patient are alike: what is odd about a patient is in all of them. Drawing slices counts them as
+# independent, and promises more than is known. Drawing patients asks what another $P$ patients would give. The second
+# interval is usually the wider one, and it is the honest one. With three or four patients even that is too narrow,
+# for a draw can contain only patients who are in the test (Varoquaux 2018 shows how wide errors of small test sets
+# really are).
 #
-# Test one patient, then two, then more, and see which interval settles, and which only pretends to. (The controls need a running kernel.)
+# Test one patient, then two, then more, and see how each interval changes. (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.evaluation.who_is_tested(score, whose)
 
 # %% [markdown] tags=[]
-# With one test patient there is a number, and no interval. Say "2.9 bits a code, on one patient" and not "2.9 ± 0.1, on 40 slices".
+# With one test patient there is a number, and no interval. Write "2.9 bits a code, on one patient" and not "2.9 ±
+# 0.1, on 40 slices".
 #
-# Better than a caveat is to test everybody once: `vqgen run --folds 5` deals the patients into five parts, trains five times, and each part is the test of one of
-# the five. `vqgen compare` then pools all of them into one mean with an interval by patients. It costs five trainings, and it is a score of the *recipe*: each fold
-# has weights of its own.
+# It is better to test every patient once: `vqgen run --folds 5` divides the patients into five parts, trains five
+# times, and each part is the test of one of the five. `vqgen compare` then pools all of them into one mean with an
+# interval by patients. It costs five trainings, and it is a score of the *method*: each fold has weights of its own.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -450,7 +471,8 @@ widgets.evaluation.who_is_tested(score, whose)
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: passes over the data
 #
-# Five patients have twenty slices each. Training takes 1,500 steps of eight slices. How many times does it show each slice?
+# Five patients have twenty slices each. Training takes 1,500 steps of eight slices. How many times does it show each
+# slice?
 
 # %% tags=["exercise"]
 times_seen = ...  # a number
@@ -461,8 +483,10 @@ exercises.check_passes(times_seen)
 # %% [markdown] tags=[]
 # ### Exercise 2 · Early stopping
 #
-# `losses` are those of validation, look by look. Training stops at the first look that comes `patience` looks after the best one so far; if it never
-# waits so long, at the last look. A loss that only equals the best is not better. Which look is the best, and at which does it stop? (The first is look 0.)
+# From time to time training looks at the validation slices; `losses` are what it saw, look by look. It stops at the
+# first look that comes `patience` looks after the best one so far, or, if that never happens, at the last look. A
+# loss that only equals the best is not better. Which look is the best, and at which does it stop? (The first is look
+# 0.)
 
 
 # %% tags=["exercise"]
@@ -477,8 +501,8 @@ exercises.check_stop(stop)
 # %% [markdown] tags=[]
 # ### Exercise 3 · One draw of a bootstrap
 #
-# An interval by patients comes from many draws like this one: some patients' names are drawn, some of them more than once. The mean is over all slices of those drawn; who
-# was drawn twice counts twice.
+# An interval by patients comes from many draws like this one: some patients' names are drawn, some of them more than
+# once. The mean is over all slices of those drawn; a patient who was drawn twice counts twice.
 
 
 # %% tags=["exercise"]
@@ -493,11 +517,12 @@ exercises.check_mean_of_draw(mean_of_draw)
 # %% [markdown] tags=[]
 # ### Exercise 4 · A claim
 #
-# You have scans of six people: four to learn from, one to validate on, one to test on, with 40 slices. The prior with changed pictures pays 2.9 bits a code on the test slices, the plain one
-# 3.4. Which sentence can you sign?
+# You have scans of six people: four to learn from, one to validate on, one to test on, with 40 slices. The prior with
+# changed pictures pays 2.9 bits a code on the test slices, the plain one 3.4. Which sentence can you sign?
 #
 # - **A** Changed pictures save 0.5 ± 0.05 bits; the interval is from 40 test slices.
-# - **B** On the one patient tested, changed pictures saved 0.5 bits a code; how that varies between patients we do not know.
+# - **B** On the one patient tested, changed pictures saved 0.5 bits a code; how that varies between patients we do
+#   not know.
 # - **C** Changed pictures help: 2.9 is well below 3.4, so it will be so for other people.
 # - **D** Nothing at all can be said, so the number should be left out.
 
@@ -510,28 +535,38 @@ exercises.check_claim(honest)
 # %% [markdown] tags=[]
 # ### Experiment · A whole run on eight
 #
-# Here the VQ-VAE had seen everybody. Let both models learn from eight patients of the phantom, with pictures as they are:
+# In this notebook the VQ-VAE had seen all patients. Let both models learn from eight patients of the phantom, with
+# pictures as they are:
 #
 # `vqgen run --profile quick --run-name eight-off --to 04 --set patients_train=8 --set augment=off`
 #
-# and then the same with `--run-name eight-auto` and without the last setting. `vqgen compare eight` puts them side by side. Predict first.
+# and then with changed pictures, as is usual for so few:
+#
+# `vqgen run --profile quick --run-name eight-auto --to 04 --set patients_train=8`
+#
+# Predict first. Then run both in a terminal (in JupyterLab: File, New, Terminal). Each runs notebooks 01 to 04 once more,
+# and takes no longer than they did. `vqgen compare eight` puts them side by side.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's bits"])
 
 # %% [markdown] tags=[]
-# Write two sentences: what you saw, and why one of the two models needs people more than the other.
+# Write two sentences: what you saw, and why one of the two models needs patients more than the other.
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - Two curves that part are a parrot in the making. Early stopping keeps the best weights; it does not make them good.
-# - Pictures changed a little before they are encoded give new codes of the same people: more to learn from, but no new anatomy.
-# - Better bits are not better pictures, and fine pictures may be copies. Look at bits, samples and copies together.
-# - Patients are the independent things, not slices. One test patient gives a number without an interval; folds test everybody once.
+# - Where validation rises while the training loss falls, the prior memorises. Early stopping keeps the best weights;
+#   it does not make them good.
+# - Pictures changed a little before they are encoded give new codes of the same patients: more to learn from, but no
+#   new anatomy.
+# - Better bits need not be better pictures, and good pictures may be copies. Look at bits, samples and copies
+#   together.
+# - Patients are independent, slices are not. One test patient gives a number without an interval; folds test every
+#   patient once.
 #
-# **What's next:** your own scans. `vqgen run --data-dir FOLDER --folds 5` runs the series on each fold, with changed pictures where patients are few, and
-# `vqgen compare` says what came of it, over all patients.
+# **What's next:** your own scans. `vqgen run --data-dir FOLDER --folds 5` runs the series on each fold, with changed
+# pictures where patients are few, and `vqgen compare` says what came of it, over all patients.
 
 # %% tags=[]
 names = {"last step": "last", "best step": "best", "changed": "augmented"}

@@ -1,4 +1,4 @@
-"""The benchmarks compare what they say, and the README says what they measured."""
+"""The benchmarks compare what they say, and the pages say what they measured."""
 
 import json
 
@@ -18,9 +18,20 @@ RESULTS = (
 )
 
 
-def test_the_readme_is_what_the_results_say():
-    text = readme.README.read_text("utf-8")
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.stem)
+def test_a_page_is_what_the_results_say(page):
+    text = page.read_text("utf-8")
     assert readme.render(text) == text
+
+
+def test_each_table_stands_once():
+    text = "".join(page.read_text("utf-8") for page in readme.PAGES)
+    assert sorted(match[1] for match in readme.TABLE.finditer(text)) == sorted(readme.SECTIONS)
+
+
+def test_a_table_that_nobody_measures_is_refused():
+    with pytest.raises(ValueError, match="there is no table 'weather'"):
+        readme.render("<!-- weather: from benchmarks -->\n<!-- weather: end -->")
 
 
 @pytest.mark.parametrize("name", RESULTS[1:])

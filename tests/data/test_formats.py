@@ -452,6 +452,18 @@ def test_folders_of_splits_have_the_names_that_nifti_folders_may_have(scans):
     }
 
 
+def test_a_pattern_names_the_patients_of_pictures(scans):
+    numbered(
+        scans, "xmas/mueller_1.png", "xmas/mueller_2.png", "may/mueller_3.png", "may/roe_1.png"
+    )
+    assert check_folder(nifti(scans)).exit_code == 1
+    told = check_folder(nifti(scans, patient_pattern="/([a-z]+)_"))
+    assert told.index.groupby("patient").size().to_dict() == {"mueller": 3, "roe": 1}
+    assert told.exit_code == 0 and not any("do not say whose" in note for note in told.notes)
+    with pytest.raises(InputError, match="matches none of 4 files"):
+        check_folder(nifti(scans, patient_pattern="zzz"))
+
+
 def test_pictures_called_labels_or_masks_are_listed(scans):
     read = numbered(
         scans, "images/a_1.png", "images/a_2.png", "masks/a_1.png", "images/a_1_seg.png",
@@ -463,6 +475,21 @@ def test_pictures_called_labels_or_masks_are_listed(scans):
         *("masks/a_1.png", "images/a_1_seg.png", "images/a_2_roi.png", "predictions/a_2.png")
     }
     assert set(left.values()) == {"is called a label map or mask"}
+
+
+@pytest.mark.parametrize(
+    "names", [("masks/a_1.png", "a_2_seg.png"), ("keras_png_slices_seg_train/seg_001_slice_0.png",)]
+)
+def test_pictures_of_labels_alone_are_an_error_in_a_sentence(scans, names):
+    numbered(scans, *names)
+    with pytest.raises(InputError, match="holds only label maps, no images"):
+        load_slices(nifti(scans))
+
+
+def test_what_was_left_out_on_demand_is_no_label_map(scans):
+    numbered(scans, "label map/a_1.png", "masks/a_1.png")
+    with pytest.raises(InputError, match="is excluded"):
+        load_slices(nifti(scans, exclude="label map/*"))
 
 
 # ---- Damaged files of both kinds ----------------------------------------------------------------

@@ -209,6 +209,16 @@ def test_where_names_do_not_tell_the_answer_is_unknown(scans, names):
     assert "--patient-pattern" in " ".join(slices.notes)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("sub-1_ses-1_T2w", "sub-001_ses-2_T2w"), ("test/PAT7", "train/pat7"), ("p7", "a/p07")],
+)
+def test_a_name_spelled_in_two_ways_is_one_patient_and_said(scans, names):
+    files, report = read(write(scans, *names, "sub-2_T2w", "sub-3_T2w"))
+    assert sorted(map(len, files.values())) == [1, 1, 2]
+    assert "differ in case or in leading zeros alone count as one: 1 (" in " ".join(report.notes)
+
+
 def test_a_further_number_of_an_id_is_never_on_the_other_side(scans):
     files, _ = read(write(scans, *each("OAS1_{n}_MR{m}", n=N, m=(1, 2))))
     assert files.keys() == {"OAS1_001", "OAS1_002", "OAS1_003"}
@@ -254,6 +264,7 @@ def test_of_several_contrasts_one_is_read_and_the_others_listed(scans):
     assert set(report.index["file"]) == {f"sub-{n}_T2w.nii.gz" for n in (*N, "004")}
     listed = left_out(report)
     assert "t1w); t2w is read" in listed["sub-001_T1w.nii.gz"] and len(listed) == 7
+    assert len(set(listed.values())) == 2, "one line of the table for each contrast"
     assert "one is read: t2w; files of others left out: 7" in " ".join(report.notes)
 
 

@@ -290,11 +290,11 @@ def test_sets_are_compared_by_distance_coverage_and_diversity():
 # ---- Copies -------------------------------------------------------------------------------------
 
 
-def test_a_prior_made_to_learn_grids_by_heart_draws_them_again():
+def test_a_prior_made_to_memorise_grids_draws_them_again():
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(0, 8, (6, 6, 5), generator=generator)
     before = torch.get_rng_state()
-    model, name = memorisation.learn_by_heart(codes, 8)
+    model, name = memorisation.memorise(codes, 8)
     assert torch.equal(torch.get_rng_state(), before)
     drawn = sample(model, name, range(6))
     assert (drawn == codes).float().mean() > 0.95
@@ -342,11 +342,11 @@ def test_whether_a_target_is_met_is_computed():
 
 
 def test_a_failed_instrument_takes_its_scores_and_no_target_is_met_by_them():
-    reasons = targets.not_measured({"reader": "it is blind", "patients": "", "copies": "no parrot"})
+    reasons = targets.not_measured({"reader": "it is blind", "patients": "", "copies": "none"})
     best = dict.fromkeys(targets.HEADLINE, 1.0) | {"memorised_share": 0.0}
     headline, reasons = targets.with_reasons(best, reasons)
     assert headline["ssim"] == 1.0 and headline["precision"] is headline["memorised_share"] is None
-    assert reasons["recall"] == "it is blind" and reasons["memorised_share"] == "no parrot"
+    assert reasons["recall"] == "it is blind" and reasons["memorised_share"] == "none"
     assert reasons.keys() == {name for name, value in headline.items() if value is None}
     assert "yes" not in set(targets.verdict(headline)["met"])
 

@@ -32,6 +32,15 @@ def test_slices_without_the_structure_are_left_out():
     assert len(outliers.change_all(IMAGES, np.ones_like(LABELS), outliers.no_bladder)[1]) == 0
 
 
+def test_a_fault_is_found_where_the_oddest_place_lies_on_it():
+    before = np.zeros((2, 64, 32))
+    changed, bits = before.copy(), np.zeros((2, 16, 8))
+    changed[:, 40:48, 8:12] = 1  # codes 10 and 11 down, 2 across
+    bits[0, 8:13, 0:5] = 1  # around it
+    bits[1, 0:5, 3:8] = 1
+    assert outliers.found(bits, changed, before).tolist() == [True, False]
+
+
 def test_surprise_finds_a_small_odd_place_that_the_mean_would_miss():
     bits = np.random.default_rng(0).exponential(2, (20, 32, 16))
     odd = bits.copy()

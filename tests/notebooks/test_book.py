@@ -8,6 +8,7 @@ from notebook_anatomy import code_cells, figures
 
 from vqgen_utils.machine import REPOSITORY
 
+PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 OPTIONS = "--config notebooks/_config.yml --toc notebooks/_toc.yml"
 STRICT = "--all --warningiserror --keep-going --quiet"
@@ -38,13 +39,28 @@ def test_every_page_is_in_the_table_of_contents(site):
     assert addresses == {
         "#",
         "data/README.html",
-        "docs/teaching.html",
+        *(f"docs/{path.stem}.html" for path in PAGES),
         "CONTRIBUTING.html",
         "licences.html",
         "notebooks/model_card.html",
         *(f"notebooks/{path.stem}.html" for path in NOTEBOOKS),
         *(f"notebooks/solutions/{path.stem}.html" for path in NOTEBOOKS),
     }
+
+
+@pytest.mark.parametrize("name", ["README", *(f"docs/{path.stem}" for path in PAGES)])
+def test_links_and_pictures_of_a_page_are_there(name, site):
+    page = site / f"{name}.html"
+    text = read(page).find(class_="bd-article")
+    addresses = [link["href"] for link in text.find_all("a")]
+    addresses += [image["src"] for image in text.find_all("img")]
+    for address in addresses:
+        file, _, place = address.partition("#")
+        if file.startswith(("https:", "http:")):
+            continue
+        target = page.parent / file if file else page
+        assert target.is_file(), address
+        assert not place or read(target).find(id=place), address
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

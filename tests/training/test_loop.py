@@ -156,6 +156,15 @@ def test_the_weights_that_are_used_are_the_best_on_the_validation_slices(tmp_pat
     assert again.best_step == 9
 
 
+def test_the_term_that_judges_may_be_another_than_the_loss(tmp_path, monkeypatch):
+    looks = iter([{"loss": 1.0 + look, "reconstruction": 9.0 - look} for look in range(14)])
+    monkeypatch.setattr("vqgen_utils.training.loop.evaluate", lambda *_: next(looks))
+    model, losses, data = vqvae_job()
+    path = tmp_path / "m.safetensors"
+    judge = {"validate": data, "judged_by": "reconstruction"}
+    assert fit(model, losses, data, CONFIG, path, {}, **judge).best_step == 14
+
+
 def test_without_validation_the_last_weights_are_used(tmp_path):
     model, losses, data = vqvae_job()
     result = fit(model, losses, data, CONFIG, tmp_path / "m.safetensors", {})

@@ -52,7 +52,12 @@ class Report:
         """0: sound. 1: errors, or nobody knows whose scans these are. 2: nothing can be used."""
         if self.index.empty:
             return 2
-        return 1 if self.errors or not self.patients_known else 0
+        return 1 if self.errors or self.nobody_knows else 0
+
+    @property
+    def nobody_knows(self) -> bool:
+        """Whether there are scans and their names do not say whose they are."""
+        return not (self.patients_known or self.index.empty)
 
     def to_json(self) -> dict:
         """The findings for programs; the data card says what each key means."""
@@ -84,7 +89,7 @@ class Report:
             "left_out": [*self.damaged, *self.unused],
             "notes": self.notes,
             "errors": errors,
-            "warnings": [] if self.patients_known else [UNKNOWN],
+            "warnings": [UNKNOWN] if self.nobody_knows else [],
         }
 
     def problems(self) -> pd.DataFrame:
@@ -119,7 +124,7 @@ class Report:
                 continue
             names = shorten(sorted(patients, key=natural))
             lines.append(f"patients in {first} and {second}: {len(patients)} {names}".rstrip())
-        if not self.patients_known:
+        if self.nobody_knows:
             lines.append(f"look at this: {UNKNOWN}")
         return [*lines, f"{self.errors} errors"]
 

@@ -32,8 +32,7 @@ def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], lis
                 if own == best and (own == order[0] or not own or not known):
                     kept.append((scan, contrast))
                     continue
-                read = "" if best != order[0] else f" of {scan.patient}"
-                what = f"is another contrast or copy{read} ({_say(own)}); {_say(order[0])} is read"
+                what = f"is another contrast or copy ({_say(own)}); {_say(order[0])} is read"
                 dropped.append({"file": scan.file, "reason": what})
         others = ", ".join(_say(one) for one in order[1:7])
         notes.append(
@@ -59,4 +58,4 @@ def _rank(words: tuple[str, ...], count: int) -> tuple:
 
 
 def _say(words: tuple[str, ...]) -> str:
-    return "_".join(words) or "the one without a name of its own"
+    return "_".join(words) or "the one without such a word"

@@ -50,24 +50,28 @@ def find(folder: Path, files: Iterable[str], config: DataConfig) -> Found:
         found = find_volumes(folder, files)
     else:
         found = _find_any(folder, files, layout, config.patient_pattern)
+    if layout in RELEASES and config.patient_pattern:
+        tell_patients(found, folder, config.patient_pattern)
     found.dropped = dropped + found.dropped
     if source == "msd-prostate" and found.layout != "decathlon":
         found.notes.append("This is nnU-Net's layout, not the Decathlon's, and is read as such.")
-    if config.patient_pattern and layout in RELEASES:
-        volumes = []
-        for volume in found.volumes:
-            patients: dict[str, list[Scan]] = {}
-            for scan in _by_pattern(volume, config.patient_pattern, found.dropped):
-                patients.setdefault(scan.patient, []).append(scan)
-            volumes += patients.values()
-        found.volumes = numbered(volumes)
-    if not found.volumes:
-        raise InputError(
-            f"{folder}: the patient pattern '{config.patient_pattern}' matches none of "
-            f"{len(files)} files; it is looked for in their paths below the folder."
-        )
     found.notes += _notes(found.volumes)
     return found
+
+
+def tell_patients(found: Found, folder: Path, pattern: str) -> None:
+    """Name the patients of volumes by a regular expression; no volume keeps two of them.
+
+    Raises:
+        InputError: when it matches no file.
+    """
+    scans = [scan for volume in found.volumes for scan in volume]
+    told = {scan.file: scan for scan in _by_pattern(folder, scans, pattern, found.dropped)}
+    volumes: dict[tuple[int, str], list[Scan]] = {}
+    for number, volume in enumerate(found.volumes):
+        for scan in (told[scan.file] for scan in volume if scan.file in told):
+            volumes.setdefault((number, scan.patient), []).append(scan)
+    found.volumes = numbered(list(volumes.values()))
 
 
 def let_in(folder: Path, files: list[str], config: DataConfig) -> tuple[list[str], list[dict]]:
@@ -100,7 +104,7 @@ def matches(file: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(file[1:], pattern) or fnmatch.fnmatchcase(file, f"*/{pattern}")
 
 
-def _by_pattern(scans: list[Scan], pattern: str, dropped: list[dict]) -> list[Scan]:
+def _by_pattern(folder: Path, scans: list[Scan], pattern: str, dropped: list[dict]) -> list[Scan]:
     """Scans with patients named by a regular expression; what it misses goes into `dropped`."""
     rule, kept = re.compile(pattern), []
     for scan in scans:
@@ -111,6 +115,11 @@ def _by_pattern(scans: list[Scan], pattern: str, dropped: list[dict]) -> list[Sc
         else:
             reason = f"does not match the patient pattern '{pattern}'"
             dropped.append({"file": scan.file, "reason": reason})
+    if scans and not kept:
+        raise InputError(
+            f"{folder}: the patient pattern '{pattern}' matches none of {len(scans)} files; it is "
+            "looked for in their paths below the folder."
+        )
     return kept
 
 
@@ -126,19 +135,25 @@ def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Foun
             if not place_of(folder, path.file, DECATHLON):
                 path.aside = "is not in imagesTr, imagesTs or labelsTr"
         inside = [path for path in inside if not path.aside]
-    dropped += [{"file": path.file, "reason": path.aside} for path in paths if path.aside]
+    dropped += [
+        {"file": path.file, "reason": path.aside, "labels": path.labels}
+        for path in paths
+        if path.aside
+    ]
     if not inside or folder.name.casefold() in ("labelstr", "labelsts"):
         first = dropped[0] if dropped else {"file": files[0], "reason": "holds labels"}
         raise InputError(
             f"{folder}: holds only label maps, masks or what was made from scans ({len(files)} "
             f"files; {first['file']} {first['reason']}); give the folder of the scans."
         )
-    described = scans_of(inside, folder.name)
+    spelled: list[str] = []
+    described = scans_of(inside, folder.name, spelled)
     if pattern:
         words = {scan.file: contrast for scan, contrast in described}
-        renamed = _by_pattern([scan for scan, _ in described], pattern, dropped)
-        described = [(scan, words[scan.file]) for scan in renamed]
+        renamed = _by_pattern(folder, [scan for scan, _ in described], pattern, dropped)
+        described, spelled = [(scan, words[scan.file]) for scan in renamed], []
     scans, notes = choose(described, dropped)
+    notes += spelled
     channels = any(re.fullmatch("[0-9]{4}", word) for _, words in described for word in words)
     if layout == "decathlon" and not channels and scans:
         scans = [dataclasses.replace(scan, frame=0) for scan in scans]
@@ -147,7 +162,7 @@ def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Foun
             if "prostate" in f"{folder.name}/{scans[0].file}".casefold()
             else "Where a file holds several contrasts (4D), the first is read."
         )
-    labels = sum("label map" in path.aside for path in paths)
+    labels = sum(path.labels for path in paths)
     if labels:
         notes.append(
             f"Files of labels that are not used: {labels}. Nothing says that they are the study's "

@@ -57,6 +57,7 @@ class Head:
     )
     sizes_differ: bool = False  # the header's two places for voxel sizes do not agree
     no_image: str = ""  # why its intent is no image, or empty
+    labels: bool = False  # its intent is that of a label map
 
 
 def read_head(path: Path, *, frame: int | None = None, as_stored: bool = False) -> Head:
@@ -72,7 +73,8 @@ def read_head(path: Path, *, frame: int | None = None, as_stored: bool = False) 
     shape, written = _shape(header), _pixel_dimensions(header)
     sizes = written if affine is None else _column_lengths(affine)
     differ = ~np.isclose(written, sizes, rtol=AGREEING, atol=0)[: len(shape)]
-    seen = {"sizes_differ": affine is not None and bool(differ.any()), "no_image": _intent(header)}
+    seen = {"sizes_differ": affine is not None and bool(differ.any())}
+    seen |= {"no_image": _intent(header), "labels": int(header["intent_code"]) in LABELS}
     if _is_plain(header, affine, as_stored):
         thickness = math.nan if affine is None else float(sizes[2])
         leads = "" if affine is None else "".join(map(str, nib.aff2axcodes(affine)[:2]))

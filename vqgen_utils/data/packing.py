@@ -151,7 +151,7 @@ def open_packed(folder: Path) -> tuple[pd.DataFrame, np.memmap, np.memmap | None
 
 
 def _nothing_usable(survey: Survey) -> InputError:
-    if survey.dropped and all("label map" in entry["reason"] for entry in survey.dropped):
+    if survey.dropped and all(entry["file"] in survey.label_maps for entry in survey.dropped):
         return InputError(
             f"{survey.folder}: holds only label maps, no images (the first: "
             f"{survey.dropped[0]['file']}); give the folder of the scans."

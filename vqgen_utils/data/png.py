@@ -123,7 +123,8 @@ def find_png(files: list[str]) -> Found:
     images, dropped = [], []
     for file in files:
         if any(is_mask(word) for part in _stem(file).split("/") for word in words_of(part)):
-            dropped.append({"file": file, "reason": "is called a label map or mask"})
+            reason = "is called a label map or mask"
+            dropped.append({"file": file, "reason": reason, "labels": True})
         else:
             images.append(file)
     return _find_numbered(images, dropped)
@@ -142,9 +143,8 @@ def _find_course(files: list[str]) -> Found:
             dropped.append({"file": file, "reason": "is not named case_N_slice_N"})
         elif place["seg"] or name.startswith("seg"):
             labels += 1
-            dropped.append(
-                {"file": file, "reason": "labels that do not say which tissues they mean"}
-            )
+            reason = "labels that do not say which tissues they mean"
+            dropped.append({"file": file, "reason": reason, "labels": True})
         else:
             patient = said["patient"].upper()
             patient = f"{int(patient):03d}" if patient.isdecimal() else patient
@@ -177,16 +177,16 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         scan = Scan(one.file, patient, week, one.number, one.split, named=False)
         place = one.file if one.number is None else one.number
         keep_first(volumes[patient, week, one.split], place, scan, dropped)
+    told = "folders" if by_folder else "what names begin with"
+    unknown = (
+        f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
+        "If one person has several of these, that person can be on both sides of the split. "
+        "Say who is who with --patient-pattern."
+    )
     notes = []
-    if names:
-        told = "folders" if by_folder else "what names begin with"
-        notes.append(
-            f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
-            "If one person has several of these, that person can be on both sides of the split."
-        )
     if alone:
         notes.append(f"PNGs without a number, which are slices of no known place: {alone}.")
-    return Found("png", _in_order(volumes), dropped, notes)
+    return Found("png", _in_order(volumes), dropped, notes, unknown if names else "")
 
 
 def _name(file: str) -> _Name:

@@ -149,7 +149,7 @@ def _images(survey: Survey, pictures: list[_Picture]) -> list[_Picture]:
     if not reason:
         return pictures
     for file in dict.fromkeys(picture.scan.file for picture in pictures):
-        survey.drop(file, reason, broken=False)
+        survey.drop(file, reason, broken=False, labels=True)
     return []
 
 

@@ -56,7 +56,11 @@ def find_dicom(folder: Path, files: list[str], progress) -> Found:
     ]
     scans.sort(key=lambda scan: (natural(scan.patient), scan.week))
     volumes = [[scan] for scan in scans]
-    return Found("dicom", volumes, dropped, [*notes, *_notes_on_people(chosen)])
+    notes.append(
+        "Patients are numbered; no name, number or date of theirs is kept, but the names of files "
+        "are, so rename files that are called after somebody."
+    )
+    return Found("dicom", volumes, dropped, notes, _on_unknown_people(chosen))
 
 
 def _groups(folder: Path, files: list[str], dropped: list[dict], progress) -> dict:
@@ -155,15 +159,12 @@ def _weeks(found: list[_Series]) -> dict[tuple, int]:
     }
 
 
-def _notes_on_people(chosen: list[_Series]) -> list[str]:
-    notes = [
-        "Patients are numbered; no name, number or date of theirs is kept, but the names of files "
-        "are, so rename files that are called after somebody."
-    ]
+def _on_unknown_people(chosen: list[_Series]) -> str:
     unknown = len({one.person for one in chosen if one.person[0]})
-    if unknown:
-        notes.append(
-            f"Studies that do not say whose they are, for want of a PatientID: {unknown}. Each "
-            "counts as a patient of its own, so one patient can be on both sides of the split."
-        )
-    return notes
+    if not unknown:
+        return ""
+    return (
+        f"Studies that do not say whose they are, for want of a PatientID: {unknown}. Each "
+        "counts as a patient of its own, so one patient can be on both sides of the split. Say "
+        "who is who with --patient-pattern, by the names of files."
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data.framing import Frame, choose_frame
-from vqgen_utils.data.layouts import find, let_in
+from vqgen_utils.data.layouts import find, let_in, tell_patients
 from vqgen_utils.data.listing import kind_of_scans
 from vqgen_utils.data.names import Scan
 from vqgen_utils.data.nifti import PLANES, Head, acquired_axis, by, known
@@ -50,10 +50,15 @@ class Survey:
     flat: set[str] = field(default_factory=set)  # files of one slice
     copies: list[tuple[str, str]] = field(default_factory=list)  # files of the same voxels
     unused: list[dict] = field(default_factory=list)  # {"file", "reason"}: whole, but of no use
+    label_maps: set[str] = field(default_factory=set)  # the files among `unused` that hold labels
 
-    def drop(self, file: str, error: InputError | str, *, broken: bool = True) -> None:
-        reason = str(error).removeprefix(f"{self.folder / file}: ")
+    def drop(
+        self, file: str, reason: InputError | str, *, broken: bool = True, labels: bool = False
+    ) -> None:
+        reason = str(reason).removeprefix(f"{self.folder / file}: ")
         (self.damaged if broken else self.unused).append({"file": file, "reason": reason})
+        if labels:
+            self.label_maps.add(file)
 
     def in_words(self) -> str:
         """The shape, spacing and plane of the slices, or nothing where there are none."""
@@ -86,7 +91,7 @@ def survey_headers(
     survey.layout, survey.notes, volumes = found.layout, found.notes, found.volumes
     survey.square_pixels = survey.layout == "hipmri-2d"
     for entry in found.dropped:
-        survey.drop(entry["file"], entry["reason"], broken=entry.get("broken", False))
+        survey.drop(**{"broken": False} | entry)
     heads = _heads(survey, [scan for volume in volumes for scan in volume], progress)
     _choose_plane(survey, volumes, heads, config.slice_axis)
     views = _views(survey, heads)
@@ -106,6 +111,10 @@ def _find(folder: Path, files: list[str], config: DataConfig, progress: Progress
         return find(folder, files, config)
     files, dropped = let_in(folder, files, config)
     found = find_dicom(folder, files, progress) if kind == "DICOM" else find_png(files)
+    if config.patient_pattern:
+        tell_patients(found, folder, config.patient_pattern)
+    elif found.unknown:
+        found.notes.append(found.unknown)
     found.dropped = dropped + found.dropped
     return found
 
@@ -122,7 +131,7 @@ def _heads(survey: Survey, scans: list[Scan], progress: Progress) -> dict[str, H
             survey.drop(scan.file, error)
             continue
         if head.no_image:
-            survey.drop(scan.file, head.no_image, broken=False)
+            survey.drop(scan.file, head.no_image, broken=False, labels=head.labels)
         elif len(head.shape) == 3 and scan.slice is not None and 1 not in head.shape:
             reason = f"is named as one slice but holds a volume of {by(head.shape)}"
             survey.drop(scan.file, reason)

@@ -34,6 +34,7 @@ class Path:
     folders: list[tuple[str, Said]]  # from the top down, but for those without a meaning
     split: str = ""
     aside: str = ""  # why this is no image, "": it is one
+    labels: bool = False  # it is set aside as a label map, mask or probability map
 
 
 @dataclass
@@ -42,8 +43,9 @@ class Found:
 
     layout: str
     volumes: list[list[Scan]]  # each a list of its files, in the order of patient and week
-    dropped: list[dict]  # {"file", "reason"}
+    dropped: list[dict]  # {"file", "reason"}, and "broken" or "labels" as in `Survey.drop`
     notes: list[str]
+    unknown: str = ""  # a sentence on whose scans nobody knows, unless a pattern tells
 
 
 def read_paths(files: Iterable[str]) -> list[Path]:
@@ -68,6 +70,7 @@ def read_paths(files: Iterable[str]) -> list[Path]:
         path.said.contrast += [channel] if channel else []
         if path.said.mask and not path.aside:
             path.aside = f"is a label map, mask or probability map by its name ('{path.said.mask}')"
+            path.labels = True
         paths.append(path)
     return paths
 
@@ -104,18 +107,20 @@ def _read_folder(path: Path, folder: str, common: bool) -> None:
         return
     masks = MASK_FOLDERS.intersection(words)
     if masks and (len(rest) == 1 or not common):
-        path.aside = path.aside or f"lies in '{folder}', a folder of label maps or masks"
+        if not path.aside:
+            path.aside, path.labels = f"lies in '{folder}', a folder of label maps or masks", True
         return
     said = read_name(folder)
     if said.patient or not common:
         path.folders.append((folder, said))
 
 
-def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]:
+def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan, tuple[str, ...]]]:
     """The scan behind each image's path, and the words of its contrast.
 
     Args:
         root: the folder's own name, for slices in it that have no other.
+        notes: gets a sentence on patients whose name is spelled in several ways.
     """
     recurring = _recurring(paths)
     for path in paths:
@@ -124,7 +129,7 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
     heads = {path.said.head for path in paths if path.said.head and not path.said.patient}
     ids = _ids(heads)
     stems = Counter(stem_of(path.file).rpartition("/")[2] for path in paths)
-    spelled: dict[str, str] = {}
+    spellings: dict[tuple, list[str]] = defaultdict(list)
     scans = []
     for path in paths:
         said = path.said
@@ -135,7 +140,9 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
             if said.slice is not None or (said.contrast and not said.head):
                 patient = parent or root
             named = False
-        patient = spelled.setdefault(patient.casefold(), patient)
+        spelled = spellings[tuple(natural(patient.casefold()))]  # sub-1 is SUB-001
+        spelled += [] if patient in spelled else [patient]
+        patient = spelled[0]
         folders = [one for _, one in path.folders]
         sessions = list(dict.fromkeys(part for one in (*folders, said) for part in one.session))
         numbers = re.search("[0-9]", rest) is not None
@@ -158,6 +165,12 @@ def scans_of(paths: list[Path], root: str) -> list[tuple[Scan, tuple[str, ...]]]
             named=named,
         )
         scans.append((scan, tuple(dict.fromkeys(contrast))))
+    several = [" and ".join(spelled) for spelled in spellings.values() if len(spelled) > 1]
+    if several:
+        notes.append(
+            "Patients whose names differ in case or in leading zeros alone count as one: "
+            f"{len(several)} (the first: {several[0]})."
+        )
     return scans
 
 

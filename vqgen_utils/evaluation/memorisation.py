@@ -1,4 +1,4 @@
-"""Are samples copies? A prior that is made to learn slices by heart shows what copies look like.
+"""Are samples copies? A prior that is made to memorise slices shows what copies look like.
 
 The distance between slices is the root of the mean squared pixel difference, so it has the unit of
 intensity: 0 for the same picture, 1 for black against white. It is blunt (a body shifted by a pixel
@@ -19,14 +19,14 @@ from vqgen_utils.training.loop import learning_rate
 
 SMALL = PriorConfig(prior_channels=32, prior_layers=1, prior_hidden_dim=64)
 STEPS, BATCH_SIZE, PEAK = 150, 8, 3e-2
-CAUGHT = 0.5  # of the slices known by heart; a check that finds fewer sees no copies
+CAUGHT = 0.5  # of the memorised slices; a check that finds fewer sees no copies
 
 
-def learn_by_heart(codes: Tensor, num_embeddings: int, seed: int = 0) -> tuple[PixelCNN, Tensor]:
+def memorise(codes: Tensor, num_embeddings: int, seed: int = 0) -> tuple[PixelCNN, Tensor]:
     """A small prior trained on a few grids until it knows them, told which of them to draw.
 
     Told the height alone it would know them nearly as well, but a sample that once leaves the
-    grids known by heart does not find back to them.
+    memorised grids does not find back to them.
 
     Args:
         codes: (n, H, W).

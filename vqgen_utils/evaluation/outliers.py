@@ -125,6 +125,24 @@ def oddest_place(bits: np.ndarray, side: int = 5) -> np.ndarray:
     return np.stack(np.unravel_index(window.reshape(len(bits), -1).argmax(1), bits.shape[1:]), 1)
 
 
+def found(bits: np.ndarray, changed: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Whether the oddest place of each slice lies on what was changed in it.
+
+    Args:
+        bits: of the changed slices, (N, h, w).
+        changed, before: (N, H, W); a code covers H / h x W / w pixels.
+
+    Returns:
+        (N,) bool: the window around the oddest place holds a changed pixel.
+    """
+    n, h, w = bits.shape
+    blocks = (
+        (changed != before).reshape(n, h, -1, w, changed.shape[2] // w).any((2, 4))
+    )  # (N, h, w)
+    near = ndimage.maximum_filter(blocks, (1, 5, 5))  # (N, h, w)
+    return near[np.arange(n), *oddest_place(bits).T]
+
+
 def _around(bits: np.ndarray, side: int) -> np.ndarray:
     """Mean over the window around each position: (N, h, w) -> (N, h, w)."""
     return ndimage.uniform_filter(bits, (0, side, side), mode="nearest")

@@ -67,6 +67,7 @@ def train_vqvae(
             run.vqvae_made_from(settings, slices) | started_from,
             validate=lesson.validate,
             change=lesson.change,
+            judged_by=lesson.judged_by,
         )
         if processes.is_first():
             if not _has_codes(run):
@@ -130,13 +131,17 @@ class Lesson:
     train: Dataset  # what the weights are fitted to
     validate: Dataset | None  # what chooses among them; None: there is too little for that
     change: Change | None  # what is done to pictures before they are learned from; None: nothing
+    judged_by: str = "loss"  # the term on `validate` that says which weights are the best
 
 
 def vqvae_lesson(settings: Profile, slices: Slices) -> Lesson:
     """The training slices as pictures, changed a little each time where patients are few."""
     train, validate = slices.to_learn_from()
     change = _change(settings, train)
-    return Lesson(vqvae_losses, train, validate if len(validate) else None, change)
+    # what is used are codes and decoder; how near the encoder comes to its codes is not
+    return Lesson(
+        vqvae_losses, train, validate if len(validate) else None, change, judged_by="reconstruction"
+    )
 
 
 def prior_lesson(

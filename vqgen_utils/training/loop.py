@@ -48,7 +48,7 @@ class Fit:
 
     history: pd.DataFrame  # step, epoch, seconds, learning_rate, each loss term, val_... at a look
     seconds: float  # of training in all
-    best_step: int  # whose weights are used: the lowest val_loss, or the last without validation
+    best_step: int  # whose weights are used: the best on validation, or the last without it
 
     def __str__(self) -> str:
         """How long it took, what it saw, and whose weights are used."""
@@ -83,10 +83,11 @@ def fit(
     validate: Dataset | None = None,
     change: Change | None = None,
     report: Report | None = None,
+    judged_by: str = "loss",
 ) -> Fit:
     """Train `model` and leave its best weights in it and at `path`.
 
-    The best are those with the lowest validation loss. When a share `patience` of the steps has
+    The best are those that do best on what is held out. When a share `patience` of the steps has
     brought none that are better, training stops (Prechelt 1998, "Early Stopping - But When?").
 
     Several processes (`torchrun`, `accelerate launch`) share each batch; the model that they train
@@ -108,6 +109,7 @@ def fit(
             to 0 as the learning rate does, so that what is learned last are the pictures as they
             are. What is validated on is left alone.
         report: called with the rows of the history so far, at every new row.
+        judged_by: the loss term on what is held out that says which weights are the best.
 
     Returns:
         The learning curves, the training time and the step of the best weights.
@@ -140,9 +142,19 @@ def fit(
             report(progress.rows)
         else:
             progress = _train(
-                accelerator, model, losses, train, config, files, validate, change, report
+                accelerator,
+                model,
+                losses,
+                train,
+                config,
+                files,
+                validate,
+                change,
+                report,
+                judged_by,
             )
-    return Fit(pd.DataFrame(progress.rows), progress.seconds, best_step(progress.rows))
+    best = best_step(progress.rows, judged_by)
+    return Fit(pd.DataFrame(progress.rows), progress.seconds, best)
 
 
 def _train(
@@ -155,6 +167,7 @@ def _train(
     validate: Dataset | None,
     change: Change | None,
     report: Report,
+    judged_by: str,
 ) -> TrainingProgress:
     """The loop. Arguments as for `fit`."""
     device, first = accelerator.device, processes.is_first()
@@ -178,7 +191,7 @@ def _train(
         ) as bar,
     ):
         for batch in batches(train, config, device, start=progress.step, stop=schedule.steps):
-            if schedule.is_over(progress.rows):
+            if schedule.is_over(progress.rows, judged_by):
                 break
             rate = learning_rate(progress.step, schedule.steps, config.learning_rate)
             optimizer.param_groups[0]["lr"] = rate
@@ -206,7 +219,7 @@ def _train(
                 progress.rows.append(row)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
                 report(progress.rows)
-                progress.remember(model)
+                progress.remember(model, judged_by)
             if progress.step % SAVE_EVERY == 0 and first:
                 files.save_state(model, optimizer, progress)
     if progress.best is not None:
@@ -279,11 +292,11 @@ class Schedule:
         """Whether the validation slices are looked at after batch `step`."""
         return step == self.steps or step % self._every == 0
 
-    def is_over(self, rows: list[dict[str, float]]) -> bool:
+    def is_over(self, rows: list[dict[str, float]], judged_by: str) -> bool:
         """Whether so many steps brought no better weights that more will hardly do."""
         if not rows:
             return False
-        waited = rows[-1]["step"] - best_step(rows)
+        waited = rows[-1]["step"] - best_step(rows, judged_by)
         return waited >= self.config.patience * self.steps
 
 

@@ -28,20 +28,21 @@ class TrainingProgress:
     step: int = 0  # batches learned from
     rows: list[dict[str, float]] = field(default_factory=list)  # of the learning curves
     seconds: float = 0.0  # of training, before and after any stop
-    best: dict[str, Tensor] | None = None  # the weights with the lowest validation loss so far
+    best: dict[str, Tensor] | None = None  # the weights that did best on validation so far
 
-    def remember(self, model: nn.Module) -> None:
-        """Keep a copy of the weights if the last row has the lowest validation loss so far."""
+    def remember(self, model: nn.Module, judged_by: str) -> None:
+        """Keep a copy of the weights if the last row did best on validation so far."""
         row = self.rows[-1]
-        if "val_loss" in row and row["step"] == best_step(self.rows):
+        if f"val_{judged_by}" in row and row["step"] == best_step(self.rows, judged_by):
             self.best = {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def best_step(rows: list[dict[str, float]]) -> int:
-    """The step with the lowest validation loss, or the last one where nothing was validated."""
-    scored = [row for row in rows if math.isfinite(row.get("val_loss", math.nan))]
+def best_step(rows: list[dict[str, float]], judged_by: str) -> int:
+    """The step with the lowest validation term, or the last one where nothing was validated."""
+    term = f"val_{judged_by}"
+    scored = [row for row in rows if math.isfinite(row.get(term, math.nan))]
     # of equal ones the later: it has learned from more
-    best = min(reversed(scored), key=lambda row: row["val_loss"], default=rows[-1])
+    best = min(reversed(scored), key=lambda row: row[term], default=rows[-1])
     return int(best["step"])
 
 

@@ -56,9 +56,9 @@ exercises.check_leak(our_leaking)
 # %% [markdown] tags=[]
 # **Why**
 #
-# `nunique` counts the different splits of each patient, so coming back in another week does no harm.
-# One follow-up scan filed by hand is all it takes. Such a list should be checked by a program each time
-# it is read: `vqgen data check` does so for a folder.
+# `nunique` counts the different splits of each patient, so coming back in another week does no harm. One scan of a
+# later week in the wrong folder is enough. A program should check such a list each time it is read: `vqgen data
+# check` does so for a folder.
 
 # %% [markdown] tags=[]
 # ## Exercise 4 · A robust scale
@@ -92,6 +92,6 @@ exercises.check_hold_out(our_hold_out)
 # %% [markdown] tags=[]
 # **Why**
 #
-# Draw people first and look up their pictures after: then no slice can part from its patient. `np.unique`
-# sorts, and the order matters as much as the seed does. A Python `set` would be a trap: the order of
-# text in it changes each time Python starts.
+# Draw people first, and look up their slices afterwards: then no slice can be separated from its patient. `np.unique`
+# sorts, and the order matters as much as the seed does. A Python `set` would be a trap: the order of text in it
+# changes each time Python starts.

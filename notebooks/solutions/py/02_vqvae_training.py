@@ -49,11 +49,11 @@ exercises.check_why_ssim_rose(our_why_ssim_rose)
 # %% [markdown] tags=[]
 # **Why**
 #
-# $R$ enters in two places only, $c_1 = (0.01R)^2$ and $c_2 = (0.03R)^2$, and doubling it makes both four
-# times as large. Take a faint texture of variance $s^2 = 0.001$ of which the reconstruction keeps nothing:
+# $R$ enters in two places only, $c_1 = (0.01R)^2$ and $c_2 = (0.03R)^2$, and doubling it makes both four times as
+# large. Take a faint texture of variance $s^2 = 0.001$ of which the reconstruction keeps nothing:
 # $\hat s^2 = \mathrm{cov} = 0$, so the second fraction is $c_2 / (s^2 + c_2)$. At $R=1$ that is
-# $0.0009/0.0019 \approx 0.47$; at $R=2$ it is $0.0036/0.0046 \approx 0.78$. Nothing got better, it
-# only counts for less. Doubling the pixels as well would bring the old score back.
+# $0.0009/0.0019 \approx 0.47$; at $R=2$ it is $0.0036/0.0046 \approx 0.78$. Nothing got better: the loss of texture
+# only counts for less. If the pixels were doubled as well, the score would be the old one.
 
 # %% [markdown] tags=[]
 # ## Exercise 3 · Quantise by hand
@@ -93,7 +93,7 @@ def our_two_losses(z_e: Tensor, e: Tensor, beta: float) -> tuple[Tensor, Tensor]
 exercises.check_losses(our_two_losses)
 
 # %% [markdown] tags=[]
-# ## Exercise 6 · Raise the dead, so that they stay
+# ## Exercise 6 · Revive a dead code, so that it stays
 
 
 # %% tags=["solution"]

@@ -137,9 +137,8 @@ show(
 # %% [markdown] tags=[]
 # *Donor, receiver, the donor's box moved as codes, and the same box moved as pixels.*
 #
-# Moved as codes, the box is blended into its new place by the decoder, which looks across its border.
-# It is softened, not understood: nothing here knows whether such a body is possible. That is the prior's
-# part.
+# Moved as codes, the box is blended into its new place by the decoder, which looks across its border. It is softened,
+# and no more: nothing here knows whether such a body is possible. That is the task of the prior.
 
 # %% [markdown] tags=[]
 # ## Exercise 6 · The mean block under a code

@@ -40,9 +40,9 @@ exercises.check_layers(our_enough_layers)
 # %% [markdown] tags=[]
 # **Why**
 #
-# Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so
-# 30 layers. Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot
-# see it must read from nearer codes, from the place $y$ and from its map over the grid.
+# Upwards is the longest way: 31 rows. The shift at the entrance brings one, and each layer one more, so 30 layers.
+# Sideways 15 columns are reached long before. Our prior has far fewer layers; what it cannot see, it must guess from
+# nearer codes, from the place $y$ and from its map over the grid.
 
 # %% [markdown] tags=[]
 # ## Exercise 2 · From nats to bits a pixel

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from vqgen_utils.teaching.exercises import generation as exercises
 
 # %% [markdown] tags=[]
-# ## Exercise 1 · Turn one knob
+# ## Exercise 1 · One temperature
 
 # %% tags=["solution"]
 our_T_two_to_one = 2 / np.log(2)  # exp(2 / T) = 2
@@ -79,11 +79,10 @@ exercises.check_keep_back(our_keep_back)
 # %% [markdown] tags=[]
 # **Why this completion is not exact**
 #
-# Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of
-# row 1 is drawn, the given back of row 2 lies in the future, and the prior cannot hear it. So the drawn
-# codes follow $p(c_i \mid c_{<i}, y)$ with the given ones *before* them, where an exact completion would need
-# all given ones. Seen in pictures: the front of the body may begin where the back, further on, does
-# not want it.
+# Reading order takes the back of row 1, its front, the back of row 2, and so on. When the front of row 1 is drawn,
+# the given back of row 2 comes later, and the prior cannot see it. So the drawn codes follow $p(c_i \mid c_{<i}, y)$
+# with the given ones *before* them, where an exact completion would need all given ones. In the picture: the front of
+# the body may begin where it does not fit to the back that comes later.
 
 # %% [markdown] tags=[]
 # ## Exercise 5 · The incremental step

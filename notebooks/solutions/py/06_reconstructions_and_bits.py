@@ -34,7 +34,7 @@ our_cost = 9  # 1 + 2 + 3 + 3
 exercises.check_cost(our_cost)
 
 # %% [markdown] tags=[]
-# ## Exercise 2 · A price list of frequencies
+# ## Exercise 2 · Bits from frequencies
 
 
 # %% tags=["solution"]

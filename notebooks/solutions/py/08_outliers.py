@@ -55,7 +55,7 @@ exercises.check_why_not_odd(our_why_odd)
 # %% [markdown] tags=[]
 # **Why**
 #
-# Throw a coin a thousand times that shows heads six times in ten. All heads is the likeliest single outcome, and
-# you will never see it: there is one such outcome, and there are vastly many with about six hundred heads. Each of
-# these is less likely, together they are all but certain. Real slices are such outcomes. The empty slice, and
-# greedy drawing, are all heads.
+# Throw a coin a thousand times that shows heads six times in ten. All heads is the likeliest single outcome, and you
+# will never see it: there is one such outcome, and there are vastly many with about six hundred heads. Each of these
+# is less likely, but together they are nearly certain. Real slices are such outcomes. The empty slice, and greedy
+# drawing, are all heads.

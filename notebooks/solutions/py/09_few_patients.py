@@ -72,6 +72,6 @@ exercises.check_claim(our_honest)
 # %% [markdown] tags=[]
 # **Why**
 #
-# How sure one is of a mean depends on how many independent things it is over. Forty slices of one person are forty looks at one draw of the
-# lottery. The saving on this person is a fact, and worth a sentence with its limits in it. Five more trainings, each with another person
-# held out, would turn it into six draws.
+# How sure a mean is depends on how many independent observations it is taken over. Forty slices of one patient are
+# one such observation. The saving on this patient is a fact, and it may be reported with its limits. Five more
+# trainings, each with another patient held out, would make it six observations.

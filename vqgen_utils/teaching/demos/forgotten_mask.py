@@ -4,6 +4,7 @@ Everything here is as small and plain as it can be, to be seen going wrong in se
 the series is in `pixelcnn.py`.
 """
 
+import itertools
 import math
 
 import torch
@@ -84,9 +85,10 @@ def draw(model: PlainPixelCNN, filled: Tensor, seed: int = 0) -> Tensor:
     uniform = torch.rand(height, width, 1, k, generator=generator).clamp(min=1e-20)
     noise = -torch.log(-torch.log(uniform))  # (h, w, 1, K), Gumbel: argmax becomes a draw
     with one_thread(CPU):
-        for i in range(height):
-            top = max(0, i - LAYERS)  # no layer looks further up than a row, nor down
-            for j in range(width):
-                logits = model(codes[:, top : i + 2])[:, :, i - top, j]  # (B, K)
-                codes[:, i, j] = (logits + noise[i, j]).argmax(1)
+        for i, j in itertools.product(range(height), range(width)):
+            # no layer looks further than a row or a column, so these few codes are all that count
+            top, left = max(0, i - LAYERS), max(0, j - LAYERS)
+            around = codes[:, top : i + 2, left : j + LAYERS + 1]
+            logits = model(around)[:, :, i - top, j - left]  # (B, K)
+            codes[:, i, j] = (logits + noise[i, j]).argmax(1)
     return codes

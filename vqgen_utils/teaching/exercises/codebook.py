@@ -94,11 +94,11 @@ def check_tissue_given_code(tissue_given_code: Callable[[Tensor], Tensor]) -> st
 @check
 def check_nearest_other(nearest_other: Callable[[Tensor, int], int]) -> str:
     """`nearest_other`: codebook (K, D) and k -> the number of the code nearest to e_k."""
-    k, rows = 2, [[0, 1], [0, -5], [0.5, 1], [-4, 0], [2, 1], [9, 1], [-9, -9]]
-    codebook = torch.tensor(rows)  # (K, D)
+    k, rows = 2, [[4, 3.3], [0, -5], [4, 2], [-4, 0], [12, 5], [5.05, 2.4], [2.8, 2.2]]
+    codebook = torch.tensor([*rows, [3.05, 1.05], [8, 4], [2, 4], [-9, -9]])  # (K, D)
     got = int(_number("nearest_other", call(nearest_other, codebook.clone(), k)))
     distance = (codebook - codebook[k]).norm(dim=1)  # (K,)
-    order = distance.argsort().tolist()  # 2, 0, 4, 3, 1, 5, 6
+    order = distance.argsort().tolist()  # 2, 5, 6, ..., 10
     if got == k:
         raise NotYet("nothing is nearer to a code than the code itself: leave it out.")
     if got == order[-1]:
@@ -109,10 +109,20 @@ def check_nearest_other(nearest_other: Callable[[Tensor, int], int]) -> str:
         raise NotYet("that is the code with the next number: compare vectors, not numbers.")
     if got == int((codebook @ codebook[k]).argmax()):
         raise NotYet("that has the largest dot product, which favours long vectors: use distances.")
+    others = torch.arange(len(codebook)) != k
+    length, difference = codebook.norm(dim=1), (codebook - codebook[k]).abs()
+    for measure, problem in (
+        (difference.sum(1), "you add up absolute differences: add up their squares."),
+        (difference.amax(1), "you compare the largest difference alone: add up all squares."),
+        ((length - length[k]).abs(), "that compares the lengths of vectors: subtract them first."),
+        (-(codebook @ codebook[k]) / length, "that is nearest in direction: use distances."),
+    ):
+        if got != order[1] and got == int(measure.where(others, torch.inf).argmin()):
+            raise NotYet(problem)
     if got != order[1]:
         raise NotYet("take the distances |e_j - e_k| to all codes j, and the smallest with j ≠ k.")
     twins = torch.tensor([[1.0], [1.0], [5.0]])
-    if _number("nearest_other", call(nearest_other, twins, 1)) == 1:
+    if _number("nearest_other", call(nearest_other, twins, 1)) != 0:
         raise NotYet(
             "two codes may lie on the same point, and then sorting may put either first: leave out "
             "code k by its number, not by its place in the order."

@@ -48,7 +48,7 @@ def check_percentile(top: float) -> str:
     tissue = TISSUES[shares.argmax()]
     return (
         f"in three slices through the hips, {shares.max():.0%} of what is cut there is {tissue}: "
-        "the brightest tissue pays, and loses whatever can be seen inside it."
+        "the brightest tissue is cut, and what could be seen inside it is lost."
     )
 
 
@@ -273,6 +273,8 @@ def check_hold_out(hold_out: Callable[[np.ndarray, int], np.ndarray]) -> str:
             "the same seed holds out other patients when the slices come in another order, as they "
             "may on another computer. Sort the patients before you draw; np.unique does."
         )
+    fewer = patients[np.isin(patients, names[:25])]
+    _whole_patients(names[:25], fewer, np.asarray(call(hold_out, fewer.copy(), 0)))
     return (
         "nobody is on both sides, and all who know the seed get the same split. Here a fifth "
         f"of the patients has {masks[0].mean():.0%} of the slices, since patients come whole."

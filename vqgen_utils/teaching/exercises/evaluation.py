@@ -17,8 +17,8 @@ def check_by_chance(answer) -> str:
     got, wanted = number("your answer", answer), 6
     if got == wanted:
         return (
-            "one in a hundred is what innocence looks like. Fewer would be no merit and a few more "
-            "no proof, since the limit itself was read off few slices. Copies would be many more."
+            "one in a hundred comes by chance alone. Fewer would not be better, and a few more "
+            "would prove nothing, since the limit comes from few slices. Copies would be many more."
         )
     if got == 0:
         raise NotYet(
@@ -35,12 +35,12 @@ def check_by_chance(answer) -> str:
 @check
 def check_precision(precision: Callable) -> str:
     """precision(real (N, F), fake (M, F), k) -> share of fakes within reach of the real ones."""
-    generator = torch.Generator().manual_seed(2)  # the typical mistakes all give other numbers
+    generator = torch.Generator().manual_seed(116)  # the typical mistakes all give other numbers
     real = torch.randn(20, 2, generator=generator)  # (N, F)
     fake = 1.3 * torch.randn(15, 2, generator=generator) + 1  # (M, F)
     k = 3
 
-    def of(real: Tensor, fake: Tensor) -> float:
+    def of(real: Tensor, fake: Tensor, k: int = k) -> float:
         return number("precision", call(precision, real.clone(), fake.clone(), k))
 
     got = of(real, fake)
@@ -49,6 +49,7 @@ def check_precision(precision: Callable) -> str:
     reach = order[:, k]  # (N,)
     typical = (within <= reach.mean()).any(1).float().mean()
     wanted, recall = fidelity.precision_recall(real, fake, k)
+    nearest = (within.min(1).values <= reach[within.argmin(1)]).float().mean()
     for wrong, problem in (
         (recall, "that is recall: the share of *real* slices within reach of the fakes."),
         ((within <= order[:, k - 1]).any(1).float().mean(),
@@ -56,6 +57,7 @@ def check_precision(precision: Callable) -> str:
          "later in the sorted row."),
         ((within <= reach).float().mean(), "one real slice in reach is enough: use any, not mean."),
         ((within <= reach).all(1).float().mean(), "a single real slice is enough: any, not all."),
+        (nearest, "not only the nearest real slice counts: one farther away may reach farther."),
         (typical, "each real slice has a reach of its own, small where real slices are dense."),
     ):  # fmt: skip
         if close(got, wrong, 1e-6) and not close(wrong, wanted, 1e-6):
@@ -65,6 +67,8 @@ def check_precision(precision: Callable) -> str:
             f"here it is {wanted:.3f}, you have {got:.3f}. For each fake: is there a real slice at "
             "most as far away as that real slice's k-th neighbour among the other real ones?"
         )
+    if not close(of(real, fake, 1), fidelity.precision_recall(real, fake, 1)[0], 1e-6):
+        raise NotYet(f"right for k = {k}, but not for k = 1: use the k that you are given.")
     if not close(of(real, real[:1].repeat(15, 1)), 1):
         raise NotYet("fifteen copies of one real slice are all within its reach: that is 1.")
     return (
@@ -113,8 +117,14 @@ def check_bladder_in_front(bladder_in_front: Callable) -> str:
             "where an organ is absent there is no order to break, so the rule is kept. Mind that "
             "the mean over no pixels is NaN, and every comparison with NaN is False."
         )
-    if not kept((32, 14), (32, 9)):
-        raise NotYet("a large bladder may reach behind the rectum's front: compare centres.")
+    centred = kept((32, 14), (32, 9)), kept((20, 14), (44, 12)), kept((20, 10), (44, 11))
+    if centred != (True, True, False):
+        raise NotYet(
+            "a large bladder may reach farther to the back and to the front than the rectum does: "
+            "compare centres, not edges."
+        )
+    if not kept(None, None):
+        raise NotYet("where both organs are absent the rule is kept, too.")
     return (
         "a rule must know when it does not apply, or it punishes slices that merely lie elsewhere. "
         "Whether an absent organ should be there is another rule's business."

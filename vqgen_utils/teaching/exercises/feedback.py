@@ -81,6 +81,15 @@ def number(name: str, answer) -> float:
     raise NotYet(f"{name} is {answer!r}: give one number.")
 
 
+def choice(answer, right: str, problems: dict[str, str]) -> None:
+    """Raises `NotYet` unless the answer is the letter `right`, and says what is wrong with it."""
+    letter = str(answer).strip().upper()[:1]
+    if letter in problems:
+        raise NotYet(problems[letter])
+    if letter != right:
+        raise NotYet(f"{answer!r} is none of the four: answer with one letter, such as 'A'.")
+
+
 def same_shape(name: str, got, wanted: tuple[int, ...]) -> None:
     """Raises `NotYet` when an array or tensor has another shape than it should."""
     if not isinstance(got, (np.ndarray, torch.Tensor)):

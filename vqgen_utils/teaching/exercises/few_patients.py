@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, number
+from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, choice, close, number
 
 
 @check
@@ -61,6 +61,8 @@ def check_stop(stop: Callable) -> str:
         )
     if got([3.0, 2.0, 1.0], 2) != (2, 2):
         raise NotYet("losses that fall to the end never let it wait: best and stop are the last.")
+    if got([3.0, 4.0, 5.0, 2.0], 1) != (0, 1):
+        raise NotYet("for 3, 4, 5, 2 and patience 1 it is look 0, and stop 1: mind `patience`.")
     if got([4.0, 5.0, 3.0, 4.0, 2.0, 2.5], 2) != (4, 5):
         raise NotYet(
             "in 4, 5, 3, 4, 2, 2.5 no two looks in a row are without a better one: begin to wait "
@@ -69,8 +71,8 @@ def check_stop(stop: Callable) -> str:
     if got([2.0, 2.0, 2.0, 2.0], 2) != (0, 2):
         raise NotYet("equal is not better: for 2, 2, 2, 2 and patience 2 it is look 0, and stop 2.")
     return (
-        "and it had to miss the 1.0 that came later. Patience is a price: too little of it stops "
-        "at a bump, much of it costs time. The weights are safe either way."
+        "and it had to miss the 1.0 that came later. Too little patience stops at a bump, much of "
+        "it costs time. The best weights are kept in both cases."
     )
 
 
@@ -109,14 +111,13 @@ def check_mean_of_draw(mean_of_draw: Callable) -> str:
 @check
 def check_claim(answer) -> str:
     """What can be signed after a test on one patient: "A", "B", "C" or "D"."""
-    if answer == "B":
-        return (
-            "the number, on whom it was measured, and what is not known. Folds would turn one "
-            "patient into six."
-        )
     problems = {
         "A": "the 40 slices are of one person. How many independent things are there to draw from?",
         "C": "one person is no promise for others. What has been seen of how people differ?",
         "D": "something was measured, on one patient. Which sentence says that, and no more?",
     }
-    raise NotYet(problems.get(answer, 'answer with one letter, such as "A".'))
+    choice(answer, "B", problems)
+    return (
+        "the number, on whom it was measured, and what is not known. Folds would turn one patient "
+        "into six."
+    )

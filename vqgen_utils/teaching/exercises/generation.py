@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, same_shape
+from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, number, same_shape
 
 DRAWS = 4000  # a share among so many draws is off by about 0.008
 NEAR = 0.04  # shares closer than this are taken for the same
@@ -29,8 +29,7 @@ def answered(name: str, shape: tuple[int, ...], answer: Callable, *arguments) ->
 @check
 def check_temperature(answer) -> str:
     """The T at which logits 2 and 0 give odds of 2 to 1."""
-    if not isinstance(answer, (int, float)) or isinstance(answer, bool):
-        raise NotYet(f"your answer is a {type(answer).__name__}: give one number.")
+    answer = number("your answer", answer)
     if answer <= 0:
         raise NotYet("the logits are divided by T, so give a number above 0.")
     wanted = 2 / math.log(2)
@@ -62,7 +61,9 @@ def check_gumbel_draw(draw) -> str:
 
     if (drawn(1.0, 0) == drawn(1.0, 0)[0]).all():
         if all(drawn(1.0, seed)[0] == 0 for seed in range(SEEDS)):
-            raise NotYet("every draw gives the likeliest code. Where is the noise?")
+            raise NotYet(
+                "every draw gives the likeliest code. Is noise added, and to each code its own?"
+            )
         raise NotYet(
             "all rows got the same code. Each row, and each code in it, needs noise of its own: "
             "draw as many numbers as there are logits."

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, number
+from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, choice, close, number
 
 
 @check
@@ -15,7 +15,7 @@ def check_alarms(answer) -> str:
     if close(got, wanted, 0.005):
         return (
             f"9 of about {found + false:.0f} alarms. The test is a good one, and still most alarms "
-            "are false, since normal slices are so many. Whoever listens soon stops listening."
+            "are false, since there are so many normal slices. People soon ignore such an alarm."
         )
     for wrong, problem in (
         (found / 10, "that is the share of odd slices for which it rings. Asked is the other way "
@@ -62,22 +62,21 @@ def check_auroc(auroc: Callable) -> str:
             "won and 2 tied, which makes 0.750."
         )
     return (
-        "no threshold was needed. That is its charm, and its trap: it does not say which threshold "
-        "to take, nor how many false alarms a day that means when odd slices are rare."
+        "no threshold was needed. But then it does not say which threshold to take, nor how many "
+        "false alarms a day that means when odd slices are rare."
     )
 
 
 @check
 def check_why_not_odd(answer) -> str:
     """Why the cheapest slice need not be a normal one: "A", "B", "C" or "D"."""
-    if answer == "B":
-        return (
-            "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
-            "nothing, and one that costs far less is as odd as one that costs far more."
-        )
     problems = {
         "A": "a perfect prior would charge even less for air after air: it is a likely pattern.",
         "C": "the empty slice has codes like any other, and the prior was asked about these.",
         "D": "it is cheap at every height. What does a real slice pay for that this one does not?",
     }
-    raise NotYet(problems.get(answer, 'answer with one letter, such as "A".'))
+    choice(answer, "B", problems)
+    return (
+        "what is typical is a matter of the sum, not of the peak: no real slice costs next to "
+        "nothing, and one that costs far less is as odd as one that costs far more."
+    )

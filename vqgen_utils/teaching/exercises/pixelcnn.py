@@ -29,8 +29,10 @@ def codes_unseen(layers: int) -> int:
 def check_layers(layers: int) -> str:
     """The smallest depth at which the last position of GRID sees every code before it."""
     height, width = GRID
-    if type(layers) is not int or not 1 <= layers <= 2 * height:
+    whole = isinstance(layers, (int, np.integer)) and not isinstance(layers, bool)
+    if not whole or not 1 <= layers <= 2 * height:
         raise NotYet(f"give a whole number of layers; {2 * height} are more than enough.")
+    layers = int(layers)
     unseen = codes_unseen(layers)
     if 0 < unseen <= width:
         raise NotYet(f"nearly: with {layers} layers only the top row is out of sight.")
@@ -60,7 +62,7 @@ def check_bits(bits: Callable[[float], tuple[float, float]]) -> str:
     """Nats a code -> (bits a code, bits a pixel)."""
     nats = 1.3
     got = call(bits, nats)
-    if not isinstance(got, tuple) or len(got) != 2:
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
         raise NotYet("return two numbers: bits a code, bits a pixel.")
     code, pixel = (call(float, value) for value in got)
     wanted = nats / math.log(2)

@@ -1,4 +1,4 @@
-"""Checks of notebook 06: what guesses cost, frequencies as a price list, drawing patients again."""
+"""Checks of notebook 06: what guesses cost, bits from frequencies, drawing patients again."""
 
 import math
 from collections.abc import Callable
@@ -71,8 +71,8 @@ def check_frequency_bits(frequency_bits: Callable) -> str:
         )
     own = entropy(torch.bincount(test, minlength=k).double() / len(test))
     return (
-        f"{wanted:.2f} bits a code here. Whoever counted the new patients' own codes would promise "
-        f"{own:.2f}, and could not keep it: the price list must be there before the goods."
+        f"{wanted:.2f} bits a code here. Counts of the new patients' own codes would promise "
+        f"{own:.2f}, but nobody could read that file: the receiver needs the probabilities first."
     )
 
 
@@ -92,12 +92,12 @@ def tell_what_is_wrong(value: float, wanted: float, train: Tensor, test: Tensor,
         "a cost is positive: put a minus before the logarithm.": (-wanted,),
         "these are nats: take the logarithm to base 2.": (wanted * math.log(2),),
         "that is the sum over all codes. Asked is the mean.": (wanted * m,),
-        "that is the training codes' own cost. The prices are theirs, but the codes that are paid "
-        "for are the new patients': look up p[test].": (
+        "that is the cost of the training codes. The probabilities are made from them, but "
+        "asked is what the new patients' codes cost: look up p[test].": (
             *(entropy(counts / n), entropy(topped), float(-topped[train].log2().mean())),
         ),
-        "these prices were made from the test codes. A receiver does not know them yet: count the "
-        "training codes.": (entropy(own / m), float(-own_topped[test].log2().mean())),
+        "these probabilities were made from the test codes. A receiver does not know them yet: "
+        "count the training codes.": (entropy(own / m), float(-own_topped[test].log2().mean())),
         "train and test have changed places.": (float(-own_topped[train].log2().mean()),),
         "you add 1 to each count, which is more than the 1/K asked for.": (
             float(-((counts + 1) / (n + k))[test].log2().mean()),
@@ -156,6 +156,7 @@ def check_resample(resample: Callable) -> str:
             f"{by_patient / by_slice:.1f} times too narrow here, where slices of a patient are "
             "alike: draw patients, each with all of their slices."
         )
+    _judge_draws(resample)
     if abs(spread - by_patient) > 0.09 * by_patient:
         raise NotYet(
             f"the means spread by {spread:.3f}, where drawing {size} patients with repetition "
@@ -163,5 +164,28 @@ def check_resample(resample: Callable) -> str:
         )
     return (
         f"the interval is {by_patient / by_slice:.1f} times as wide as one over slices would be "
-        "here, and honest: eighty slices of eight people are eight witnesses."
+        "here, and right: eighty slices of eight patients are eight independent observations."
     )
+
+
+def _judge_draws(resample: Callable) -> None:
+    """Raises `NotYet` where draws of two patients, 0 and 1 of A and 10 of B, cannot be right."""
+    values, patients, draws = np.array([0.0, 1.0, 10.0]), np.array(["A", "A", "B"]), 400
+    means = np.asarray(call(resample, values, patients, draws, np.random.default_rng(2)))
+    possible = np.array([1 / 2, 11 / 3, 10])  # of A twice, of A and B, of B twice
+    chosen = np.abs(means[:, None] - possible).argmin(1)  # (draws,)
+    off = np.abs(means - possible[chosen]) > 1e-6
+    if off.any():
+        raise NotYet(
+            f"patient A has the values 0 and 1, patient B has 10, and one of your draws has mean "
+            f"{means[off][0]:.2f}. It can be 0.50, 3.67 or 10.00: a patient comes with all slices, "
+            "each once."
+        )
+    shares = np.bincount(chosen, minlength=3) / draws
+    if shares.min() == 0:
+        raise NotYet("draw as many patients as there are: of two, both can be in one draw.")
+    if shares[2] < 0.18:
+        raise NotYet(
+            "a patient with more slices is drawn more often. Each patient has the same chance: "
+            "draw from np.unique(patients)."
+        )

@@ -13,7 +13,14 @@ from vqgen_utils.data import phantom
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models.codebook import Codebook
 from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, same_shape
+from vqgen_utils.teaching.exercises.feedback import (
+    NotYet,
+    call,
+    check,
+    choice,
+    close,
+    same_shape,
+)
 
 
 @check
@@ -64,11 +71,7 @@ ANSWERS_WHY = {
 @check
 def check_why_ssim_rose(answer: str) -> str:
     """Checks the choice among A to D."""
-    letter = str(answer).strip().upper()[:1]
-    if letter in ANSWERS_WHY:
-        raise NotYet(ANSWERS_WHY[letter])
-    if letter != "B":
-        raise NotYet(f"{answer!r} is none of the four: answer with one letter, such as 'A'.")
+    choice(answer, "B", ANSWERS_WHY)
     return (
         "c1 and c2 grow fourfold. Where contrast is low they outweigh the variances, so faint "
         "texture could be lost without a trace in the score."
@@ -79,10 +82,10 @@ def check_why_ssim_rose(answer: str) -> str:
 def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str:
     """Checks `quantise(z, codebook)` -> (codes, z_q) on vectors whose wrong answers all differ."""
     codebook = torch.tensor(
-        [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0], [-3.0, 3.0], [-2.0, 3.7]]
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [3.0, 3.0], [-3.0, 3.0], [-2.0, 3.7], [5.3, 4.0]]
     )  # (K, 2)
     z = torch.tensor(
-        [[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5], [-1.6, 3.0], [-2.0, 2.0]]
+        [[0.2, 0.1], [0.9, 0.3], [0.4, 0.8], [1.2, 1.1], [2.8, 2.5], [-1.6, 3], [-2, 2], [4.3, 3]]
     )  # (N, 2)
     result = call(quantise, z, codebook)
     if not isinstance(result, tuple) or len(result) != 2:
@@ -123,14 +126,19 @@ def check_quantise(quantise: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) 
             "you add up absolute differences. The nearest code is the one with the smallest sum "
             "of *squared* differences.",
         ),
+        (
+            torch.cdist(z, codebook, p=math.inf).argmin(1),
+            "you compare the largest difference alone. Add up the squares of all D differences.",
+        ),
     )
     for wrong, advice in mistakes:
         if close(codes, wrong):
             raise NotYet(advice)
     if not close(codes, nearest):
         row = int((codes != nearest).nonzero()[0])
+        vector = [round(value, 1) for value in z[row].tolist()]
         raise NotYet(
-            f"vector {row} is {z[row].tolist()} and gets code {int(codes[row])}, but code "
+            f"vector {row} is {vector} and gets code {int(codes[row])}, but code "
             f"{int(nearest[row])} is nearer. Sum the squared differences over the D numbers."
         )
     same_shape("z_q", z_q, tuple(z.shape))
@@ -190,19 +198,30 @@ def check_losses(losses: Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]
     if not isinstance(result, tuple) or len(result) != 2:
         raise NotYet("two terms are wanted: return codebook, commitment.")
     mean = (z_e - e).detach().square().mean()
-    for name, term, weight in zip(("codebook", "commitment"), result, (1.0, beta), strict=True):
+    _judge_losses(result, mean, z_e, e, beta)
+    return (
+        "the same distance twice, and each term moves one side only. That is why β can set how far "
+        "the vectors come towards the codes without changing how fast the codes follow."
+    )
+
+
+def _judge_losses(
+    terms: tuple[Tensor, Tensor], mean: Tensor, z_e: Tensor, e: Tensor, beta: float
+) -> None:
+    """Raises `NotYet` unless the terms are `mean` and beta x `mean`, and each moves its side."""
+    for name, term, weight in zip(("codebook", "commitment"), terms, (1.0, beta), strict=True):
         _tensor(f"the {name} term", term)
         same_shape(f"the {name} term", term, ())
         if close(term.detach(), weight * mean * z_e.numel()):
             raise NotYet(f"the {name} term is a sum: take the mean over all N × D numbers.")
-    codebook, commitment = (term.detach() for term in result)
-    if close(codebook, beta * mean) and close(commitment, mean):
+    codebook, commitment = (term.detach() for term in terms)
+    if close(codebook, beta * mean, 1e-6) and close(commitment, mean, 1e-6):
         raise NotYet("the two are swapped: β weighs the commitment, which comes second.")
-    if close(codebook, mean) and close(commitment, mean):
+    if close(codebook, mean, 1e-6) and close(commitment, mean, 1e-6):
         raise NotYet("β is missing: it weighs the commitment term.")
-    if not (close(codebook, mean) and close(commitment, beta * mean)):
+    if not (close(codebook, mean, 1e-6) and close(commitment, beta * mean, 1e-6)):
         raise NotYet("the values are wrong: both are mean squared distances, the second times β.")
-    moved = [_moved(term, z_e, e) for term in result]
+    moved = [_moved(term, z_e, e) for term in terms]
     if moved == [(True, True), (True, True)]:
         raise NotYet(
             "the values are right, but both terms pull on both sides: β would lose its meaning. "
@@ -219,10 +238,6 @@ def check_losses(losses: Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]
         if got != wanted:
             side = "the codes e" if name == "codebook" else "the vectors z_e"
             raise NotYet(f"the {name} term should move {side}, and only them: check its detach.")
-    return (
-        "the same distance twice, and each term moves one side only. That is why β can set how far "
-        "the vectors come towards the codes without changing how fast the codes follow."
-    )
 
 
 def _moved(term: Tensor, *sides: Tensor) -> tuple[bool, ...]:
@@ -258,7 +273,7 @@ def check_revive(revive: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> str:
     lands = f"the next update puts it at {[round(value, 1) for value in next_e.tolist()]}"
     if close(new_N[k], N[k]) and close(new_m[k], m[k]):
         raise NotYet(
-            "the code was moved, but its running count and sum still tell of its old life: "
+            "the code was moved, but its running count and sum still describe its old place: "
             f"{lands} instead of {vector.tolist()}. Set N[k] and m[k] as well."
         )
     if not close(next_e, vector):
@@ -311,11 +326,14 @@ def check_codebook(codebook: type[Codebook]) -> str:
         )
     if not close(z_q.detach(), model.codebook.lookup(codes).detach()):
         raise NotYet("z_q is not the codes' vectors at their places: move D back (permute).")
+    terms = losses["codebook"], losses["commitment"]
+    mean = (z_e - z_q).detach().square().mean()
+    _judge_losses(terms, mean, z_e, model.codebook.embedding, model.codebook.commitment_cost)
     mine, built_in = _ssim_after_training(codebook), _ssim_after_training(Codebook)
     if mine < built_in - MARGIN:
         raise NotYet(
             f"it trains to an SSIM of {mine:.2f}, the built-in codebook to {built_in:.2f}. Does "
-            "the gradient reach z_e (exercise 4)? Does each loss move its own side (exercise 5)?"
+            "the gradient of z_q reach z_e unchanged, and no code (exercise 4)?"
         )
     return (
         f"trained inside a VQ-VAE for {STEPS} steps, yours reaches SSIM {mine:.2f} on patients it "
