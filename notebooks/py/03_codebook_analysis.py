@@ -410,8 +410,9 @@ guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own 
 # The change reaches beyond its block, since the decoder's convolutions look at neighbouring codes as
 # well. That is also why blocks join without seams.
 #
-# Try it yourself: choose a place and a code, keep the change, go on. Can you, on the default data, paint a second
-# bladder, or close the hole of the rectum? (The controls need a running kernel.)
+# Try it yourself: choose a code by the slider, and click into the picture to paint with it; or move the red square with
+# the arrow keys and press Enter. Can you, on the default data, paint a second bladder, or close the hole of the rectum?
+# (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 code_painter(model, grid, i, j, other)

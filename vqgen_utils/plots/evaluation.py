@@ -183,10 +183,11 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
     return figure
 
 
-def share_table(table: pd.DataFrame, xlabel: str) -> Figure:
+def share_table(table: pd.DataFrame, xlabel: str, title: str = "") -> Figure:
     """Shares (0 to 1) as shaded cells with their percentage: a row a set, a column a rule."""
     figure = Figure(figsize=(11, 0.34 * len(table) + 1.0), layout="constrained")
     ax = figure.subplots()
+    ax.set_title(title, fontsize=10)
     values = table.to_numpy(float)
     ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
