@@ -284,7 +284,7 @@ sheet = known.loc[pd.unique(np.array(nearest))]  # twelve, or all there are
 show(
     plots.slices.sheet(
         slices.images[sheet.index],
-        [f"place {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
+        [f"place {row.height:.2f},\npatient {row.patient}" for row in sheet.itertuples()],
     ),
     "Training slices from one end of the scan to the other, twelve at most.",
 )

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from vqgen_utils.evaluation.codes import Atlas, neighbours
-from vqgen_utils.plots.slices import axes_grid, draw_slice
+from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
 
 BETWEEN = "lightsteelblue"  # around small patches, since they may be black, white or gray
 GAPS = matplotlib.colormaps["gray"].with_extremes(bad=BETWEEN)
@@ -27,6 +27,7 @@ def usage(counts: np.ndarray, perplexity: float) -> Figure:
     ax.axhline(100 / len(counts), color="black", linestyle="--", label="even share")
     ax.set(xlabel="codes, most used first", ylabel="share of positions (%)", yscale="log")
     ax.yaxis.set_major_formatter("{x:g}")
+    whole_numbers(ax.xaxis)
     ax.set_title(f"{len(share)} of {len(counts)} codes used, perplexity {perplexity:.1f}")
     ax.legend(fontsize=8)
     return figure
@@ -217,7 +218,7 @@ def codebook_page(atlas: Atlas, code: int) -> Figure:
 
 def draw_tissue_shares(ax: Axes, tissues: pd.DataFrame | None, code: int) -> None:
     """Bars of a code's tissues, a line where each tissue stands anywhere: counts (tissues, K)."""
-    ax.set_title("tissue here (bar), anywhere (line)", fontsize=10)
+    ax.set_title("tissue here (bar),\nanywhere (line)", fontsize=10)
     if tissues is None:
         ax.axis("off")
         ax.text(0.5, 0.5, "no labels", ha="center", va="center")
