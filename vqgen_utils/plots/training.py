@@ -85,6 +85,16 @@ def curves_apart(histories: dict[str, pd.DataFrame], best: dict[str, int]) -> Fi
     return figure
 
 
+def ways(history: pd.DataFrame, best: int) -> str:
+    """What `curves_apart` shows of a training, in words: from where to where, and what is kept."""
+    said = []
+    for column, name in (("loss", "what it sees"), ("val_loss", "validation")):
+        if column in history:
+            bits = full_means(history)[column].dropna() / np.log(2)
+            said.append(f"{name} {bits.iloc[0]:.2f} to {bits.iloc[-1]:.2f}")
+    return f"{', '.join(said)}, kept: step {best:,}"
+
+
 def lines(
     table: pd.DataFrame, xlabel: str, ylabel: str, *, log: bool = False, title: str = ""
 ) -> Figure:
