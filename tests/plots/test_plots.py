@@ -182,6 +182,13 @@ def test_curves_side_by_side_leave_out_a_mean_over_few_last_steps():
     assert list(seen.get_xdata()) == list(range(10, 101, 10))
 
 
+def test_curves_are_said_in_words():
+    history = pd.DataFrame({"step": [10, 20], "loss": [2.0, 1.0], "val_loss": [3.0, 2.0]})
+    assert plots.training.ways(history * [1, np.log(2), np.log(2)], 1020) == (
+        "what it sees 2.00 to 1.00, validation 3.00 to 2.00, kept: step 1,020"
+    )
+
+
 def test_curves_that_part_are_drawn_in_bits_with_the_step_that_is_kept():
     rows = {"step": [10, 20, 30], "loss": [2.0, 1.0, 0.5], "val_loss": [2.0, None, 1.5]}
     whole = pd.DataFrame(rows)
@@ -262,6 +269,15 @@ def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeyp
         live(HISTORY.to_dict("records"))
     live.draw(HISTORY)
     assert drawn == ["shown", "updated"]
+
+
+def test_the_live_plot_says_where_its_curves_begin_and_end(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "vqgen_utils.teaching.widgets.live.display", lambda picture, **_: shown.append(picture.data)
+    )
+    widgets.LivePlot(["loss"], "nats", "Learning curve.").draw(HISTORY)
+    assert 'alt="Learning curve. Step 10 to 100: loss 2 to 1 (nats)."' in shown[0]
 
 
 class FakeHandle:

@@ -67,6 +67,12 @@ def test_the_painter_has_labelled_controls_and_redraws_when_one_moves(model):
     assert "code 0 at column 3, row 1; code 5 instead" in picture.value
 
 
+def test_the_painter_redraws_while_a_slider_is_dragged(model):
+    controls = by_label(widgets.code_painter(model, GRID, 3, 2, 1))
+    for name in ("column from the left", "row from the top", "code"):
+        assert controls[name].continuous_update, name
+
+
 def test_row_and_column_are_those_of_the_picture(model, painted):
     """A slice's first axis runs to the right of the picture, its second axis upwards."""
     controls = by_label(widgets.code_painter(model, GRID, 3, 2, 1))
