@@ -66,9 +66,7 @@ def step(
     below.imshow(np.arange(k)[None], cmap="viridis", extent=colours, aspect="auto")
     draw_foot(below, np.concatenate(patches), -0.2 * top, -0.07 * top)
     below.plot(drawn, p[drawn] + 0.05 * top, "rv", label=f"drawn here: p = {p[drawn]:.2g}")
-    says = (
-        "codes from dark to bright, each with its colour above and decoded, at the foot of its bar"
-    )
+    says = "codes from dark to bright; at the foot of each bar its colour, and the code decoded"
     below.set(xlabel=says, ylabel="probability", ylim=(-0.2 * top, top))
     whole_numbers(below.xaxis)
     below.legend(fontsize=8)
