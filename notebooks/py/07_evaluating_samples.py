@@ -670,7 +670,7 @@ if len(published):
     )
     show(
         plots.runs.by_patients(published),
-        f"Scores against patients, from {fewest['patients']} to {most['patients']}: {changes}.",
+        f"Scores against patients, {fewest['patients']:.0f} to {most['patients']:.0f}: {changes}.",
     )
 if len(published):
     guess.compare("the prior most")
