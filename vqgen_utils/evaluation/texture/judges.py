@@ -66,7 +66,8 @@ class Judge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Slices (B, H, W), H and W multiples of 4 -> logits (B,), above 0 for real ones."""
-        x = F.avg_pool2d(x[:, None].float(), self.pixels)  # (B, 1, H/pixels, W/pixels)
+        x = x[:, None].float()
+        x = F.avg_pool2d(x, self.pixels) if self.pixels > 1 else x  # (B, 1, H/pixels, W/pixels)
         around = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
         detail = LOUD * (x - around)  # or it takes thousands of steps to find it under the shapes
         return self.layers(torch.cat([x, detail], 1))[:, 0]
