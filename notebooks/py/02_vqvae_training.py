@@ -670,8 +670,8 @@ guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star what
-# a lucky pick would report.* Compare rows within a model. The second
-# model does better on its own patient than on others, and no score on patients it has learned from can show that. If the first model's two bars lie close, that is a result, and we have
+# a lucky pick would report.* Compare rows within a model. Where the second
+# model does better on its own patient than on others, no score on patients it has learned from can show that. If the first model's two bars lie close, that is a result, and we have
 # it because some patients were kept back. The star is never left of the bar, whatever the model.
 
 # %% [markdown] tags=[]

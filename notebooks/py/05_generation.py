@@ -473,13 +473,19 @@ show(
     + ", ".join(f"{np.median(values):.3f} for {name}" for name, values in groups.items()),
 )
 middle_of = {name: np.median(values) for name, values in groups.items()}
-near_copies = middle_of["generated"] < (middle_of["planted copies"] + middle_of["held out"]) / 2
-guess.compare("planted copies" if near_copies else "held-out slices")
+copied, strangers = middle_of["planted copies"], middle_of["held out"]
+if copied < strangers:
+    near_copies = middle_of["generated"] < (copied + strangers) / 2
+    guess.compare("planted copies" if near_copies else "held-out slices")
+else:
+    print(
+        "held-out slices lie as near as planted copies, so this look cannot tell new from remembered"
+    )
 
 # %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice; the line is the median.*
 #
-# Samples as far out as held-out slices, or farther, are not copies of whole training slices. Farther is no praise, though: a
+# Where planted copies lie nearer than held-out slices, samples as far out as held-out slices, or farther, are not copies of whole training slices. Farther is no praise, though: a
 # flawed outline is far from every real slice as well. And the check has a hole: it would not notice a
 # slice patched together from two patients. A look at the worst cases belongs to it.
 
