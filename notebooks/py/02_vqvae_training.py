@@ -649,8 +649,8 @@ spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(i
 of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
-    f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on test": ssim_of_batches(model, x),
+    f"all patients ({number}), scored on them": ssim_of_batches(model, of_many),
+    f"all patients ({number}), scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
@@ -681,7 +681,7 @@ guess.compare("the score on others")
 # an epoch may not have seen all data once after a hundred of them. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+batch, last = min(settings.vqvae_training.batch_size, len(train)), result.history.iloc[-1]
 print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
 print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 
