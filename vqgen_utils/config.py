@@ -62,8 +62,8 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Pattern = Annotated[str, AfterValidator(pattern)]
 
-# codes of a grid: at 128 x 128 even the tiny prior of `smoke` takes 2 s of a core and 1 GB for a step
-# of 8 slices, and four times as many codes take four times as much of both
+# codes of a grid: at 128 x 128 a step of 8 slices takes even the tiny prior of `smoke` 2 s and
+# 1 GB on one core; with four times as many codes, four times as much of both
 MOST_CODES = 2**14
 FEW = 30  # training patients up to whom augmentation has its full strength
 RANGES = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
