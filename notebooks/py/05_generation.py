@@ -463,6 +463,8 @@ training, held_out = decoded(known), decoded(all_codes[test.rows.index])  # all 
 distance, which = memorisation.nearest(samples, training)  # (n,), (n,)
 groups = {"planted copies": memorisation.nearest(planted, training)[0].numpy(), "generated": distance.numpy(),
           "held out": memorisation.nearest(held_out, training)[0].numpy()}  # fmt: skip
+
+# %% tags=[]
 for name, values in groups.items():
     print(f"{name:>14}: median {np.median(values):.4f}, nearest {values.min():.4f}")
 show(
