@@ -349,7 +349,7 @@ else:
         plots.slices.rows(rows, [f"slice {number}" for number in sorted(chosen)]),
         "The same slices of one patient in two weeks: bones alike, soft organs not.",
     )
-guess.compare("soft organs and posture")
+    guess.compare("soft organs and posture")
 
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*

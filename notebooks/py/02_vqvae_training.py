@@ -648,8 +648,8 @@ spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(i
 of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
-    f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on test": ssim_of_batches(model, x),
+    f"all patients ({number}), scored on them": ssim_of_batches(model, of_many),
+    f"all patients ({number}), scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
@@ -669,10 +669,10 @@ guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star is
-# what one would report by choosing the best batch.* Compare rows of the same model. How much better is the second
-# model on its own patient than on others? No score on patients it has learned from can show that. If the first
-# model's two bars lie close together, that is a result, and we have it because some patients were held out. The star
-# is never left of the bar, for any model.
+# what one would report by choosing the best batch.* Compare rows of the same model. Where the second model does better
+# on its own patient than on others, no score on patients it has learned from can show that. If the first model's two
+# bars lie close together, that is a result, and we have it because some patients were held out. The star is never left
+# of the bar, for any model.
 
 # %% [markdown] tags=[]
 # ### An epoch that is none
@@ -681,7 +681,7 @@ guess.compare("the score on others")
 # epoch. After a hundred of them it may not have seen all slices once. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+batch, last = min(settings.vqvae_training.batch_size, len(train)), result.history.iloc[-1]
 print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
 print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 

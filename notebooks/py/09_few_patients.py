@@ -341,7 +341,8 @@ away = {
     name: memorisation.nearest(some, decoded["own"])[0].numpy() for name, some in groups.items()
 }
 near = memorisation.Nearness(away, "held out")
-fault = near.why_not("its own slices")
+one_patient = "one patient is tested, and how patients differ is not known"
+fault = near.why_not("its own slices") or (one_patient if test["patient"].nunique() < 2 else "")
 copies = {name: None if fault else near.share(name) for name in paid.index}
 if fault:
     print(f"copies are not counted, since {fault}")
@@ -581,7 +582,7 @@ for name, key in names.items():
     }
 measured |= {"bits_augmented_low": low, "bits_augmented_high": high}
 why = {"copies": fault, "validate": "" if len(choose) else "no slices are left to validate on"}
-why["_low"] = why["_high"] = "one patient is tested, and how patients differ is not known"
+why["_low"] = why["_high"] = one_patient
 empty = [key for key, value in measured.items() if value is None or np.isnan(value)]
 reasons = {key: next(text for part, text in why.items() if part in key) for key in empty}
 run.add_metrics("few_patients", measured, reasons)
