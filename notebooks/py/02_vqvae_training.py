@@ -869,6 +869,17 @@ guess = predict(
 # Compare SSIM, the picture of errors and the bits a pixel (exercise 1). Would you pay four times the bits to have it back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("02")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.

@@ -651,6 +651,17 @@ guess = predict(
 # How far does it see (exercise 1)? Compare the bits, and where they rose: look at the two maps. Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("04")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of next-code guesses; causality is a property one can test.

@@ -693,6 +693,17 @@ guess = predict(
 # Compare the strips of distances and the four closest pairs. Do the slices *look* worse? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("05")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A sample is a walk through the prior's guesses. Likeliest at each step is not typical as a whole, and

@@ -426,6 +426,17 @@ guess = predict(
 # Compare the interval of SSIM. What would the rule say, that an interval shrinks with the root of the number? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("06")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A mean over slices of few patients is only as sure as the patients are many: draw patients, not slices.

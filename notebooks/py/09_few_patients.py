@@ -523,6 +523,17 @@ guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's
 # Write two sentences: what you saw, and why one of the two models needs people more than the other.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("09")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Two curves that part are a parrot in the making. Early stopping keeps the best weights; it does not make them good.
