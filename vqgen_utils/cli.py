@@ -290,7 +290,10 @@ def grade(
     into: Annotated[
         Path | None, typer.Option(help="Where to write. Left out: FOLDER-graded, beside it.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="Time limit of an exercise.")] = 60,
+    seconds: Annotated[
+        int,
+        typer.Option(min=1, help="Of computing, for an exercise; five times that by the clock."),
+    ] = 60,
     megabytes: Annotated[
         int, typer.Option(min=100, help="Memory limit, beyond what the packages take.")
     ] = 2000,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,14 @@ class Kernel:
                     return
                 raise Stopped("it ended in {ename}: {evalue}".format(**reply["content"]))
             if not self.manager.is_alive():
-                raise Stopped("it ended its kernel; where memory runs out, the system does so.")
-        raise Stopped(f"it was stopped after {seconds:g} seconds: does a loop never end?")
+                raise Stopped(self._why_it_died())
+        raise Stopped(f"it was stopped after {seconds:g} seconds by the clock: does it wait?")
+
+    def _why_it_died(self) -> str:
+        code = self.manager.provisioner.process.returncode
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return "it used up its time: does a loop never end?"
+        return "it ended its kernel; where memory runs out, the system does so."
 
     def end(self) -> None:
         """Kill the kernel, and whatever it has started."""
