@@ -554,6 +554,17 @@ guess = predict("The copycat's gain from dealing out slices will", ["shrink", "s
 # other week? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("01")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.

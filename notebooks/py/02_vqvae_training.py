@@ -870,6 +870,17 @@ guess = predict(
 # back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("02")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.

@@ -658,6 +658,17 @@ guess = predict(
 # what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("04")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of guesses of the next code; whether it is causal can be tested.

@@ -703,6 +703,17 @@ guess = predict(
 # you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("05")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A sample is drawn code by code from the prior's guesses. Taking the likeliest code at each step does not give a

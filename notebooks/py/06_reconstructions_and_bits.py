@@ -438,6 +438,17 @@ guess = predict(
 # Does it here? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("06")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - How sure a mean is depends on the number of patients, not of slices: draw patients, not slices.

@@ -737,6 +737,17 @@ guess = predict("With a poor instrument, samples will look", ["better", "worse",
 # which scores are no longer given? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("07")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A number says something when it stands beside its floor, its ceiling, and sets that were spoiled on purpose.

@@ -555,6 +555,17 @@ guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's
 # Write two sentences: what you saw, and why one of the two models needs patients more than the other.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("09")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Where validation rises while the training loss falls, the prior memorises. Early stopping keeps the best weights;
