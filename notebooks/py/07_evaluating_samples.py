@@ -703,9 +703,9 @@ exercises.check_precision(my_precision)
 # %% [markdown] tags=[]
 # ### Exercise 3 · A rule of anatomy
 #
-# Write a rule for the study's labels: the centre of the bladder (label 3) does not lie behind that of the rectum
-# (label 4). The axes of a map run from right to left and from back to front. Where one of the two is absent, the rule
-# is kept.
+# Write a rule for the study's labels: the centre of the bladder (label 3), the mean place of its pixels, does not lie
+# behind that of the rectum (label 4). The axes of a map run from right to left and from back to front. Where one of
+# the two is absent, or both, the rule is kept.
 
 
 # %% tags=["exercise"]

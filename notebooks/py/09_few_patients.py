@@ -377,7 +377,7 @@ for name, number in copies.items():
 # pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all runs on the same
 # held-out patients. On the phantom we can also count the samples that keep every rule of its anatomy.
 #
-# **Predict:** changed pictures help most with
+# **Predict:** are changed pictures a greater help with the fewest patients or with the most?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fewest", "the most"])
