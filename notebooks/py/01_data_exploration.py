@@ -22,7 +22,8 @@
 #
 # **You will learn**
 #
-# - to count a medical data set by *patient*, not by picture, and what a score gains by cheating there;
+# - to count a medical data set by *patient*, not by picture, and how much better a score looks when a patient is on
+#   both sides;
 # - to scale MR intensities without cutting bright tissue away;
 # - to read what a scan file really holds: its shape, its orientation, its scaling.
 #
@@ -462,8 +463,8 @@ show(
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number
 #
-# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so
-# that one in *fifty* is cut? Guess also which tissue would pay for it: the check knows.
+# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so that one in
+# *fifty* is cut? Guess also which tissue would lose most: the check tells.
 
 # %% tags=["exercise"]
 top = ...  # a number for np.percentile
@@ -567,7 +568,7 @@ quiz("01")
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
+# - The unit of medical data is the patient. We printed whether ours are in one split only.
 # - A split by slices rewards memory; the copycat showed how much.
 # - Each volume is scaled by its own percentiles; what was cut is known, and what 8 bits would have cut.
 # - Whatever was dropped is listed.

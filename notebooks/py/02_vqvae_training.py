@@ -921,5 +921,6 @@ run.add_metrics(
 # - Bengio et al. 2013: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. [arXiv:1308.3432](https://arxiv.org/abs/1308.3432)
 # - He et al. 2016: Deep Residual Learning for Image Recognition. CVPR. [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
 # - Shi et al. 2016: Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network. CVPR. [arXiv:1609.05158](https://arxiv.org/abs/1609.05158)
+# - Simard et al. 2003: Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis. ICDAR
 # - Dhariwal et al. 2020: Jukebox: A Generative Model for Music. [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)
 # - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

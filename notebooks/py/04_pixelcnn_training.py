@@ -699,4 +699,5 @@ run.add_metrics(
 # - van den Oord et al. 2016b: Conditional Image Generation with PixelCNN Decoders. NeurIPS. [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)
 # - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
 # - Shannon 1951: Prediction and Entropy of Printed English. Bell System Technical Journal 30(1)
+# - Prechelt 1998: Early Stopping - But When? In: Neural Networks: Tricks of the Trade. Springer
 # - Liu et al. 2018: An Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution. NeurIPS. [arXiv:1807.03247](https://arxiv.org/abs/1807.03247)

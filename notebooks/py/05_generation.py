@@ -589,8 +589,8 @@ print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Write in the first cell of each exercise, run it, then run the check below it. Once you have tried, look into [the
-# solutions](solutions/05_generation.ipynb).
+# Write in the first cell of each exercise, run it, then run the check below it. Once you have tried, look into
+# [the solutions](solutions/05_generation.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One temperature

@@ -402,8 +402,9 @@ exercises.check_frequency_bits(my_frequency_bits)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Draw patients, not slices
 #
-# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, put all slices
-# of these patients together, and take one mean. A patient drawn twice counts twice, with all slices.
+# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, each with the
+# same chance; put all slices of these patients together, and take one mean. A patient drawn twice counts twice, with
+# all slices.
 
 
 # %% tags=["exercise"]

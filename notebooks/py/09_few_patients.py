@@ -374,11 +374,11 @@ for name, number in copies.items():
 # %% [markdown] tags=[]
 # ## What each remedy improves
 #
-# One run may be lucky. So we trained on 8, 15 and more patients of one phantom, up to 240, with several seeds, with
-# pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all runs on the same
-# held-out patients. On the phantom we can also count the samples that keep every rule of its anatomy.
+# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with
+# several seeds, with pictures as they are and changed a little, and judges all runs on the same held-out patients. On
+# the phantom we can also count the samples that keep every rule of its anatomy.
 #
-# **Predict:** changed pictures help most with
+# **Predict:** are changed pictures a greater help with the fewest patients or with the most?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fewest", "the most"])
@@ -399,7 +399,7 @@ else:
     print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 
 # %% [markdown] tags=[]
-# *Median of three seeds (line) and the lowest and the highest (band), on the phantom, whatever data you look at here.*
+# *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here.*
 #
 # Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall
 # say whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds
