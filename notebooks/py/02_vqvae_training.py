@@ -303,8 +303,8 @@ show(
     plots.training.codebook_stages(
         {name: [stages[t] for t in moments] for name, stages in rows.items()}
     ),
-    "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
-    "crosses stay where the points came from; with it they spread over the ring as circles.",
+    "Codes as circles and dead codes as crosses among points, at four steps. In use at the last: "
+    + ", ".join(f"{stages[-1].used} of 32 {name}" for name, stages in rows.items()),
 )
 guess.compare_number(rows["never revived"][-1].used, [9, 21])
 
@@ -317,7 +317,8 @@ guess.compare_number(rows["never revived"][-1].used, [9, 21])
 used = pd.DataFrame({name: [stage.used for stage in stages] for name, stages in rows.items()})
 show(
     plots.training.lines(used.iloc[::3], "step", "codes in use, of 32"),
-    "Codes in use against step: both lines fall at first, one stays low, the other climbs back.",
+    "Codes in use, of 32, at their fewest and at the end: "
+    + ", ".join(f"{name} {used[name].min()} and {used[name].iloc[-1]}" for name in used),
 )
 
 # %% [markdown] tags=[]
@@ -402,12 +403,14 @@ lesson = vqvae_lesson(settings, slices)  # what is learned from, how, and what c
 ranges = settings.augmentation.scaled_for(train.rows["patient"].nunique())
 shown, _ = train[[len(train) // 2] * 6]  # (6, 1, H, W), six times the same slice
 changed = augmentation.augment(shown[1:], range(5), 1.0, ranges)
+moved = (changed - shown[1:]).abs().mean((1, 2, 3))  # (5,)
 show(
     plots.slices.rows(
         {"a training slice": list(torch.cat([shown[:1], changed])[:, 0])},
         ["as it is", *["changed a little"] * 5],
     ),
-    "One training slice as it is, and five times as the model may see it.",
+    f"One training slice as it is, and five times as the model may see it: brightness differs by "
+    f"{moved.min():.3f} to {moved.max():.3f} on average.",
 )
 print(f"{Schedule(len(train), settings.vqvae_training).steps} steps at most, for these slices")
 print(
@@ -517,8 +520,9 @@ figure = plots.slices.rows(
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
 show(
     figure,
-    "Test slices above their reconstructions, which keep outlines and organs; the errors below lie "
-    "along edges and fine lines.",
+    f"Test slices, their reconstructions, and the errors: {error[chosen].mean():.3f} on average, "
+    f"{error[chosen].max():.2f} at most."
+    + ("" if no_ssim else f" SSIM {ssim[chosen].min():.3f} to {ssim[chosen].max():.3f}."),
 )
 
 # %% [markdown] tags=[]
@@ -590,12 +594,14 @@ for data_range in () if no_ssim else (1, 2):
 if no_ssim:
     print(f"no SSIM, since {no_ssim}")
 else:
+    added = similarity[2] - similarity[1]
     show(
         plots.slices.maps(
-            [similarity[1], similarity[2] - similarity[1]],
+            [similarity[1], added],
             ["SSIM at data_range 1", "what data_range 2 adds"],
         ),
-        "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
+        f"SSIM over a slice, {similarity[1].mean():.3f} on average at data_range 1; data_range 2 adds "
+        f"{added.mean():.3f} on average and {added.max():.2f} at most.",
     )
 if not no_ssim:
     guess.compare("rises" if similarity[2].mean() > similarity[1].mean() else "falls")
@@ -662,8 +668,8 @@ if no_ssim:
 else:
     show(
         plots.training.batch_scores(by_batch, "SSIM of a batch"),
-        "SSIM of single batches for two models, each scored on patients it learned from and on "
-        "others, with the mean and the luckiest batch of each.",
+        "SSIM of single batches, mean and luckiest: "
+        + "; ".join(f"{name} {v.mean():.3f} and {v.max():.3f}" for name, v in by_batch.items()),
     )
 guess.compare("the score on others")
 
@@ -701,12 +707,11 @@ with torch.no_grad():
     z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, h, w)
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
+moved = (z_e - z_q)[0].norm(dim=0).numpy()  # (h, w)
 show(
-    plots.training.before_and_after_quantising(
-        z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()
-    ),
-    "Channel 0 of the encoder's output and of the quantised output, alike but coarser, on one "
-    "scale; beside them the distance between the two, largest at edges.",
+    plots.training.before_and_after_quantising(z_e[0, 0].numpy(), z_q[0, 0].numpy(), moved),
+    f"Channel 0 of z_e and of z_q on one scale: {z_e[0, 0].unique().numel()} different values become "
+    f"{z_q[0, 0].unique().numel()}. Vectors move by {moved.mean():.2f} on average, {moved.max():.2f} at most.",
 )
 guess.compare("at most K")
 

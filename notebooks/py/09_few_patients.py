@@ -134,8 +134,7 @@ print(results["best step"])
 plain = results["best step"]
 show(
     plots.training.curves_apart({"as they are": plain.history}, {"as they are": plain.best_step}),
-    "Bits a code against steps: its own slices cost ever less, while validation slices cost more "
-    "again after the step whose weights are kept.",
+    f"Bits a code against steps, {plots.training.ways(plain.history, plain.best_step)}.",
 )
 if "val_loss" in plain.history:
     guess.compare_number(plain.best_step / schedule.steps, [1 / 3, 2 / 3])
@@ -206,7 +205,8 @@ show(
         },
         ["as it is", *["changed"] * 4, *[""] * 5, *shares],
     ),
-    "A slice and four changed ones, what their codes decode to, and in white the codes that differ.",
+    f"A slice and four changed ones, what their codes decode to, and in white the codes that differ: "
+    f"{share:.0%} of them on average.",
 )
 guess.compare_number(share, [0.1, 0.5])
 
@@ -236,8 +236,8 @@ show(
         {"as they are": plain.history, "changed a little": augmented.history},
         {"as they are": plain.best_step, "changed a little": augmented.best_step},
     ),
-    "The curves of both trainings on one scale: with changed pictures, learning and validation "
-    "stay closer together.",
+    f"Bits a code of both trainings. As they are: {plots.training.ways(plain.history, plain.best_step)}; "
+    f"changed a little: {plots.training.ways(augmented.history, augmented.best_step)}.",
 )
 
 # %% [markdown] tags=[]
@@ -306,16 +306,18 @@ decoded = {
 }  # (n, H, W) each
 asked = metrics.nearest_heights(np.linspace(0.1, 0.9, 5), own["height"])  # places that occur
 told = height_features(torch.tensor(asked, dtype=torch.float32))  # (5, 16)
-pictures, titles = {}, []
+pictures, titles, far = {}, [], {}
 for name in paid.index:
     drawn = vqvae.decode(sample(priors[name], told, range(5)))[:, 0]  # (5, H, W)
     away, which = memorisation.nearest(drawn, decoded["own"])  # (5,), (5,)
     pictures[name] = list(drawn.numpy())
     pictures[f"near {name}"] = list(decoded["own"][which].numpy())
     titles += [f"place {y:.2f}" for y in asked] + [f"{one:.3f} away" for one in away.tolist()]
+    far[name] = away.mean().item()
 show(
     plots.slices.rows(pictures, titles),
-    "Samples of the three priors at the same places, each above the training slice nearest to it.",
+    "Samples of the priors at the same places, above the training slices nearest to them; mean distance: "
+    + ", ".join(f"{name} {one:.3f}" for name, one in far.items()),
 )
 
 # %% [markdown] tags=[]
@@ -351,7 +353,8 @@ else:
 strip = {"root-mean-square difference of pixels": (near.groups, near.limit)}
 show(
     plots.evaluation.nearness_strips(strip),
-    "Distances to the nearest slice of the few patients, for held-out slices and three priors' samples.",
+    f"Distances to the nearest slice of the few patients, with the limit at {near.limit:.3f}. Medians: "
+    + ", ".join(f"{name} {np.median(values):.3f}" for name, values in near.groups.items()),
 )
 
 # %% [markdown] tags=[]
@@ -389,7 +392,11 @@ published = {name: compare.published_patients(augmented) for name, augmented in 
 if all(len(table) for table in published.values()):
     show(
         plots.runs.few_patients(published),
-        "Eight scores against the number of training patients, with pictures as they are and changed.",
+        "Eight scores against the number of training patients. Bits a code with the fewest and the most: "
+        + ", ".join(
+            f"{name} {table['bits_per_code'].iloc[0]:.2f} and {table['bits_per_code'].iloc[-1]:.2f}"
+            for name, table in published.items()
+        ),
     )
     bits = [table.set_index("patients")["bits_per_code"] for table in published.values()]
     saved = (bits[0] - bits[1]).dropna()  # of the numbers of patients that both have
@@ -437,7 +444,8 @@ else:
     print("of one patient there is no interval by patients: nobody knows how patients differ")
 show(
     plots.evaluation.who_is_tested(score, whose, list(each.index)),
-    "Bits of each test patient's slices and their means, above the mean of all with its two intervals.",
+    f"Bits a code: the patients' means lie between {each.min():.2f} and {each.max():.2f}; the mean of all "
+    f"is {score.mean():.2f}.",
 )
 
 # %% [markdown] tags=[]
