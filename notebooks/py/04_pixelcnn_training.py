@@ -430,7 +430,8 @@ show(
         ["one code", "random codes", "a held-out slice"],
     ),
     "Grids of one code, of random codes and of a held-out slice, and what is drawn over them. Codes "
-    "left as they were: " + ", ".join(f"{shares.mean():.0%} {name}" for name, shares in same.items()),
+    "left as they were: "
+    + ", ".join(f"{shares.mean():.0%} {name}" for name, shares in same.items()),
 )
 for name, shares in same.items():
     print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in shares)}")
