@@ -7,7 +7,7 @@ UV := uv==0.13.9
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial beyond lab test notebooks student book crash fuzz benchmarks lint lock \
+.PHONY: help setup tutorial beyond lab test notebooks student book pdf crash fuzz benchmarks lint lock \
   audit licences
 
 help:  ## list these targets
@@ -78,6 +78,12 @@ student: setup  ## write notebooks to hand out, without outputs, into student/; 
 book: setup  ## build the series as a website, without warnings, in book/
 	.venv/bin/jupyter-book build . --config notebooks/_config.yml --toc notebooks/_toc.yml \
 	  --path-output book --all --warningiserror --keep-going --quiet
+
+# Chromium is the system's (apt-get install chromium), or Playwright's own (playwright install chromium).
+pdf: setup  ## print the series as one PDF, book/vqgen.pdf; it takes Chromium
+	.venv/bin/jupyter-book build . --config notebooks/_config.yml --toc notebooks/_toc.yml \
+	  --path-output book/pages --builder singlehtml --all --quiet
+	.venv/bin/python notebooks/pdf.py book/pages/_build/singlehtml/README.html book/vqgen.pdf
 
 # The peers come with their own needs; the constraint keeps the tested versions of everything else.
 benchmarks: setup  ## measure what docs/speed.md says (20 minutes; leave the machine alone)
