@@ -12,7 +12,7 @@ from notebook_cells import exercises_of, run, tagged_cells
 
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine import REPOSITORY
-from vqgen_utils.teaching.exercises.feedback import NotYet
+from vqgen_utils.teaching.exercises import feedback
 from vqgen_utils.teaching.grading import Limits, grade_folder, try_hidden
 
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -176,14 +176,14 @@ def test_every_solution_is_right_on_hidden_variants(number):
 @pytest.mark.parametrize("number", MODULES)
 def test_every_exercise_that_asks_for_a_function_has_hidden_variants(number):
     for check in solved(number):
-        with pytest.raises(NotYet, match="not on others"):
+        with pytest.raises(feedback.NotYet, match="not on others"):
             try_hidden(check, lambda *arguments: "by heart", np.random.default_rng(0))
 
 
 def test_the_same_seed_asks_the_same_question():
     told = []
     for seed in (1, 1, 2):
-        with pytest.raises(NotYet) as problem:
+        with pytest.raises(feedback.NotYet) as problem:
             try_hidden("check_perplexity", lambda counts: 2.0, np.random.default_rng(seed))
         told.append(str(problem.value))
     assert told[0] == told[1] != told[2]

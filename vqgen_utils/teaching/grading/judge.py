@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import linecache
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -147,10 +148,9 @@ def _stands_alone(statement: ast.stmt) -> bool:
 
 def _run(statement: ast.stmt, name: str) -> BaseException | None:
     """Run one statement among the notebook's names; its error, if it ends in one."""
-    import __main__
-
+    names = vars(sys.modules["__main__"])
     try:
-        exec(compile(ast.Module([statement], []), name, "exec"), vars(__main__))
+        exec(compile(ast.Module([statement], []), name, "exec"), names)
     except (Exception, SystemExit) as error:
         return error
     return None
