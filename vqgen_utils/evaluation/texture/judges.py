@@ -117,7 +117,7 @@ def how_real(judge: Judge, slices: Tensor) -> Tensor:
 
 
 def auc_with_intervals(trials: dict[str, Trial], scale: str, seed: int = 0) -> pd.DataFrame:
-    """`told_apart` of each trial: a row each, with mean (the AUC), low and high over patients."""
+    """A row a trial: mean of `told_apart`, which is the AUC, and low and high over patients."""
     rows = [
         bootstrap.with_intervals({name: told_apart(trial, scale, seed)}, trial.patients)
         for name, trial in trials.items()

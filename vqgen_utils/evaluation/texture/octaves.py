@@ -1,4 +1,4 @@
-"""How fine is the detail? The power of slices by octave of frequency, beside that of others.
+"""How much fine detail is there? The power of slices by octave of spatial frequency.
 
 A decoder that is trained by squared error paints the mean of what it cannot know, and the mean of
 many textures is smooth. Power says how much detail there is, not whether it is the right one.
