@@ -116,10 +116,13 @@ def captions(notebook: NotebookNode) -> Iterator[str]:
 
 
 def alt_texts(notebook: NotebookNode) -> Iterator[str]:
-    """Each figure has a text for those who cannot see it."""
+    """Each figure has a text for those who cannot see it, and it says what came out."""
     for number, cell in enumerate(notebook.cells):
-        if not all(alt and alt.strip() for alt in figures(cell)):
-            yield f"cell {number} shows a figure without alt text"
+        for alt in figures(cell):
+            if not alt or not alt.strip():
+                yield f"cell {number} shows a figure without alt text"
+            elif not re.search(r"\d", alt):
+                yield f"cell {number} shows a figure whose alt text has no number: {alt}"
 
 
 def short_cells(notebook: NotebookNode) -> Iterator[str]:

@@ -22,7 +22,8 @@
 #
 # **You will learn**
 #
-# - to count a medical data set by *patient*, not by picture, and what a score gains by cheating there;
+# - to count a medical data set by *patient*, not by picture, and how much better a score looks when a patient is on
+#   both sides;
 # - to scale MR intensities without cutting bright tissue away;
 # - to read what a scan file really holds: its shape, its orientation, its scaling.
 #
@@ -155,11 +156,12 @@ print("patients disjoint:", "unknown, the names do not say" if apart is None els
 
 # %% tags=[]
 per_patient = index.groupby(["patient", "split"]).size().unstack(fill_value=0)
+each, in_two = per_patient.sum(axis=1), int(((per_patient > 0).sum(axis=1) > 1).sum())
 show(
     plots.data.bar_counts(
         per_patient.reindex(columns=splits.SPLITS, fill_value=0), "patient", "slices"
     ),
-    "Bar chart of the number of slices of each patient; each bar belongs to one split.",
+    f"{len(each)} patients have {each.min()} to {each.max()} slices each; in more than one split: {in_two}.",
 )
 
 # %% [markdown] tags=[]
@@ -209,9 +211,11 @@ for place in np.unique(np.linspace(0, len(known_scans) - 1, 3).astype(int)):
     files = [read_volume(slices.folder / file, frame=0)[0] for file in rows["file"].unique()]
     before[name] = np.concatenate([voxels[np.isfinite(voxels)] for voxels in files])
     after[name] = slices.images[rows.index].astype(np.float32).ravel()
+ends = [[voxels.max() for voxels in some.values()] for some in (before, after)]
 show(
     plots.data.intensity_histograms(before, after),
-    "Histograms of up to three volumes: as stored, and on one scale once scaled.",
+    f"Histograms of {len(before)} volumes: as stored, they end between {min(ends[0]):g} and "
+    f"{max(ends[0]):g}; scaled, between {min(ends[1]):.2f} and {max(ends[1]):.2f}.",
 )
 guess.compare("move and keep their shape")
 
@@ -252,7 +256,8 @@ print(f"in half of them below {place.median():.2f}")
 versions = {"as stored": v, f"clipped at {limit}": np.clip(v, 0, limit), "by percentiles": x}
 show(
     plots.data.slices_and_histograms(versions, body),
-    "A slice as stored, clipped and scaled by percentiles, each above the histogram of its body.",
+    f"A slice as stored, clipped at {limit}, which cuts {(v[body] > limit).mean():.1%} of its body, and "
+    f"scaled by percentiles, which cuts {(v[body] > one['high']).mean():.1%}; below each its histogram.",
 )
 guess.compare_number((v[body] > limit).mean(), [1e-3, 0.5])
 
@@ -284,9 +289,10 @@ sheet = known.loc[pd.unique(np.array(nearest))]  # twelve, or all there are
 show(
     plots.slices.sheet(
         slices.images[sheet.index],
-        [f"place {row.height:.2f}, patient {row.patient}" for row in sheet.itertuples()],
+        [f"place {row.height:.2f},\npatient {row.patient}" for row in sheet.itertuples()],
     ),
-    "Training slices from one end of the scan to the other, twelve at most.",
+    f"{len(sheet)} training slices of {sheet['patient'].nunique()} patients, from place "
+    f"{sheet['height'].min():.2f} to place {sheet['height'].max():.2f} of the scan.",
 )
 
 # %% [markdown] tags=[]
@@ -307,9 +313,12 @@ print(f"slices with labels: {(index['label_file'] != '').sum()} of {len(index)}"
 labelled = known[known["label_file"] != ""].sort_values("height").index
 if len(labelled):
     some = labelled[np.unique((np.linspace(0.2, 0.75, 4) * (len(labelled) - 1)).astype(int))]
+    inside = (slices.labels[some] > 0).sum((1, 2)).clip(1)  # (n,) pixels of the body
+    marked = (slices.labels[some] > 1).sum((1, 2)) / inside
     show(
         plots.data.label_overlay(slices.images[some], slices.labels[some]),
-        "A few slices, and below them the same slices with bone, bladder, rectum and prostate marked.",
+        f"{len(some)} slices, and below them the same with bone and organs marked: they are "
+        f"{marked.min():.0%} to {marked.max():.0%} of each body.",
     )
 
 # %% [markdown] tags=[]
@@ -345,11 +354,13 @@ else:
     pairs = index[(index["patient"] == patient) & index["slice"].isin(chosen)]
     rows = {f"week {week}": list(slices.images[part.sort_values("slice").index])
             for week, part in list(pairs.groupby("week"))[:2]}  # fmt: skip
+    two = zip(*rows.values(), strict=False)
+    apart = np.mean([np.abs(one.astype(float) - other).mean() for one, other in two])
     show(
         plots.slices.rows(rows, [f"slice {number}" for number in sorted(chosen)]),
-        "The same slices of one patient in two weeks: bones alike, soft organs not.",
+        f"The same slices of one patient in two weeks: brightness differs by {apart:.3f} on average.",
     )
-guess.compare("soft organs and posture")
+    guess.compare("soft organs and posture")
 
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
@@ -409,7 +420,8 @@ if score:
         titles += [f"patient {patients[found[n]]}, SSIM {score[split][n]:.2f}" for n in most]
     show(
         plots.slices.rows(rows, titles),
-        "Test slices, five at most, and the copycat's answer to each under either split.",
+        "Test slices, five at most, and the copycat's answers: mean SSIM "
+        + ", ".join(f"{score[split][most].mean():.2f} {split}" for split in answer),
     )
 
 # %% [markdown] tags=[]
@@ -444,7 +456,7 @@ high = np.percentile(volume, 99.9)
 planes = [volume[:, :, k] / high for k in (4, 9, 14, 19)]
 show(
     plots.slices.sheet(planes, [f"slice {k}" for k in (4, 9, 14, 19)], columns=4),
-    "Four axial slices of a real head scan.",
+    f"Four axial slices of a real head, {volume.shape[0]} × {volume.shape[1]} pixels, forehead at the top.",
 )
 
 # %% [markdown] tags=[]
@@ -462,8 +474,8 @@ show(
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number
 #
-# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so
-# that one in *fifty* is cut? Guess also which tissue would pay for it: the check knows.
+# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so that one in
+# *fifty* is cut? Guess also which tissue would lose most: the check tells.
 
 # %% tags=["exercise"]
 top = ...  # a number for np.percentile
@@ -554,9 +566,20 @@ guess = predict("The copycat's gain from dealing out slices will", ["shrink", "s
 # other week? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("01")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
-# - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
+# - The unit of medical data is the patient. We printed whether ours are in one split only.
 # - A split by slices rewards memory; the copycat showed how much.
 # - Each volume is scaled by its own percentiles; what was cut is known, and what 8 bits would have cut.
 # - Whatever was dropped is listed.

@@ -303,8 +303,8 @@ show(
     plots.training.codebook_stages(
         {name: [stages[t] for t in moments] for name, stages in rows.items()}
     ),
-    "Codes as circles and dead codes as crosses among points, at four steps. Without revival the "
-    "crosses stay where the points came from; with it they spread over the ring as circles.",
+    "Codes as circles and dead codes as crosses among points, at four steps. In use at the last: "
+    + ", ".join(f"{stages[-1].used} of 32 {name}" for name, stages in rows.items()),
 )
 guess.compare_number(rows["never revived"][-1].used, [9, 21])
 
@@ -317,7 +317,8 @@ guess.compare_number(rows["never revived"][-1].used, [9, 21])
 used = pd.DataFrame({name: [stage.used for stage in stages] for name, stages in rows.items()})
 show(
     plots.training.lines(used.iloc[::3], "step", "codes in use, of 32"),
-    "Codes in use against step: both lines fall at first, one stays low, the other climbs back.",
+    "Codes in use, of 32, at their fewest and at the end: "
+    + ", ".join(f"{name} {used[name].min()} and {used[name].iloc[-1]}" for name in used),
 )
 
 # %% [markdown] tags=[]
@@ -402,12 +403,14 @@ lesson = vqvae_lesson(settings, slices)  # what is learned from, how, and what c
 ranges = settings.augmentation.scaled_for(train.rows["patient"].nunique())
 shown, _ = train[[len(train) // 2] * 6]  # (6, 1, H, W), six times the same slice
 changed = augmentation.augment(shown[1:], range(5), 1.0, ranges)
+moved = (changed - shown[1:]).abs().mean((1, 2, 3))  # (5,)
 show(
     plots.slices.rows(
         {"a training slice": list(torch.cat([shown[:1], changed])[:, 0])},
         ["as it is", *["changed a little"] * 5],
     ),
-    "One training slice as it is, and five times as the model may see it.",
+    f"One training slice as it is, and five times as the model may see it: brightness differs by "
+    f"{moved.min():.3f} to {moved.max():.3f} on average.",
 )
 print(f"{Schedule(len(train), settings.vqvae_training).steps} steps at most, for these slices")
 print(
@@ -517,8 +520,9 @@ figure = plots.slices.rows(
 run.path("reconstructions.png").write_bytes(plots.to_png(figure, dpi=120))
 show(
     figure,
-    "Test slices above their reconstructions, which keep outlines and organs; the errors below lie "
-    "along edges and fine lines.",
+    f"Test slices, their reconstructions, and the errors: {error[chosen].mean():.3f} on average, "
+    f"{error[chosen].max():.2f} at most."
+    + ("" if no_ssim else f" SSIM {ssim[chosen].min():.3f} to {ssim[chosen].max():.3f}."),
 )
 
 # %% [markdown] tags=[]
@@ -590,12 +594,14 @@ for data_range in () if no_ssim else (1, 2):
 if no_ssim:
     print(f"no SSIM, since {no_ssim}")
 else:
+    added = similarity[2] - similarity[1]
     show(
         plots.slices.maps(
-            [similarity[1], similarity[2] - similarity[1]],
+            [similarity[1], added],
             ["SSIM at data_range 1", "what data_range 2 adds"],
         ),
-        "Map of SSIM over a slice at data_range 1, and map of what data_range 2 adds to it.",
+        f"SSIM over a slice, {similarity[1].mean():.3f} on average at data_range 1; data_range 2 adds "
+        f"{added.mean():.3f} on average and {added.max():.2f} at most.",
     )
 if not no_ssim:
     guess.compare("rises" if similarity[2].mean() > similarity[1].mean() else "falls")
@@ -648,8 +654,8 @@ spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(i
 of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
-    f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on test": ssim_of_batches(model, x),
+    f"all patients ({number}), scored on them": ssim_of_batches(model, of_many),
+    f"all patients ({number}), scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
@@ -662,17 +668,17 @@ if no_ssim:
 else:
     show(
         plots.training.batch_scores(by_batch, "SSIM of a batch"),
-        "SSIM of single batches for two models, each scored on patients it learned from and on "
-        "others, with the mean and the luckiest batch of each.",
+        "SSIM of single batches, mean and luckiest: "
+        + "; ".join(f"{name} {v.mean():.3f} and {v.max():.3f}" for name, v in by_batch.items()),
     )
 guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star is
-# what one would report by choosing the best batch.* Compare rows of the same model. How much better is the second
-# model on its own patient than on others? No score on patients it has learned from can show that. If the first
-# model's two bars lie close together, that is a result, and we have it because some patients were held out. The star
-# is never left of the bar, for any model.
+# what one would report by choosing the best batch.* Compare rows of the same model. Where the second model does better
+# on its own patient than on others, no score on patients it has learned from can show that. If the first model's two
+# bars lie close together, that is a result, and we have it because some patients were held out. The star is never left
+# of the bar, for any model.
 
 # %% [markdown] tags=[]
 # ### An epoch that is none
@@ -681,7 +687,7 @@ guess.compare("the score on others")
 # epoch. After a hundred of them it may not have seen all slices once. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+batch, last = min(settings.vqvae_training.batch_size, len(train)), result.history.iloc[-1]
 print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
 print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 
@@ -701,12 +707,11 @@ with torch.no_grad():
     z_q = model.codebook.lookup(codes[example][None].to(model.device)).cpu()  # (1, D, h, w)
 for name, z in (("z_e", z_e), ("z_q", z_q)):
     print(f"{name} {tuple(z.shape)}, different values in channel 0: {z[0, 0].unique().numel()}")
+moved = (z_e - z_q)[0].norm(dim=0).numpy()  # (h, w)
 show(
-    plots.training.before_and_after_quantising(
-        z_e[0, 0].numpy(), z_q[0, 0].numpy(), (z_e - z_q)[0].norm(dim=0).numpy()
-    ),
-    "Channel 0 of the encoder's output and of the quantised output, alike but coarser, on one "
-    "scale; beside them the distance between the two, largest at edges.",
+    plots.training.before_and_after_quantising(z_e[0, 0].numpy(), z_q[0, 0].numpy(), moved),
+    f"Channel 0 of z_e and of z_q on one scale: {z_e[0, 0].unique().numel()} different values become "
+    f"{z_q[0, 0].unique().numel()}. Vectors move by {moved.mean():.2f} on average, {moved.max():.2f} at most.",
 )
 guess.compare("at most K")
 
@@ -870,6 +875,17 @@ guess = predict(
 # back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("02")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.
@@ -910,5 +926,6 @@ run.add_metrics(
 # - Bengio et al. 2013: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. [arXiv:1308.3432](https://arxiv.org/abs/1308.3432)
 # - He et al. 2016: Deep Residual Learning for Image Recognition. CVPR. [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
 # - Shi et al. 2016: Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network. CVPR. [arXiv:1609.05158](https://arxiv.org/abs/1609.05158)
+# - Simard et al. 2003: Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis. ICDAR
 # - Dhariwal et al. 2020: Jukebox: A Generative Model for Music. [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)
 # - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

@@ -94,8 +94,8 @@ print(f"commonest: code {top}, at {counts[top] / counts.sum():.0%} of all positi
 print(f"mean brightness {patches[top].mean():.2f} when decoded")
 show(
     plots.codes.usage(counts.numpy(), metrics.perplexity(counts)),
-    f"Share of positions of each code, most used first, on a logarithmic scale: it falls from "
-    f"{counts.max() / counts.sum():.0%} far below an even share, the dashed line.",
+    f"Share of positions of each code, most used first: from {counts.max() / counts.sum():.1%} to "
+    f"{counts[counts > 0].min() / counts.sum():.2%}; an even share, the dashed line, is {1 / K:.2%}.",
 )
 
 # %% [markdown] tags=[]
@@ -121,8 +121,8 @@ sizes = [size for size in (1, 2, 4, 8, 16, 32, 64) if size < len(codes)] + [len(
 samples = codebook.perplexity_of_samples(codes, K, sizes)  # (sizes, batches)
 show(
     plots.codes.perplexity_by_size(sizes, samples.numpy(), metrics.perplexity(counts)),
-    "Perplexity against the number of slices counted: mean and spread over random batches, "
-    "closing in on a dashed line at the value of all slices.",
+    f"Mean perplexity of random batches: {samples[0].mean():.1f} of {sizes[0]} slice and "
+    f"{samples[-1].mean():.1f} of {sizes[-1]}; all held-out slices have {metrics.perplexity(counts):.1f}.",
 )
 guess.compare_number(samples[0].mean() / metrics.perplexity(counts), [0.98, 1.02])
 
@@ -150,6 +150,11 @@ chosen = np.argsort(heights)[evenly]
 example = chosen[min(2, len(chosen) - 1)]
 by_brightness = patches.mean((1, 2)).argsort()  # (K,), the darkest code first
 rank = by_brightness.argsort()  # (K,): 0 for the darkest code, K - 1 for the brightest
+n, h, w = codes[chosen].shape
+blocks = (
+    images[chosen].astype(float).reshape(n, h, -1, w, patches.shape[2]).mean((2, 4))
+)  # (n, h, w)
+alike = np.corrcoef(blocks.ravel(), rank[codes[chosen]].numpy().ravel())[0, 1]
 show(
     plots.codes.code_maps(
         images[chosen],
@@ -157,8 +162,8 @@ show(
         K,
         [f"place {y:.2f}" for y in heights[chosen]],
     ),
-    "Slices above their code grids, coloured by the brightness rank of the code: the same outlines, "
-    "in blocks.",
+    f"Slices above their code grids, coloured by the brightness rank of the code; the correlation of "
+    f"the ranks with the slices' brightness is {alike:.2f}.",
 )
 guess.compare("the slice")
 
@@ -184,7 +189,8 @@ in_use = codebook.codes_in_use(codes, images, K)  # (K, s, s)
 sheets = {"decoded alone": patches[by_brightness].numpy(), "in use": in_use[by_brightness].numpy()}
 show(
     plots.codes.patch_sheets(sheets),
-    "All codes decoded alone, mostly flat patches, and the mean block under each code, with edges.",
+    f"All codes, decoded alone and in use. Within a patch brightness varies by "
+    f"{patches.std((1, 2)).mean():.3f} alone, by {in_use[counts > 0].std((1, 2)).mean():.3f} in use.",
 )
 alike = (patches - in_use).abs()[counts > 0].mean() < 0.01
 guess.compare("the same" if alike else "different")
@@ -225,12 +231,15 @@ guess = predict(
 # %% tags=[]
 grid = codes[example]  # (h, w)
 changed = torch.stack([grid, nearest[grid], (grid + 1) % K])  # (3, h, w)
+pictures = model.decode(changed)[:, 0].numpy()  # (3, 1, H, W) -> (3, H, W)
+off = np.abs(pictures - pictures[0]).mean((1, 2))  # (3,)
 show(
     plots.slices.rows(
-        {"": list(model.decode(changed)[:, 0].numpy())},  # (3, 1, H, W) -> (3, H, W)
+        {"": list(pictures)},
         ["its own codes", "each replaced by the nearest code", "each number plus one"],
     ),
-    "A decoded slice; nearly the same slice from the nearest codes; rubble from the next numbers.",
+    f"A decoded slice; from the nearest codes its brightness is off by {off[1]:.3f} on average, from "
+    f"the next numbers by {off[2]:.3f}.",
 )
 guess.compare("rubble")
 
@@ -265,7 +274,8 @@ if len(labelled):
     order = share.T.sort_values(list(table.index), ascending=False).index
     show(
         plots.codes.heatmap(share[order], "code", "tissue", "share of the code's uses"),
-        "Heat map of six tissues by all codes: the share of each code's uses on each tissue.",
+        f"Share of each code's uses on each tissue: {int((share.max() > 0.5).sum())} of {K} codes have "
+        "more than half of their uses on one.",
     )
 
 # %% [markdown] tags=[]
@@ -313,7 +323,8 @@ groups = ["code"] * K if table is None else list(table.idxmax())
 title = f"two of {len(variance)} directions hold {variance[:2].sum():.0%} of the variance"
 show(
     plots.codes.scatter(points, 15 + 300 * (counts / counts.sum()).sqrt().numpy(), groups, title),
-    "Codes in the plane of their two principal components, marked by tissue, sized by use.",
+    "Codes in the plane of their two principal components, sized by use. Commonest tissue of: "
+    + ", ".join(f"{groups.count(name)} {name}" for name in sorted(set(groups))),
 )
 
 # %% [markdown] tags=[]
@@ -337,7 +348,8 @@ show(
         in_use[used].numpy(),
         f"correlation of the widest direction with brightness: {abs(likeness):.2f}",
     ),
-    "The mean block under each code, drawn at the code's place in the same plane.",
+    f"The mean block under each code at its place in the plane; the widest direction and brightness "
+    f"have a correlation of {abs(likeness):.2f}.",
 )
 guess.compare("brightness" if abs(likeness) > 0.7 else "something else")
 
@@ -361,10 +373,12 @@ else:
     often = counts >= min(11, int(counts.max()))  # (K,), used often enough to mean something
     organs = share.drop(index=["background", "body"]).loc[:, often.numpy()]
     telling = int(organs.max().idxmax())
+like = codebook.neighbours(distance, telling)[0]
+at = "" if table is None else f", {share[telling].max():.0%} of them on {share[telling].idxmax()}"
 show(
     plots.codes.codebook_page(atlas, telling),
-    f"A page on code {telling}: its places on a slice and on all slices, its tissues, its patch "
-    "alone and in use, and the six codes nearest to it.",
+    f"A page on code {telling}: {int(counts[telling])} uses{at}. The nearest to it is code {like}, at "
+    f"{distance[telling, like]:.2g}.",
 )
 
 # %% [markdown] tags=[]
@@ -400,7 +414,8 @@ print(f"{block.sum() / change.sum():.0%} of the change lies in the code's own bl
 print(f"{int((change > 0.01).sum())} pixels change by more than 0.01; the block has {s * s}")
 show(
     swap_figure(model, grid, i, j, other),
-    "A slice, the slice with one code swapped, and the difference, with a square at the code.",
+    f"A slice, the slice with one code swapped, and the difference: {int((change > 0.01).sum())} pixels "
+    f"change by more than 0.01; the code's own block, in the red square, has {s * s}.",
 )
 guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own block alone")
 
@@ -410,8 +425,9 @@ guess.compare("beyond its block" if (change > 0.01).sum() > s * s else "its own 
 # The change reaches beyond its block, since the decoder's convolutions look at neighbouring codes as
 # well. That is also why blocks join without seams.
 #
-# Try it yourself: choose a place and a code, keep the change, go on. Can you, on the default data, paint a second
-# bladder, or close the hole of the rectum? (The controls need a running kernel.)
+# Try it yourself: choose a code by the slider, and click into the picture to paint with it; or move the red square with
+# the arrow keys and press Enter. Can you, on the default data, paint a second bladder, or close the hole of the rectum?
+# (The controls need a running kernel.)
 
 # %% tags=["nbval-ignore-output", "widget"]
 code_painter(model, grid, i, j, other)
@@ -540,6 +556,17 @@ guess = predict(
 # %% [markdown] tags=[]
 # Compare perplexity divided by $K$, and the bits that a code tells of its tissue. Which tissues have lost their
 # codes? Write two sentences: what you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("03")
 
 # %% [markdown] tags=[]
 # ## Summary

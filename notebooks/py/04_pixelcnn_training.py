@@ -127,10 +127,11 @@ drawn = torch.multinomial(counts.float(), 4 * grid[0] * grid[1], True, generator
 random_slices = vqvae.decode(drawn.view(4, *grid))[:, 0]  # (4, H, W)
 some = test.tensors[0][:: max(1, len(test) // 4)][:4]  # (4, h, w)
 real = vqvae.decode(some)[:, 0]  # (4, H, W)
+steps = [some.diff(dim=1).abs().mean() for some in (real, random_slices)]  # to the next pixel
 show(
     plots.slices.rows({"held-out codes": list(real), "random codes": list(random_slices)}),
-    "Decoded grids of held-out slices, which are bodies, above decoded grids of codes drawn "
-    "independently, which are static.",
+    f"Decoded grids of held-out slices, where neighbouring pixels differ by {steps[0]:.3f}, above "
+    f"grids of codes drawn independently, where they differ by {steps[1]:.3f}.",
 )
 guess.compare("static")
 
@@ -173,8 +174,8 @@ for layers in (1, 3, 8):
     fields[f"{layers} masked layers"] = receptive_field.seen_and_missed(seen, layers, 3, position)
 show(
     plots.prior.receptive_fields(fields, position),
-    "Receptive fields of plain masked stacks of 1, 3 and 8 layers: a growing wedge above and to the "
-    "right of the position is missed.",
+    "Codes that the position is allowed to see and misses: "
+    + ", ".join(f"{(field == 0.5).sum()} with {name}" for name, field in fields.items()),
 )
 guess.compare("far to the right")
 
@@ -242,7 +243,8 @@ guess.compare("25 %")
 # %% tags=[]
 show(
     plots.training.lines(missed, "layers", "codes missed (%)"),
-    "Line plot of the share of codes missed against depth: rising for the plain stack, zero for gated.",
+    f"Codes missed with {missed.index[0]} and with {missed.index[-1]} layers: "
+    + ", ".join(f"{name} {v.iloc[0]:.0f} and {v.iloc[-1]:.0f} %" for name, v in missed.items()),
 )
 
 # %% [markdown] tags=[]
@@ -255,10 +257,14 @@ fields = {}
 for name, see in receptive_field.NETWORKS.items():
     seen = see(4, 3, size, position)  # (h, w) bool, four layers with kernels of 3
     fields[name] = receptive_field.seen_and_missed(seen, 4, 3, position)
+place = np.arange(size[0] * size[1]).reshape(size)  # number in reading order
+late = place >= place[position]  # the position itself and what comes after it
 show(
     plots.prior.receptive_fields(fields, position),
-    "Receptive fields of three networks of four layers: the plain one misses a wedge, the gated one "
-    "nothing, and the one with an unmasked last layer sees the answer.",
+    "Four layers of three networks, codes missed and codes seen that must not be: "
+    + ", ".join(
+        f"{name} {(f == 0.5).sum()} and {(f[late] == 1).sum()}" for name, f in fields.items()
+    ),
 )
 
 # %% [markdown] tags=[]
@@ -417,23 +423,27 @@ noise = torch.randint(K, grid, generator=torch.Generator().manual_seed(0))  # (h
 filled = torch.stack([air.expand(grid), noise, codes[len(codes) // 2]])  # (3, h, w)
 rows = {"filled with": filled}
 rows |= {name: forgotten_mask.draw(model, filled) for name, model in small.items()}
+same = {name: (grids == filled).float().mean((1, 2)) for name, grids in rows.items()}  # each (3,)
 show(
     plots.slices.rows(
         {name: list(vqvae.decode(grids)[:, 0]) for name, grids in rows.items()},
         ["one code", "random codes", "a held-out slice"],
     ),
-    "Grids of one code, of random codes and of a held-out slice. Over each the masked network draws "
-    "the same slice; the other repeats most of what stood there.",
+    "Grids of one code, of random codes and of a held-out slice, and what is drawn over them. Codes "
+    "left as they were: "
+    + ", ".join(f"{shares.mean():.0%} {name}" for name, shares in same.items()),
 )
-for name, grids in rows.items():
-    same = (grids == filled).float().mean((1, 2))  # (3,)
-    print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in same)}")
-guess.compare("scores better, draws worse")
+for name, shares in same.items():
+    print(f"{name:22} codes as they were before: {', '.join(f'{s:.0%}' for s in shares)}")
+if same["last layer not masked"].mean() > same["every layer masked"].mean():
+    guess.compare("scores better, draws worse")
+else:
+    print("this short training shows no difference")
 
 # %% [markdown] tags=[]
 # *Top: the grids before the first code is drawn. Middle: drawn over them, with the same noise, by the stack with
 # every mask. It does not look at what comes later, so it draws the same slice three times; three small layers draw it
-# badly. Bottom: the stack that sees the answer copies much of what is there already, also random codes; the lines
+# badly. Bottom: the stack that sees the answer learns to copy what is there already, also random codes; the lines
 # above say how much.* In training the answer was always there to be read; in sampling it is not there yet.
 #
 # Held-out patients do not reveal this mistake: the score is as good on them. The only sign is that it is too good.
@@ -455,7 +465,8 @@ show(
     plots.prior.bits_beside_slice(
         image.numpy(), bits[example].numpy(), cost.numpy(), f"place {heights[example]:.2f}"
     ),
-    "A slice, the bits that each of its codes costs, and the mean over all held-out slices.",
+    f"A slice and the bits of its codes, {bits[example].mean():.2f} on average and "
+    f"{bits[example].max():.1f} at most; means over all held-out slices, {cost.min():.2f} to {cost.max():.2f}.",
 )
 cheap = bits[codes == air].mean() < bits[codes != air].mean()
 guess.compare("all but air" if cheap else "air")
@@ -495,8 +506,10 @@ true = [int(codes[example, i, j]) for i, j in where]
 patches = codebook.decoded_codes(vqvae).numpy()  # (K, s, s), how each code looks by itself
 show(
     plots.prior.distributions(image.numpy(), where, bars, true, patches),
-    "Four positions on a slice and the prior's probabilities for the code there: a single bar where "
-    "the past decides, many low bars where it does not.",
+    "Four positions on a slice and the prior's probabilities for the code there. The likeliest has "
+    + ", ".join(f"{bar.max():.2f}" for bar in bars)
+    + "; the true one "
+    + ", ".join(f"{bar[code]:.2f}" for bar, code in zip(bars, true, strict=True)),
 )
 
 # %% [markdown] tags=[]
@@ -533,13 +546,14 @@ ways = {  # walk goes through the grid in reading order and writes what the func
         prior, asked, lambda i, j, logits: (logits.softmax(1) @ numbers).round().long()
     ),
 }
+pictures = {name: vqvae.decode(grids)[:, 0] for name, grids in ways.items()}  # (4, H, W) each
 show(
     plots.slices.rows(
-        {name: list(vqvae.decode(grids)[:, 0]) for name, grids in ways.items()},
+        {name: list(some) for name, some in pictures.items()},
         [f"place {level:.2f}" for level in levels],
     ),
-    "Slices at four places: two draws from the prior that differ, a smooth one by the mean vector, "
-    "and static by the mean number.",
+    "Slices at four places. Neighbouring pixels differ, on average, by: "
+    + ", ".join(f"{some.diff(dim=1).abs().mean():.3f} {name}" for name, some in pictures.items()),
 )
 guess.compare("a code like any other")
 
@@ -655,6 +669,17 @@ guess = predict(
 # what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("04")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A prior is a product of guesses of the next code; whether it is causal can be tested.
@@ -685,4 +710,5 @@ run.add_metrics(
 # - van den Oord et al. 2016b: Conditional Image Generation with PixelCNN Decoders. NeurIPS. [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)
 # - van den Oord et al. 2017: Neural Discrete Representation Learning. NeurIPS. [arXiv:1711.00937](https://arxiv.org/abs/1711.00937)
 # - Shannon 1951: Prediction and Entropy of Printed English. Bell System Technical Journal 30(1)
+# - Prechelt 1998: Early Stopping - But When? In: Neural Networks: Tricks of the Trade. Springer
 # - Liu et al. 2018: An Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution. NeurIPS. [arXiv:1807.03247](https://arxiv.org/abs/1807.03247)

@@ -129,7 +129,12 @@ at = [test.rows.index[(test.rows["height"] - y).abs().argmin()] for y in asked]
 rows["held out"] = list(slices.images[at])
 figure = plots.slices.rows(rows, [f"place {y:.2f}" for y in asked])
 run.path("samples.png").write_bytes(plots.to_png(figure, dpi=120))
-show(figure, "Three rows of generated slices at five places, and a row of held-out slices.")
+draws = np.array([rows[f"draw {n}"] for n in (1, 2, 3)])  # (3, 5, H, W)
+show(
+    figure,
+    f"Three rows of generated slices at five places, and held-out slices. Brightness varies by "
+    f"{draws.std(0).mean():.3f} down a column of draws and by {draws.std(1).mean():.3f} along a row.",
+)
 guess.compare("the patient")
 
 # %% [markdown] tags=[]
@@ -154,7 +159,11 @@ for row in range(grid[0] + 1):
     partial = codes.clone()
     partial[row:] = air  # for what is not drawn yet
     frames.append(decoded(partial[None])[0].numpy())
-show(plots.slices.animation(frames), "A slice appears from one side to the other.")
+show(
+    plots.slices.animation(frames),
+    f"A slice appears in {grid[0]} columns, from the left to the right; {(frames[-1] > 0.1).mean():.0%} of "
+    "the finished one is brighter than 0.1.",
+)
 
 # %% [markdown] tags=[]
 # *A drawing from its first column to its last, over and over.*
@@ -164,7 +173,13 @@ show(plots.slices.animation(frames), "A slice appears from one side to the other
 # %% tags=[]
 stages = [grid[0] // 4, grid[0] // 2, 3 * grid[0] // 4, grid[0]]
 titles = [f"after {s} of {grid[0]} grid rows" for s in stages]
-show(plots.slices.sheet([frames[s] for s in stages], titles, 4), "Four stages of the drawing.")
+show(
+    plots.slices.sheet([frames[s] for s in stages], titles, 4),
+    "Four stages of the drawing; brighter than 0.1 are "
+    + ", ".join(
+        f"{(frames[s] > 0.1).mean():.0%} {title}" for s, title in zip(stages, titles, strict=True)
+    ),
+)
 
 # %% [markdown] tags=[]
 # *Four stages of the same drawing.*
@@ -238,9 +253,12 @@ for height in metrics.nearest_heights([0.25, 0.75], places):
     where, seeds = condition(height), [sampling_seed + 7]
     at_each = [sample(prior, where, seeds, temperature=T) for T in temperatures]  # each (1, h, w)
     rows[f"place {height:.2f}"] = [decoded(c)[0].numpy() for c in at_each]
+pictures = np.array(list(rows.values()))  # (2, 4, H, W)
+steps = np.abs(np.diff(pictures, axis=2)).mean((0, 2, 3))  # (4,), to the next pixel
 show(
     plots.slices.rows(rows, [f"T = {T}" for T in temperatures]),
-    "Slices drawn at two places with rising temperature.",
+    "Slices drawn at two places. Neighbouring pixels differ, on average, by: "
+    + ", ".join(f"{step:.4f} at T = {T}" for T, step in zip(temperatures, steps, strict=True)),
 )
 
 # %% [markdown] tags=[]
@@ -266,7 +284,8 @@ by_T = {T: sample(prior, where, seeds, temperature=T) for T in (0.0, 0.5, 1.0, 1
 rows = {f"T = {T}": list(decoded(by_T[T])[:4].numpy()) for T in (0.0, 1.0)}
 show(
     plots.slices.rows(rows, [f"seed {seed}" for seed in seeds[:4]]),
-    "Four slices drawn at temperature 0, all the same, above four drawn at temperature 1.",
+    f"Four slices drawn at T = 0, variety {memorisation.variety(decoded(by_T[0.0])):.3f}, above four at "
+    f"T = 1, variety {memorisation.variety(decoded(by_T[1.0])):.3f}.",
 )
 guess.compare("all the same")
 
@@ -308,7 +327,8 @@ for name, (some, told) in groups.items():
 # %% tags=[]
 few = min(8, K)
 figure = widgets.samples.samples_figure(vqvae, prior, middle, 0.8, few, sampling_seed)
-show(figure, "Three slices drawn in the middle, at temperature 0.8, among the likeliest codes.")
+says = [*(ax.get_title() for ax in figure.axes), *(text.get_text() for text in figure.texts)]
+show(figure, f"Three slices drawn at T = 0.8, among the likeliest {few} codes. {'; '.join(says)}.")
 
 # %% [markdown] tags=[]
 # *Three seeds in the middle of the scan and $T = 0.8$, with only the likeliest eight codes allowed at each position.*
@@ -350,9 +370,11 @@ z_q = vqvae.codebook.lookup(three)  # (3, D, h, w), row c of the codebook at eac
 number = three[:, None].float().expand_as(z_q)  # (3, D, h, w), the same k in every channel
 scaled = e.min() + number / (K - 1) * (e.max() - e.min())  # into the range of the codebook
 rows = {"looked up": z_q, "number k": number, "k, scaled": scaled}
+pictures = {name: picture(z) for name, z in rows.items()}  # (3, H, W) each
 show(
-    plots.slices.rows({name: list(picture(z).numpy()) for name, z in rows.items()}),
-    "Three generated slices above what the decoder makes of bare code numbers: a pattern of blocks.",
+    plots.slices.rows({name: list(some.numpy()) for name, some in pictures.items()}),
+    "Three generated slices above what the decoder makes of bare code numbers. Neighbouring pixels differ by: "
+    + ", ".join(f"{some.diff(dim=1).abs().mean():.3f} {name}" for name, some in pictures.items()),
 )
 guess.compare("no body")
 
@@ -402,7 +424,12 @@ for attempt in (1, 2):
     completed.append(sample(prior, where, seeds, given=given))  # (3, h, w)
     rows[f"completed {attempt}"] = list(decoded(completed[-1]).numpy())
 rows["held out"] = list(decoded(real).numpy())
-show(plots.slices.rows(rows), "Half slices, two completions of each, and the held-out slices.")
+same = [(completed[0] == other)[given < 0].float().mean() for other in (completed[1], real)]
+show(
+    plots.slices.rows(rows),
+    f"Half slices, two completions of each, and the held-out slices. Of the drawn codes {same[0]:.0%} "
+    f"agree between the completions, {same[1]:.0%} with the held-out slices.",
+)
 guess.compare("size and level")
 
 # %% [markdown] tags=[]
@@ -463,6 +490,8 @@ training, held_out = decoded(known), decoded(all_codes[test.rows.index])  # all 
 distance, which = memorisation.nearest(samples, training)  # (n,), (n,)
 groups = {"planted copies": memorisation.nearest(planted, training)[0].numpy(), "generated": distance.numpy(),
           "held out": memorisation.nearest(held_out, training)[0].numpy()}  # fmt: skip
+
+# %% tags=[]
 for name, values in groups.items():
     print(f"{name:>14}: median {np.median(values):.4f}, nearest {values.min():.4f}")
 show(
@@ -473,15 +502,22 @@ show(
     + ", ".join(f"{np.median(values):.3f} for {name}" for name, values in groups.items()),
 )
 middle_of = {name: np.median(values) for name, values in groups.items()}
-near_copies = middle_of["generated"] < (middle_of["planted copies"] + middle_of["held out"]) / 2
-guess.compare("planted copies" if near_copies else "held-out slices")
+copied, strangers = middle_of["planted copies"], middle_of["held out"]
+if copied < strangers:
+    near_copies = middle_of["generated"] < (copied + strangers) / 2
+    guess.compare("planted copies" if near_copies else "held-out slices")
+else:
+    print(
+        "held-out slices lie as near as planted copies, so this look cannot tell new from remembered"
+    )
 
 # %% [markdown] tags=[]
 # *Distance of each slice to the nearest training slice; the line is the median.*
 #
-# Samples as far out as held-out slices, or farther, are not copies of whole training slices. But farther is not
-# better: a slice with a broken outline is far from every real slice as well. And the check does not see everything:
-# it would not notice a slice that is put together from two patients. So look at the nearest ones, too.
+# Where planted copies lie nearer than held-out slices, samples as far out as held-out slices, or farther, are not
+# copies of whole training slices. But farther is not better: a slice with a broken outline is far from every real slice
+# as well. And the check does not see everything: it would not notice a slice that is put together from two patients.
+# So look at the nearest ones, too.
 
 # %% tags=[]
 closest = distance.argsort()[:4]
@@ -493,7 +529,8 @@ show(
         },
         [f"distance {d:.3f}" for d in distance[closest]],
     ),
-    "The four generated slices closest to a training slice, above that slice.",
+    f"The generated slices closest to a training slice, above that slice; distances "
+    f"{distance[closest].min():.3f} to {distance[closest].max():.3f}.",
 )
 
 # %% [markdown] tags=[]
@@ -534,7 +571,8 @@ show(
         label="largest change of a logit",
         order=True,
     ),
-    "Two maps of changed logits: nothing changes in the first half of the grid, on the left.",
+    f"Two maps of changed logits: left of column {i} they change by {before:.1e} at most, from there on by "
+    f"{moved[0].max():.1f} and {moved[1].max():.1f} at most.",
 )
 guess.compare("after the change")
 
@@ -580,8 +618,8 @@ print(f"ratio of times: {naive / seconds:.0f}; of positions worked out, N²/N: {
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Write in the first cell of each exercise, run it, then run the check below it. Once you have tried, look into [the
-# solutions](solutions/05_generation.ipynb).
+# Write in the first cell of each exercise, run it, then run the check below it. Once you have tried, look into
+# [the solutions](solutions/05_generation.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One temperature
@@ -692,6 +730,17 @@ guess = predict(
 # %% [markdown] tags=[]
 # Compare the strips of distances and the four closest pairs. Do the slices *look* worse? Write two sentences: what
 # you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("05")
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -203,14 +203,15 @@ if no_ssim:
 else:
     codecs = code_lengths.image_file_rates(list(some))
     runs = compare.finished_runs(slices.content)
+    ours = runs.set_index("run").loc[run_name]
     show(
         plots.evaluation.rate_distortion(
             codecs, runs, run_name, compare.published_codes(slices.content)
         ),
-        "SSIM against bits a pixel for three image formats, and this run with and without its prior.",
+        f"SSIM against bits a pixel for three image formats; this run has {ours['ssim']:.3f} at "
+        f"{ours['plain_bits']:.3f} bits plain, at {ours['prior_bits']:.3f} with its prior.",
     )
     webp = codecs[codecs["codec"] == "WebP"].sort_values("bits_per_pixel")
-    ours = runs.set_index("run").loc[run_name]
     at_our_bits = np.interp(  # fewer bits than its smallest files it cannot do: no SSIM
         [ours["plain_bits"], ours["prior_bits"]], webp["bits_per_pixel"], webp["ssim"], left=0
     )
@@ -295,9 +296,12 @@ panels = {
     "by patient, with the range of slices": by_patient,
     "by place, with intervals": bootstrap.with_intervals(by_level, patients),
 }
+ends = [(table["mean"].min(), table["mean"].max()) for table in panels.values()]
 show(
     plots.evaluation.scores_with_intervals(panels, "bits a code"),
-    "Bits a code by patient with the range of the slices, and by place with intervals.",
+    "Mean bits a code: {:.2f} to {:.2f} by patient, {:.2f} to {:.2f} by place.".format(
+        *ends[0], *ends[1]
+    ),
 )
 
 # %% [markdown] tags=[]
@@ -319,7 +323,8 @@ n = int(np.abs(heights - 0.5).argmin())
 kept = x.numpy(), x_hat.numpy(), bits.numpy(), heights  # each with a row a slice
 show(
     plots.evaluation.kept_and_paid(*(some[n] for some in kept)),
-    "A slice, its reconstruction, the error along its edges, and the bits of its codes.",
+    f"A slice, its reconstruction, the error, {(x[n] - x_hat[n]).abs().mean():.3f} on average, and the bits "
+    f"of its codes, {bits[n].sum() / 8:.0f} bytes in all.",
 )
 
 # %% [markdown] tags=[]
@@ -402,8 +407,9 @@ exercises.check_frequency_bits(my_frequency_bits)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Draw patients, not slices
 #
-# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, put all slices
-# of these patients together, and take one mean. A patient drawn twice counts twice, with all slices.
+# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, each with the
+# same chance; put all slices of these patients together, and take one mean. A patient drawn twice counts twice, with
+# all slices.
 
 
 # %% tags=["exercise"]
@@ -436,6 +442,17 @@ guess = predict(
 # %% [markdown] tags=[]
 # Compare the interval of SSIM. A rule says that an interval shrinks with the square root of the number of patients.
 # Does it here? Write two sentences: what you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("06")
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -154,7 +154,11 @@ show(
         outliers.oddest_place(np.stack(maps)),
         list(costs),
     ),
-    "Changed slices above maps of the bits their codes cost, with a red square at the oddest place.",
+    "Changed slices above maps of the bits their codes cost. Bits a code at the oddest place: "
+    + ", ".join(
+        f"{one:.1f} {name}"
+        for name, one in zip(costs, outliers.surprise(np.stack(maps)), strict=True)
+    ),
 )
 local = [name for name in ("hip implant", "bladder missing") if name in costs]
 if local:
@@ -178,10 +182,8 @@ if local:
 # %% tags=[]
 scores = {name: outliers.surprise(cost) for name, cost in costs.items()}  # each (m,)
 kind = found_odd["auroc_place"].idxmin()  # the one that is hardest to tell
-show(
-    plots.evaluation.alarm(outliers.surprise(usual), scores[kind], kind, 0.05, 0.01),
-    "Histograms of the scores of usual and of odd slices, which overlap, and a threshold.",
-)
+figure = plots.evaluation.alarm(outliers.surprise(usual), scores[kind], kind, 0.05, 0.01)
+show(figure, f"Scores of usual slices and of '{kind}'; the threshold {figure.axes[0].get_title()}.")
 
 # %% [markdown] tags=[]
 # *Scores of usual slices and of the kind that is hardest to tell from them, with the threshold that one usual slice
@@ -349,6 +351,17 @@ guess = predict(
 # %% [markdown] tags=[]
 # Compare the two columns of AUROC. Which odd slices does only a good prior find, and which does any prior find? Write
 # two sentences: what you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("08")
 
 # %% [markdown] tags=[]
 # ## Summary

@@ -134,8 +134,7 @@ print(results["best step"])
 plain = results["best step"]
 show(
     plots.training.curves_apart({"as they are": plain.history}, {"as they are": plain.best_step}),
-    "Bits a code against steps: its own slices cost ever less, while validation slices cost more "
-    "again after the step whose weights are kept.",
+    f"Bits a code against steps, {plots.training.ways(plain.history, plain.best_step)}.",
 )
 if "val_loss" in plain.history:
     guess.compare_number(plain.best_step / schedule.steps, [1 / 3, 2 / 3])
@@ -206,7 +205,8 @@ show(
         },
         ["as it is", *["changed"] * 4, *[""] * 5, *shares],
     ),
-    "A slice and four changed ones, what their codes decode to, and in white the codes that differ.",
+    f"A slice and four changed ones, what their codes decode to, and in white the codes that differ: "
+    f"{share:.0%} of them on average.",
 )
 guess.compare_number(share, [0.1, 0.5])
 
@@ -236,8 +236,8 @@ show(
         {"as they are": plain.history, "changed a little": augmented.history},
         {"as they are": plain.best_step, "changed a little": augmented.best_step},
     ),
-    "The curves of both trainings on one scale: with changed pictures, learning and validation "
-    "stay closer together.",
+    f"Bits a code of both trainings. As they are: {plots.training.ways(plain.history, plain.best_step)}; "
+    f"changed a little: {plots.training.ways(augmented.history, augmented.best_step)}.",
 )
 
 # %% [markdown] tags=[]
@@ -306,16 +306,18 @@ decoded = {
 }  # (n, H, W) each
 asked = metrics.nearest_heights(np.linspace(0.1, 0.9, 5), own["height"])  # places that occur
 told = height_features(torch.tensor(asked, dtype=torch.float32))  # (5, 16)
-pictures, titles = {}, []
+pictures, titles, far = {}, [], {}
 for name in paid.index:
     drawn = vqvae.decode(sample(priors[name], told, range(5)))[:, 0]  # (5, H, W)
     away, which = memorisation.nearest(drawn, decoded["own"])  # (5,), (5,)
     pictures[name] = list(drawn.numpy())
     pictures[f"near {name}"] = list(decoded["own"][which].numpy())
     titles += [f"place {y:.2f}" for y in asked] + [f"{one:.3f} away" for one in away.tolist()]
+    far[name] = away.mean().item()
 show(
     plots.slices.rows(pictures, titles),
-    "Samples of the three priors at the same places, each above the training slice nearest to it.",
+    "Samples of the priors at the same places, above the training slices nearest to them; mean distance: "
+    + ", ".join(f"{name} {one:.3f}" for name, one in far.items()),
 )
 
 # %% [markdown] tags=[]
@@ -341,7 +343,8 @@ away = {
     name: memorisation.nearest(some, decoded["own"])[0].numpy() for name, some in groups.items()
 }
 near = memorisation.Nearness(away, "held out")
-fault = near.why_not("its own slices")
+one_patient = "one patient is tested, and how patients differ is not known"
+fault = near.why_not("its own slices") or (one_patient if test["patient"].nunique() < 2 else "")
 copies = {name: None if fault else near.share(name) for name in paid.index}
 if fault:
     print(f"copies are not counted, since {fault}")
@@ -350,7 +353,8 @@ else:
 strip = {"root-mean-square difference of pixels": (near.groups, near.limit)}
 show(
     plots.evaluation.nearness_strips(strip),
-    "Distances to the nearest slice of the few patients, for held-out slices and three priors' samples.",
+    f"Distances to the nearest slice of the few patients, with the limit at {near.limit:.3f}. Medians: "
+    + ", ".join(f"{name} {np.median(values):.3f}" for name, values in near.groups.items()),
 )
 
 # %% [markdown] tags=[]
@@ -373,11 +377,11 @@ for name, number in copies.items():
 # %% [markdown] tags=[]
 # ## What each remedy improves
 #
-# One run may be lucky. So we trained on 8, 15 and more patients of one phantom, up to 240, with several seeds, with
-# pictures as they are and changed a little (`python -m benchmarks.few_patients`), and judged all runs on the same
-# held-out patients. On the phantom we can also count the samples that keep every rule of its anatomy.
+# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with
+# several seeds, with pictures as they are and changed a little, and judges all runs on the same held-out patients. On
+# the phantom we can also count the samples that keep every rule of its anatomy.
 #
-# **Predict:** changed pictures help most with
+# **Predict:** are changed pictures a greater help with the fewest patients or with the most?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fewest", "the most"])
@@ -388,7 +392,11 @@ published = {name: compare.published_patients(augmented) for name, augmented in 
 if all(len(table) for table in published.values()):
     show(
         plots.runs.few_patients(published),
-        "Eight scores against the number of training patients, with pictures as they are and changed.",
+        "Eight scores against the number of training patients. Bits a code with the fewest and the most: "
+        + ", ".join(
+            f"{name} {table['bits_per_code'].iloc[0]:.2f} and {table['bits_per_code'].iloc[-1]:.2f}"
+            for name, table in published.items()
+        ),
     )
     bits = [table.set_index("patients")["bits_per_code"] for table in published.values()]
     saved = (bits[0] - bits[1]).dropna()  # of the numbers of patients that both have
@@ -398,7 +406,7 @@ else:
     print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 
 # %% [markdown] tags=[]
-# *Median of three seeds (line) and the lowest and the highest (band), on the phantom, whatever data you look at here.*
+# *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here.*
 #
 # Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall
 # say whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds
@@ -436,7 +444,8 @@ else:
     print("of one patient there is no interval by patients: nobody knows how patients differ")
 show(
     plots.evaluation.who_is_tested(score, whose, list(each.index)),
-    "Bits of each test patient's slices and their means, above the mean of all with its two intervals.",
+    f"Bits a code: the patients' means lie between {each.min():.2f} and {each.max():.2f}; the mean of all "
+    f"is {score.mean():.2f}.",
 )
 
 # %% [markdown] tags=[]
@@ -554,6 +563,17 @@ guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's
 # Write two sentences: what you saw, and why one of the two models needs patients more than the other.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("09")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Where validation rises while the training loss falls, the prior memorises. Early stopping keeps the best weights;
@@ -581,7 +601,7 @@ for name, key in names.items():
     }
 measured |= {"bits_augmented_low": low, "bits_augmented_high": high}
 why = {"copies": fault, "validate": "" if len(choose) else "no slices are left to validate on"}
-why["_low"] = why["_high"] = "one patient is tested, and how patients differ is not known"
+why["_low"] = why["_high"] = one_patient
 empty = [key for key, value in measured.items() if value is None or np.isnan(value)]
 reasons = {key: next(text for part, text in why.items() if part in key) for key in empty}
 run.add_metrics("few_patients", measured, reasons)

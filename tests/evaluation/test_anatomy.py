@@ -92,3 +92,25 @@ def test_broken_rules_are_named():
     judged = pd.DataFrame([[True] * 7, [False, True, True, False, True, True, True]])
     judged.columns = anatomy.RULES
     assert anatomy.broken_rules(judged) == ["", "one body, order"]
+
+
+def test_a_wider_tolerance_lets_pass_what_lies_a_little_outside(real):
+    tissues = labels(30, PROSTATE)
+    tissues[tissues == RECTUM] = BLADDER  # the bladder is too large
+    judged = {
+        "odd": anatomy.judge_slices(anatomy.measure_all(tissues[None], [PROSTATE / 59]), real)
+    }
+    needed = judged["odd"]["slack"].item()
+    assert needed > anatomy.SLACK
+    shares = [anatomy.shares_kept(judged, slack) for slack in (0.99 * needed, 1.01 * needed)]
+    assert [table.loc["odd", "areas"] for table in shares] == [0, 1]
+    assert shares[1].loc["odd", "all"] == 0  # it has no rectum
+
+
+def test_the_shares_are_those_of_the_slices_that_keep_a_rule(real):
+    maps = np.stack([labels(30, HIP), labels(31, HIP)[::-1, ::-1]])
+    judged = anatomy.judge_slices(anatomy.measure_all(maps, [HIP / 59] * 2), real)
+    rules = [*anatomy.RULES, "all"]
+    assert (
+        anatomy.shares_kept({"two": judged}).loc["two"].to_dict() == judged[rules].mean().to_dict()
+    )

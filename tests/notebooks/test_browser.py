@@ -21,7 +21,7 @@ import papermill
 import pytest
 from nbformat import NotebookNode
 from notebook_anatomy import code_cells, tags
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingSeen
 
 from vqgen_utils.machine import REPOSITORY
@@ -179,9 +179,40 @@ def label(control: Locator) -> str:
     return control.evaluate("e => e.closest('.widget-inline-hbox').innerText")
 
 
+PICTURE = ".widget-vbox img"  # of a widget
+NARROWEST = 5  # pixels between two stops of a slider
+
+
+def stops_are_apart(cell: Locator) -> None:
+    """Of a slider with 32 stops or fewer, each can be hit with the mouse."""
+    for slider in cell.locator(".noUi-target").all():
+        lowest, highest = (
+            float(slider.locator(".noUi-handle").get_attribute(f"aria-value{end}"))
+            for end in ("min", "max")
+        )
+        stops = min(32, highest - lowest + 1)
+        assert slider.bounding_box()["width"] >= NARROWEST * (stops - 1)
+
+
+def check_painter(cell: Locator) -> None:
+    """A click paints where it is made, in each of the slices; arrow keys and Enter do, too."""
+    picture, strokes = cell.locator(PICTURE), cell.locator("input[type=number]")
+    box, painted = picture.bounding_box(), int(strokes.input_value())
+    for across, column in ((0.08, "left"), (0.4, "middle"), (0.75, "right")):
+        before = picture.get_attribute("alt")
+        picture.click(position={"x": across * box["width"], "y": 0.5 * box["height"]})
+        painted += 1
+        expect(strokes).to_have_value(str(painted))
+        assert picture.get_attribute("alt") != before, column
+    cell.get_by_role("application").press("ArrowRight")
+    expect(picture).to_have_attribute("alt", re.compile("nothing painted there"))
+    cell.get_by_role("application").press("Enter")
+    expect(strokes).to_have_value(str(painted + 1))
+
+
 def check_widget(cell: Locator) -> None:
     """Each control has a label, and one step of it changes the picture."""
-    picture = cell.locator(".widget-html-content img")
+    picture = cell.locator(PICTURE)
     controls = cell.locator(".noUi-handle, select, input[type=checkbox]")
     picture.wait_for()
     assert controls.count() > 0
@@ -189,7 +220,7 @@ def check_widget(cell: Locator) -> None:
         assert re.search("[a-z]", label(control))
         before = picture.get_attribute("src")
         if move(control):
-            changed = cell.locator(f".widget-html-content img:not([src='{before}'])")
+            changed = cell.locator(f"{PICTURE}:not([src='{before}'])")
             try:
                 changed.wait_for(timeout=10_000)
             except NothingSeen:
@@ -228,7 +259,11 @@ def test_a_notebook_runs_and_its_widgets_move(path, lab, page, screenshots):
     assert [output.evalue for output in outputs if output.output_type == "error"] == []
     for number, cell in enumerate(notebook.cells):
         if "widget" in tags(cell):
-            check_widget(page.locator(".jp-Notebook .jp-Cell").nth(number))
+            shown = page.locator(".jp-Notebook .jp-Cell").nth(number)
+            check_widget(shown)
+            stops_are_apart(shown)
+            if "code_painter" in cell.source:
+                check_painter(shown)
     take_pictures(page, screenshots, path.stem)
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     assert heard == []

@@ -128,6 +128,9 @@ PNG = new_output(
     {"image/png": "iVBORw0KGgo="},
     metadata={"image/png": {"alt": "Lost on the way."}},
 )
+VAGUE = new_output(
+    "display_data", {"text/html": '<img src="data:image/png;base64," alt="A plot.">'}
+)
 GIF = new_output("display_data", {"text/html": '<img src="data:image/gif;base64,">'})
 
 DOCTORED = [
@@ -157,6 +160,7 @@ DOCTORED = [
     (anatomy.captions, change("widget", outputs=[GIF]), "does not start with a caption"),
     (anatomy.captions, insert(21, figure()), "does not start with a caption"),
     (anatomy.alt_texts, change("widget", outputs=[PNG]), "without alt text"),
+    (anatomy.alt_texts, change("widget", outputs=[VAGUE]), "no number: A plot."),
     (anatomy.alt_texts, change("widget", outputs=[GIF]), "without alt text"),
     (anatomy.short_cells, insert(4, code("a = 1\n" * 26)), "26 lines"),
     (anatomy.predictions, drop("predict"), "nowhere to answer: a?"),

@@ -178,6 +178,12 @@ def test_a_committed_notebook_has_the_anatomy(path, check):
     assert list(check(nbformat.read(path, as_version=4))) == []
 
 
+@pytest.mark.parametrize("name", NAMES[5:8])
+def test_each_notebook_that_evaluates_has_a_widget(name):
+    cells = jupytext.read(REPOSITORY / "notebooks" / "py" / f"{name}.py").cells
+    assert any("widget" in anatomy.tags(cell) for cell in cells)
+
+
 @pytest.mark.parametrize("template", ["lab", "classic"])
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_web_page_of_a_notebook_keeps_the_text_of_every_figure(path, template):

@@ -53,6 +53,11 @@ def test_every_plot_returns_a_figure_that_can_be_drawn(draw):
     figure = draw()
     assert isinstance(figure, Figure)
     assert Image.open(io.BytesIO(plots.to_png(figure, dpi=40))).size[0] > 50
+    assert all(ax.title.get_fontsize() >= 10 for ax in figure.axes if ax.get_title())
+
+
+def test_a_picture_has_110_pixels_an_inch():
+    assert Image.open(io.BytesIO(plots.to_png(Figure(figsize=(4, 3))))).size == (440, 330)
 
 
 LONG_NAMES = [f"Ασθενής_ohne_Namen_from_the_third_site_{n:02d}" for n in range(30)] + ["a$b", "$c"]
@@ -170,6 +175,20 @@ def test_a_mean_over_few_last_steps_is_not_drawn():
     assert held_out.get_xdata()[-1] == 101
 
 
+def test_curves_side_by_side_leave_out_a_mean_over_few_last_steps():
+    short = pd.DataFrame({"step": [101], "loss": [9.0], "val_loss": [1.4]})
+    history = pd.concat([HISTORY, short], ignore_index=True)
+    seen = plots.training.curves_apart({"a": history}, {"a": 100}).axes[0].lines[0]
+    assert list(seen.get_xdata()) == list(range(10, 101, 10))
+
+
+def test_curves_are_said_in_words():
+    history = pd.DataFrame({"step": [10, 20], "loss": [2.0, 1.0], "val_loss": [3.0, 2.0]})
+    assert plots.training.ways(history * [1, np.log(2), np.log(2)], 1020) == (
+        "what it sees 2.00 to 1.00, validation 3.00 to 2.00, kept: step 1,020"
+    )
+
+
 def test_curves_that_part_are_drawn_in_bits_with_the_step_that_is_kept():
     rows = {"step": [10, 20, 30], "loss": [2.0, 1.0, 0.5], "val_loss": [2.0, None, 1.5]}
     whole = pd.DataFrame(rows)
@@ -187,6 +206,29 @@ def test_whole_numbers_are_marked_by_whole_numbers():
     assert all(tick == int(tick) for tick in (*ax.get_xticks(), *ax.get_yticks()))
 
 
+def test_few_slices_are_counted_in_whole_numbers_and_an_empty_split_is_not_in_the_key():
+    table = pd.DataFrame({"train": [1, 2], "validate": [0, 0]}, index=["a", "b"])
+    figure = plots.data.bar_counts(table, "patient", "slices")
+    assert all(tick == int(tick) for tick in figure.axes[0].get_yticks())
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train"]
+
+
+def test_loss_is_marked_by_plain_numbers():
+    ax = plots.training.loss_curves(HISTORY, ["loss"], "nats").axes[0]
+    ax.figure.draw_without_rendering()
+    marks = [tick.get_text() for tick in ax.get_yticklabels(which="both")]
+    assert "2" in marks and not any("10^" in mark for mark in marks)
+
+
+def test_the_next_code_has_its_patch_at_the_foot_of_its_bar():
+    patches, p = np.sort(RNG.random((8, 4, 4)), axis=0), np.full(8, 1 / 8)
+    figure = plots.samples.step(SLICES[0], np.full((6, 4), np.nan), (0, 0), p, 3, patches)
+    foot = figure.axes[2].images[-1]
+    left, right, _, top = foot.get_extent()
+    assert (left, right) == (-0.5, 7.5) and top < 0
+    assert np.array_equal(foot.get_array(), np.concatenate(patches).T)
+
+
 def test_the_legend_of_codes_names_what_is_there():
     stage = collapse.Stage(0, np.zeros((3, 2)), np.zeros((2, 2)), np.ones(2, int))
     figure = plots.training.codebook_stages({"all alive": [stage]})
@@ -199,6 +241,13 @@ def test_one_set_far_away_does_not_press_the_others_together():
     ax = plots.evaluation.measure_panels(table, "a", {"frechet": "Fréchet"}).axes[0]
     left, right = ax.transData.transform([(0.2, 0), (0.3, 0)])[:, 0]
     assert right - left > 0.05 * ax.bbox.width
+    assert overlaps(drawn_boxes(ax.figure, ax.get_xticklabels)) == 0
+
+
+def test_numbers_close_to_each_other_leave_their_marks_apart():
+    table = pd.DataFrame({name: [0.9632, 0.982] for name in ("a", "b", "c")}, index=["one", "two"])
+    figure = plots.evaluation.measure_panels(table, "one", {name: name for name in table})
+    assert overlaps(drawn_boxes(figure, figure.axes[2].get_xticklabels)) == 0
 
 
 def test_nothing_is_drawn_on_a_figure_shared_by_all():
@@ -220,6 +269,15 @@ def test_the_live_plot_draws_rarely_while_training_and_always_at_the_end(monkeyp
         live(HISTORY.to_dict("records"))
     live.draw(HISTORY)
     assert drawn == ["shown", "updated"]
+
+
+def test_the_live_plot_says_where_its_curves_begin_and_end(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "vqgen_utils.teaching.widgets.live.display", lambda picture, **_: shown.append(picture.data)
+    )
+    widgets.LivePlot(["loss"], "nats", "Learning curve.").draw(HISTORY)
+    assert 'alt="Learning curve. Step 10 to 100: loss 2 to 1 (nats)."' in shown[0]
 
 
 class FakeHandle:

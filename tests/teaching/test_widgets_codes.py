@@ -23,60 +23,115 @@ def model():
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """What the painter asks to be drawn: (grid, i, j, code) a redraw."""
-    calls, figure = [], widgets.swap_figure
+def painted(model, monkeypatch):
+    """The grids that the painter has decoded, the last one last."""
+    grids, decode = [], model.decode
 
-    def noted(model, grid, i, j, code):
-        calls.append((grid.tolist(), i, j, code))
-        return figure(model, grid, i, j, code)
+    def noted(codes):
+        assert torch.equal(codes[0], GRID)
+        grids.append(codes[1].tolist())
+        return decode(codes)
 
-    monkeypatch.setattr("vqgen_utils.teaching.widgets.codes.swap_figure", noted)
-    return calls
+    monkeypatch.setattr(model, "decode", noted)
+    return grids
 
 
 def by_label(widget) -> dict:
     return {control.description: control for control in widget.children[0].children}
 
 
+def touch(widget, **message) -> None:
+    """What the browser sends when the picture is clicked or a key is pressed on it."""
+    widget.children[1]._handle_custom_msg(message, [])
+
+
+def middle_of(i: int, j: int) -> dict[str, float]:
+    """Where to click on the left slice of the painter's picture to hit the grid's (i, j)."""
+    figure = plots.codes.edit(np.zeros((24, 16)), np.zeros((24, 16)), 0, 0, 4, ["", ""])
+    plots.to_png(figure)  # so that the pictures stand where they will be seen
+    point = figure.axes[0].transData.transform((4 * i + 1.5, 4 * j + 1.5))
+    x, y = figure.transFigure.inverted().transform(point)
+    return {"x": x, "y": 1 - y}
+
+
 def test_the_painter_has_labelled_controls_and_redraws_when_one_moves(model):
     widget = widgets.code_painter(model, GRID, 3, 2, 1)
     controls, picture = by_label(widget), widget.children[1]
     assert set(controls) == {
-        *("column from the left", "row from the top", "code", "edits kept"),
-        *("keep", "undo", "start again"),
+        *("column from the left", "row from the top", "code", "strokes"),
+        *("paint", "undo", "start again"),
     }
     before = picture.value
     controls["code"].value = 5
     assert picture.value != before
+    assert "code 0 at column 3, row 1; code 5 instead" in picture.value
 
 
-def test_row_and_column_are_those_of_the_picture(model, drawn):
+def test_the_painter_redraws_while_a_slider_is_dragged(model):
+    controls = by_label(widgets.code_painter(model, GRID, 3, 2, 1))
+    for name in ("column from the left", "row from the top", "code"):
+        assert controls[name].continuous_update, name
+
+
+def test_row_and_column_are_those_of_the_picture(model, painted):
     """A slice's first axis runs to the right of the picture, its second axis upwards."""
     controls = by_label(widgets.code_painter(model, GRID, 3, 2, 1))
     assert (controls["column from the left"].value, controls["row from the top"].value) == (3, 1)
     controls["column from the left"].value = 0
     controls["row from the top"].value = 0
-    assert drawn[-1][1:3] == (0, 3)  # the patient's right, the front: top left in the picture
+    controls["paint"].click()
+    wanted = codebook.swap(codebook.swap(GRID, 3, 2, 1), 0, 3, 1)  # the patient's right, the front
+    assert painted[-1] == wanted.tolist()
 
 
-def test_kept_edits_add_up_and_can_be_taken_back(model, drawn):
+@pytest.mark.parametrize("i, j", [(0, 0), (5, 3), (2, 1)])
+def test_a_click_paints_the_code_where_it_was_made(model, painted, i, j):
+    widget = widgets.code_painter(model, GRID, 3, 2, 1)
+    by_label(widget)["start again"].click()
+    by_label(widget)["code"].value = 6
+    touch(widget, **middle_of(i, j))
+    assert painted[-1] == codebook.swap(GRID, i, j, 6).tolist()
+    assert by_label(widget)["strokes"].value == 1
+
+
+def test_a_click_beside_the_slices_paints_nothing(model):
+    widget = widgets.code_painter(model, GRID, 3, 2, 1)
+    touch(widget, x=0.99, y=0.01)
+    assert by_label(widget)["strokes"].value == 1
+
+
+def test_arrow_keys_move_the_square_and_enter_paints(model, painted):
+    widget = widgets.code_painter(model, GRID, 0, 3, 1)  # top left
+    for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):  # it stops at the rim
+        touch(widget, key=key)
+    assert "column 1, row 1; nothing painted there" in widget.children[1].value
+    touch(widget, key="Enter")
+    touch(widget, key="ArrowRight")
+    touch(widget, key=" ")
+    grid = codebook.swap(codebook.swap(GRID, 0, 3, 1), 1, 2, 1)
+    assert painted[-1] == codebook.swap(grid, 2, 2, 1).tolist()
+
+
+def test_strokes_add_up_and_can_be_taken_back(model, painted):
     controls = by_label(widgets.code_painter(model, GRID, 0, 3, 1))
-    controls["keep"].click()
     controls["column from the left"].value = 5
-    controls["keep"].click()
-    painted = GRID.clone()
-    painted[0, 3] = painted[5, 3] = 1
-    assert drawn[-1][0] == painted.tolist() and controls["edits kept"].value == 2
+    controls["paint"].click()
+    both = codebook.swap(codebook.swap(GRID, 0, 3, 1), 5, 3, 1)
+    assert painted[-1] == both.tolist() and controls["strokes"].value == 2
     controls["undo"].click()
-    assert drawn[-1][0] == codebook.swap(GRID, 0, 3, 1).tolist()
-    controls["code"].value = 7
-    controls["keep"].click()
-    painted[5, 3] = 7
-    assert drawn[-1][0] == painted.tolist()
+    assert painted[-1] == codebook.swap(GRID, 0, 3, 1).tolist()
     controls["start again"].click()
     controls["undo"].click()
-    assert drawn[-1][0] == GRID.tolist() and GRID.sum() == 0
+    assert painted[-1] == GRID.tolist() and GRID.sum() == 0
+
+
+def test_the_last_stroke_follows_the_slider_while_the_square_stands_on_it(model, painted):
+    controls = by_label(widgets.code_painter(model, GRID, 0, 3, 1))
+    controls["code"].value = 7
+    assert painted[-1] == codebook.swap(GRID, 0, 3, 7).tolist()
+    controls["column from the left"].value = 2
+    controls["code"].value = 4
+    assert painted[-1] == codebook.swap(GRID, 0, 3, 7).tolist()
 
 
 def test_the_square_marks_the_block_that_is_swapped(model):

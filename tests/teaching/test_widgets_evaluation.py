@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from vqgen_utils import plots
+from vqgen_utils.evaluation import anatomy
 from vqgen_utils.teaching import widgets
 
 RNG = np.random.default_rng(0)
@@ -39,6 +40,23 @@ def test_the_dials_ask_for_their_settings():
     controls_of(widget)["temperature"].value = 0.8
     controls_of(widget)["top-k"].value = 4
     assert asked == [(1.0, 128), (0.8, 128), (0.8, 4)]
+
+
+def test_the_tolerance_decides_which_slices_keep_the_rule_of_areas():
+    rules = dict.fromkeys(anatomy.RULES, True)
+    judged = {
+        "near": pd.DataFrame([rules | {"slack": 0.1}, rules | {"slack": 0.5}]),
+        "far": pd.DataFrame([rules | {"slack": 1.5}]),
+    }
+    widget = widgets.evaluation.tolerance(judged)
+    (slider,) = widget.children[0].children
+    for percent, shares in (
+        (30, "near 50%, far 0%"),
+        (5, "near 0%, far 0%"),
+        (150, "near 100%, far"),
+    ):
+        slider.value = percent
+        assert f"areas, with {percent} %: {shares}" in widget.children[1].value
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,9 @@ def test_histograms_before_and_after_are_shares_over_common_bins():
     assert left.get_ylim() == right.get_ylim()
     edges = [patch.get_xy()[:, 0].max() for patch in left.patches]
     assert len(edges) == 2 and edges[0] == edges[1]
+
+
+def test_the_slider_over_the_slices_reports_while_it_is_dragged(slices):
+    controls = widgets.slice_browser(slices).children[0].children
+    (place,) = (one for one in controls if one.description == "slice of the scan")
+    assert place.continuous_update

@@ -85,11 +85,32 @@ def judge_slices(measured: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
         real: `measure_all` of real training slices.
 
     Returns:
-        (N rows, the columns of RULES), True where a rule is kept; and `all`.
+        (N rows, the columns of RULES), True where a rule is kept; `all`; and `slack`, the SLACK
+        from which on the slice keeps the rule "areas".
     """
-    kept = [rules_kept(one, _near(real, one["height"])) for _, one in measured.iterrows()]
-    table = pd.DataFrame(kept, index=measured.index)
-    return table.assign(all=table.all(axis=1))
+    pairs = [(one, _near(real, one["height"])) for _, one in measured.iterrows()]
+    kept = pd.DataFrame([rules_kept(*pair) for pair in pairs], index=measured.index)
+    needed = [slack_of_areas(*pair) for pair in pairs]
+    return kept.assign(all=kept.all(axis=1), slack=needed)
+
+
+def shares_kept(judged: dict[str, pd.DataFrame], slack: float = SLACK) -> pd.DataFrame:
+    """The share of slices that keep each rule, with another tolerance of the rule "areas" if given.
+
+    Args:
+        judged: name -> `judge_slices`.
+        slack: 0 or more; at 0 each area must lie in the range seen.
+
+    Returns:
+        a row a set, the columns of RULES, and `all`; 0 to 1.
+    """
+    kept = {
+        name: some[list(RULES)].assign(areas=some["slack"] <= slack)
+        for name, some in judged.items()
+    }
+    return pd.DataFrame(
+        {name: some.assign(all=some.all(axis=1)).mean() for name, some in kept.items()}
+    ).T
 
 
 def broken_rules(judged: pd.DataFrame) -> list[str]:
@@ -115,12 +136,12 @@ def rules_kept(one: pd.Series, near: pd.DataFrame) -> dict[str, bool]:
         "organs absent": all(one[organ] < 2 * PRESENT for organ in never),
         # a comparison with NaN, an absent organ, is False
         "order": not any(one[f"{organ}_y"] < behind for organ in ("bladder", "prostate")),
-        "areas": all(_in_range(one[name], near[name]) for name in ("body", *ORGANS)),
+        "areas": slack_of_areas(one, near) <= SLACK,
         "hip joints": all(
             _as_usual(one[side], near[side]) for side in ("heads_right", "heads_left")
         ),
         "symmetry": one["symmetry"] >= near["symmetry"].min() - 0.02
-        and _in_range(one["right_bone"], near["right_bone"]),
+        and slack_of(one["right_bone"], near["right_bone"]) <= SLACK,
     }
 
 
@@ -130,11 +151,16 @@ def _as_usual(value: float, seen: pd.Series) -> bool:
     return value == usual or (seen == usual).mean() < 0.99
 
 
-def _in_range(value: float, seen: pd.Series) -> bool:
-    """Whether a share lies in the range seen, widened by SLACK and by what counts as nothing."""
+def slack_of_areas(one: pd.Series, near: pd.DataFrame) -> float:
+    """The slack that the area least like those of the slices near by needs; below 0 well inside."""
+    return max(slack_of(one[name], near[name]) for name in ("body", *ORGANS))
+
+
+def slack_of(value: float, seen: pd.Series) -> float:
+    """How far a share lies outside the range seen, in widths of it, but for what is nothing."""
     low, high = seen.min(), seen.max()
-    slack = SLACK * (high - low) + PRESENT
-    return low - slack <= value <= high + slack
+    outside = max(low - value, value - high) - PRESENT
+    return outside / max(high - low, 1e-9)
 
 
 def judge_rounds(

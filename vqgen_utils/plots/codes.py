@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from vqgen_utils.evaluation.codes import Atlas, neighbours
-from vqgen_utils.plots.slices import axes_grid, draw_slice
+from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
 
 BETWEEN = "lightsteelblue"  # around small patches, since they may be black, white or gray
 GAPS = matplotlib.colormaps["gray"].with_extremes(bad=BETWEEN)
@@ -27,6 +27,7 @@ def usage(counts: np.ndarray, perplexity: float) -> Figure:
     ax.axhline(100 / len(counts), color="black", linestyle="--", label="even share")
     ax.set(xlabel="codes, most used first", ylabel="share of positions (%)", yscale="log")
     ax.yaxis.set_major_formatter("{x:g}")
+    whole_numbers(ax.xaxis)
     ax.set_title(f"{len(share)} of {len(counts)} codes used, perplexity {perplexity:.1f}")
     ax.legend(fontsize=8)
     return figure
@@ -170,6 +171,22 @@ def edit(
     return figure
 
 
+def cell_at(figure: Figure, x: float, y: float, stride: int) -> tuple[int, int] | None:
+    """The grid position (i, j) at a point of an `edit` that has been drawn; None beside its slices.
+
+    Args:
+        x, y: the point, 0 to 1 from the left and from the top.
+        stride: pixels a code covers along each axis.
+    """
+    point = figure.transFigure.transform((x, 1 - y))
+    for ax in figure.axes[:3]:
+        i, j = ax.transData.inverted().transform(point) + 0.5  # a pixel's middle is a whole number
+        width, height = ax.images[0].get_array().shape
+        if 0 <= i < height and 0 <= j < width:
+            return int(i // stride), int(j // stride)
+    return None
+
+
 def draw_bar(figure: Figure, ax: Axes, box: tuple, label: str) -> None:
     """The colour scale of the picture in `ax`, in a box (left, bottom, width, height)."""
     bar = figure.colorbar(ax.images[0], cax=figure.add_axes(box))
@@ -201,7 +218,7 @@ def codebook_page(atlas: Atlas, code: int) -> Figure:
 
 def draw_tissue_shares(ax: Axes, tissues: pd.DataFrame | None, code: int) -> None:
     """Bars of a code's tissues, a line where each tissue stands anywhere: counts (tissues, K)."""
-    ax.set_title("tissue here (bar), anywhere (line)", fontsize=10)
+    ax.set_title("tissue here (bar),\nanywhere (line)", fontsize=10)
     if tissues is None:
         ax.axis("off")
         ax.text(0.5, 0.5, "no labels", ha="center", va="center")

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
 from vqgen_utils.data.tissues import BONE, TISSUES
-from vqgen_utils.plots.slices import axes_grid, draw_slice, short
+from vqgen_utils.plots.slices import axes_grid, draw_slice, short, whole_numbers
 
 _COLOURS = {"cmap": "viridis", "vmin": 0, "vmax": len(TISSUES) - 1, "alpha": 0.6}
 
@@ -129,7 +129,8 @@ def bar_counts(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
     at, below = np.arange(len(table)), np.zeros(len(table))
     for number, column in enumerate(table.columns):
         hatch = ("", "//", "..")[number % 3]
-        ax.bar(at, table[column], 1.0, below, label=str(column), hatch=hatch, edgecolor="white")
+        label = str(column) if table[column].any() else None  # the key names what is there
+        ax.bar(at, table[column], 1.0, below, label=label, hatch=hatch, edgecolor="white")
         below = below + table[column].to_numpy()
     step = max(1, len(table) // 24)
     names = [short(name) for name in table.index[::step]]
@@ -137,5 +138,6 @@ def bar_counts(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
     ax.set_xticks(at[::step], names, fontsize=8, rotation=90 if upright else 0, parse_math=False)
     figure.set_figheight(2.8 + 0.07 * max(map(len, names)) * upright)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.5, len(table) - 0.5))
+    whole_numbers(ax.yaxis)
     figure.legend(loc="outside upper right", ncols=len(table.columns), fontsize=8)
     return figure

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from vqgen_utils.evaluation import bootstrap
 from vqgen_utils.plots.data import draw_tissues
-from vqgen_utils.plots.slices import axes_grid, draw_slice, short
+from vqgen_utils.plots.slices import axes_grid, draw_slice, short, wrapped
 
 MARKERS = "osD^vP"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, and always by a marker too
@@ -172,10 +173,13 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
             ax.set_xscale("symlog", linthresh=max(0.1, usual))
             ticks = [0, *(scale * unit for unit in (0.1, 1, 10, 100) for scale in (1, 3))]
             lowest, highest = min(0, np.nanmin(values)), np.nanmax(values)
-            ticks = [tick for tick in ticks if tick <= 1.5 * highest]
+            near = [tick for tick in ticks if 0 < tick < 0.4 * usual]  # they would run into the 0
+            ticks = [tick for tick in ticks if tick <= 1.5 * highest and tick not in near]
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xlim(lowest - 0.3 * max(0.1, usual), 1.5 * highest)
             ax.minorticks_off()
+        else:
+            ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.tick_params(axis="x", labelsize=8)
         ax.grid(alpha=0.3)
     axes[0].set_yticks(at, table.index, fontsize=9)
@@ -183,10 +187,11 @@ def measure_panels(table: pd.DataFrame, floor: str, better: dict[str, str]) -> F
     return figure
 
 
-def share_table(table: pd.DataFrame, xlabel: str) -> Figure:
+def share_table(table: pd.DataFrame, xlabel: str, title: str = "") -> Figure:
     """Shares (0 to 1) as shaded cells with their percentage: a row a set, a column a rule."""
     figure = Figure(figsize=(11, 0.34 * len(table) + 1.0), layout="constrained")
     ax = figure.subplots()
+    ax.set_title(wrapped(title, ax), fontsize=10)
     values = table.to_numpy(float)
     ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqgen_utils.plots.slices import axes_grid, draw_slice, mark_reading_order
+from vqgen_utils.plots.slices import axes_grid, draw_slice, mark_reading_order, whole_numbers
 
 
 def receptive_fields(fields: dict[str, np.ndarray], position: tuple[int, int]) -> Figure:
@@ -83,14 +83,15 @@ def distributions(
         top = max(0.3, float(p.max()) * 1.2)
         right.bar(range(len(p)), p[order], width=1.0)
         right.plot(rank[code], p[code], "rv", label=f"true code {code}: p = {p[code]:.2f}")
-        draw_foot(right, foot, len(p), top)
+        draw_foot(right, foot, -0.1 * top, 0)
+        whole_numbers(right.xaxis)
         right.set(ylabel="probability", ylim=(-0.1 * top, top))
         right.legend(fontsize=8)
     axes[-1, 1].set_xlabel("codes from dark to bright, each decoded at the foot of its bar")
     return figure
 
 
-def draw_foot(ax: Axes, foot: np.ndarray, number: int, top: float) -> None:
-    """The patches of `number` codes, side by side (K * s, s), under bars that reach up to `top`."""
-    place = (-0.5, number - 0.5, -0.1 * top, 0)
+def draw_foot(ax: Axes, foot: np.ndarray, bottom: float, top: float) -> None:
+    """The patches of K codes, side by side (K * s, s), below their bars, from `bottom` to `top`."""
+    place = (-0.5, len(foot) // foot.shape[1] - 0.5, bottom, top)
     ax.imshow(foot.T, cmap="gray", vmin=0, vmax=1, origin="lower", extent=place, aspect="auto")

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from vqgen_utils.plots.slices import draw_slice
+from vqgen_utils.plots.prior import draw_foot
+from vqgen_utils.plots.slices import draw_slice, whole_numbers
 
 
 def row(images: Sequence[np.ndarray], titles: Sequence[str], below: str) -> Figure:
@@ -29,7 +30,12 @@ def row(images: Sequence[np.ndarray], titles: Sequence[str], below: str) -> Figu
 
 
 def step(
-    image: np.ndarray, ranks: np.ndarray, position: tuple[int, int], p: np.ndarray, drawn: int
+    image: np.ndarray,
+    ranks: np.ndarray,
+    position: tuple[int, int],
+    p: np.ndarray,
+    drawn: int,
+    patches: np.ndarray,
 ) -> Figure:
     """The state of a drawing just before one code is written: slice, codes, the next code's odds.
 
@@ -39,6 +45,7 @@ def step(
         position: (i, j) on the grid, the next in reading order.
         p: (K,), the probability of each rank at that position.
         drawn: the rank that was drawn there.
+        patches: (K, s, s), how the code of each rank looks when decoded.
     """
     figure = Figure(figsize=(9.5, 4.7))
     axes = figure.subplot_mosaic([["slice", "codes"], ["odds", "odds"]], height_ratios=(1.5, 1))
@@ -55,11 +62,13 @@ def step(
 
     top = max(0.3, 1.2 * float(p.max()))
     below.stairs(p, np.arange(k + 1) - 0.5, fill=True, color="0.35")
-    below.imshow(  # the colours of the map, as the foot of the bars
-        np.arange(k)[None], cmap="viridis", extent=(-0.5, k - 0.5, -0.07 * top, 0), aspect="auto"
-    )
-    below.plot(drawn, p[drawn] + 0.05 * top, "rv", label=f"drawn here: p = {p[drawn]:.2f}")
-    below.set(xlabel="code, from dark to bright", ylabel="probability", ylim=(-0.07 * top, top))
+    colours = (-0.5, k - 0.5, -0.07 * top, 0)  # of the map, as the foot of the bars
+    below.imshow(np.arange(k)[None], cmap="viridis", extent=colours, aspect="auto")
+    draw_foot(below, np.concatenate(patches), -0.2 * top, -0.07 * top)
+    below.plot(drawn, p[drawn] + 0.05 * top, "rv", label=f"drawn here: p = {p[drawn]:.2g}")
+    says = "codes from dark to bright; at the foot of each bar its colour, and the code decoded"
+    below.set(xlabel=says, ylabel="probability", ylim=(-0.2 * top, top))
+    whole_numbers(below.xaxis)
     below.legend(fontsize=8)
     return figure
 

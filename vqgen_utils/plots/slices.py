@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 TALLEST = 4  # inches; a picture of a slice that is higher than wide is drawn narrower instead
 CHARACTERS = 11  # of a title that fit into an inch
@@ -35,6 +37,11 @@ def wrapped(title: str, ax: Axes) -> str:
     fits = int(CHARACTERS * ax.figure.get_figwidth() / place.get_gridspec().ncols)
     lines = (textwrap.wrap(line, max(8, fits)) for line in title.split("\n"))
     return "\n".join(itertools.chain.from_iterable(lines))
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Marks at whole numbers only: there are no half codes, steps or slices."""
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
 def draw_slice(ax: Axes, image: np.ndarray, title: str = "", **options) -> None:

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter
 
-from vqgen_utils.plots.slices import axes_grid, draw_slice
+from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
+
+
+def full_means(history: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a history but for a last one that is a mean over few steps: it would jump."""
+    averaged = history["step"].diff().fillna(history["step"])  # steps that a row is a mean over
+    return history.iloc[: len(history) - int(averaged.iloc[-1] < averaged.median() / 2)]
 
 
 def loss_curves(
@@ -25,13 +31,12 @@ def loss_curves(
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.subplots(1, 2)
     start = history["step"].iloc[-1] * late
-    averaged = history["step"].diff().fillna(history["step"])  # steps that a row is a mean over
-    drawn = history.index[: len(history) - int(averaged.iloc[-1] < averaged.median() / 2)]
+    drawn = full_means(history).index
     phases = ((history, "whole run"), (history[history["step"] >= start], "late phase"))
     for ax, (rows, title) in zip(axes, phases, strict=True):
         for number, term in enumerate(terms):
             style = ("-", "--", ":", "-.")[number % 4]
-            means = rows.loc[rows.index.intersection(drawn)]  # a short last one would jump
+            means = rows.loc[rows.index.intersection(drawn)]
             line = ax.plot(means["step"], means[term], style, label=term)[0]
             held_out = f"val_{term}"
             if held_out in rows:
@@ -45,8 +50,11 @@ def loss_curves(
                     markersize=4,
                 )
         ax.set(xlabel="step", ylabel=unit, title=title)
+        whole_numbers(ax.xaxis)
         ax.grid(alpha=0.3)
     axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter(LogFormatter())
     axes[0].legend(fontsize=8)
     return figure
 
@@ -61,17 +69,30 @@ def curves_apart(histories: dict[str, pd.DataFrame], best: dict[str, int]) -> Fi
     figure = Figure(figsize=(5.2 * len(histories), 3.4), layout="constrained")
     axes = figure.subplots(1, len(histories), sharey=True, squeeze=False)[0]
     for ax, (name, rows) in zip(axes, histories.items(), strict=True):
-        ax.plot(rows["step"], rows["loss"] / np.log(2), "-", color="#0072b2", label="what it sees")
+        means = full_means(rows)
+        bits = means["loss"] / np.log(2)
+        ax.plot(means["step"], bits, "-", color="#0072b2", label="what it sees")
         if "val_loss" in rows:
             looks = rows.dropna(subset="val_loss")
             bits = looks["val_loss"] / np.log(2)
             ax.plot(looks["step"], bits, "o--", ms=4, color="#d55e00", label="validation")
         ax.axvline(best[name], color="black", linestyle=":", label=f"kept: step {best[name]:,}")
         ax.set(title=name, xlabel="step", ylim=(0, None))
+        whole_numbers(ax.xaxis)
         ax.grid(alpha=0.3)
         ax.legend(fontsize=8)
     axes[0].set_ylabel("bits a code")
     return figure
+
+
+def ways(history: pd.DataFrame, best: int) -> str:
+    """What `curves_apart` shows of a training, in words: from where to where, and what is kept."""
+    said = []
+    for column, name in (("loss", "what it sees"), ("val_loss", "validation")):
+        if column in history:
+            bits = full_means(history)[column].dropna() / np.log(2)
+            said.append(f"{name} {bits.iloc[0]:.2f} to {bits.iloc[-1]:.2f}")
+    return f"{', '.join(said)}, kept: step {best:,}"
 
 
 def lines(
@@ -85,8 +106,8 @@ def lines(
         ax.plot(table.index, table[column], style, marker=marker, label=str(column))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     for axis, numbers in ((ax.xaxis, table.index), (ax.yaxis, table.to_numpy())):
-        if np.issubdtype(numbers.dtype, np.integer):  # no half codes, no half layers
-            axis.set_major_locator(MaxNLocator(integer=True))
+        if np.issubdtype(numbers.dtype, np.integer):
+            whole_numbers(axis)
     if log:
         ax.set(xscale="log", yscale="log")
     ax.grid(alpha=0.3)

@@ -1,4 +1,7 @@
-"""Widgets of notebooks 06 to 09: a slice and its price, a set's scores, an alarm, who is tested."""
+"""Widgets of notebooks 06 to 09.
+
+A slice and its price, a set's scores, a rule's tolerance, an alarm, who is tested.
+"""
 
 from collections.abc import Callable
 
@@ -8,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vqgen_utils import plots
+from vqgen_utils.evaluation import anatomy
 from vqgen_utils.teaching.widgets.panel import choice, panel, slider
 from vqgen_utils.teaching.widgets.samples import stops
 
@@ -55,6 +59,29 @@ def dial(
             "temperature": stops("temperature", [0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.3], 1.0),
             "top_k": stops("top-k", [*powers, codes], codes),
         },
+    )
+
+
+def tolerance(judged: dict[str, pd.DataFrame]) -> ipywidgets.VBox:
+    """Choose how far an area may leave the range seen, and see which sets keep the rules.
+
+    Args:
+        judged: name -> `anatomy.judge_slices`.
+    """
+
+    label = "areas may leave the range by (% of its width)"
+
+    def draw(percent: int) -> Figure:
+        table = anatomy.shares_kept(judged, percent / 100)
+        kept = ", ".join(f"{name} {share:.0%}" for name, share in table["areas"].items())
+        return plots.evaluation.share_table(
+            table, "slices that keep the rule (%)", f"areas, with {percent} %: {kept}"
+        )
+
+    return panel(
+        draw,
+        "Table of the percentage of slices that keep each rule.",
+        {"percent": slider(label, round(100 * anatomy.SLACK), 200, live=True)},
     )
 
 

@@ -37,7 +37,10 @@ def said(figure: Figure) -> str:
 
 
 def panel(
-    draw: Callable[..., Figure], alt: str, controls: dict[str, ipywidgets.Widget]
+    draw: Callable[..., Figure],
+    alt: str,
+    controls: dict[str, ipywidgets.Widget],
+    picture: ipywidgets.DOMWidget | None = None,
 ) -> ipywidgets.VBox:
     """Controls above the picture they change.
 
@@ -46,11 +49,12 @@ def panel(
         alt: what the picture is, for those who cannot see it; its titles, which say what came
             out, are added.
         controls: argument of `draw` -> the widget whose value it gets.
+        picture: gets the `<img>` as its value; plain HTML if not given.
 
     Returns:
         The controls, wrapped to the width of the page, and the picture as an `<img>` under them.
     """
-    picture = ipywidgets.HTML()
+    picture = ipywidgets.HTML() if picture is None else picture
 
     def redraw(_change=None) -> None:
         figure = draw(**{name: control.value for name, control in controls.items()})

@@ -72,6 +72,7 @@ class Drawing:
     codes: torch.Tensor  # (h, w)
     p: torch.Tensor  # (K, h, w), the probabilities each position was drawn from
     by_brightness: torch.Tensor  # (K,), the darkest code first
+    patches: torch.Tensor  # (K, s, s), the codes decoded, in this order
     air: int  # the code to show where nothing is drawn yet
 
 
@@ -83,7 +84,9 @@ def record_drawing(
     The prior is asked once: on the finished grid it says what it said on the way.
     """
     p = incremental_logits(prior, codes[None], condition)[0].softmax(0)  # (K, h, w)
-    return Drawing(codes, p, decoded_codes(vqvae).mean((1, 2)).argsort(), air)
+    patches = decoded_codes(vqvae)  # (K, s, s)
+    order = patches.mean((1, 2)).argsort()
+    return Drawing(codes, p, order, patches[order], air)
 
 
 def step_figure(vqvae: VQVAE, drawing: Drawing, i: int, j: int) -> Figure:
@@ -97,6 +100,7 @@ def step_figure(vqvae: VQVAE, drawing: Drawing, i: int, j: int) -> Figure:
         (i, j),
         drawing.p[drawing.by_brightness, i, j].numpy(),
         int(rank[codes[i, j]]),
+        drawing.patches.numpy(),
     )
 
 
@@ -107,7 +111,7 @@ def sampling_steps(vqvae: VQVAE, drawing: Drawing) -> ipywidgets.Widget:
         lambda column, row: step_figure(vqvae, drawing, column, row),
         "The slice and its codes as drawn so far, and the probabilities of the next code.",
         {
-            "column": slider("column from the left", height // 2, height - 1),
-            "row": slider("row from the bottom", 0, width - 1),
+            "column": slider("column from the left", height // 2, height - 1, live=True),
+            "row": slider("row from the bottom", 0, width - 1, live=True),
         },
     )
