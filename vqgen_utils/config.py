@@ -173,7 +173,7 @@ class EvaluationConfig:
 
     evaluation_samples: Count = 600  # to draw, at least; whole rounds of the held-out heights
     domain_width: Width = 40  # channels of the domain network at its finest level
-    judge_steps: Steps = 150  # batches that a judge of texture learns from: a second a judge
+    judge_steps: Steps = 100  # batches that a judge of texture learns from: a second a judge
 
 
 @dataclass(frozen=True, config=STRICT)
