@@ -594,15 +594,14 @@ show(
 # %% [markdown] tags=[]
 # ## Can a network tell them from real slices?
 #
-# The domain network looks for organs and places. Nothing makes it look at texture, and what it does not see, no
-# measure above can miss. So we ask directly (a **classifier two-sample test**, Lopez-Paz & Oquab 2017): a small
-# network, the **judge**, learns to tell real slices of the training patients from drawn ones. Then it is asked about
-# patients and samples that it has not seen. The **AUC** is the chance that a real slice looks more real to it than a
-# drawn one: 0.5 if it cannot tell, 1 if it always can. It is asked three times, at full, half and quarter resolution.
-# What it finds at a quarter is shape; what it finds at full resolution alone is fine detail.
+# The domain network looks for organs. What it does not look at, such as texture, no measure above can miss. So we ask
+# directly (a **classifier two-sample test**, Lopez-Paz & Oquab 2017): a small network, the **judge**, learns to tell
+# real slices of the training patients from drawn ones, and is then asked about patients and samples that it has not
+# seen. The **AUC** is the chance that a real slice looks more real to it than a drawn one: 0.5 if it cannot tell, 1 if
+# it always can. It is asked at full, half and quarter resolution: at a quarter only shapes are left to go by.
 #
-# The judge is tested as well. It must not tell real slices of some patients from real slices of others (the floor),
-# and it must notice slices that were blurred by half a pixel.
+# The judge is tested as well. It must not tell real slices of some patients from those of others (the floor), and it
+# must notice slices that were blurred by half a pixel.
 #
 # **Predict:** what is the coarsest resolution at which it tells samples from real slices?
 
@@ -644,6 +643,7 @@ if aucs:
         "AUC of judges at three resolutions, with intervals over patients. Generated: "
         + ", ".join(f"{scale} {auc['mean']['generated']:.2f}" for scale, auc in aucs.items()),
     )
+if not any(failed[scale] for scale in judges.SCALES):
     told_at = [n for n, auc in enumerate(aucs.values()) if auc["mean"]["generated"] > judges.TELLS]
     guess.compare_number(max(told_at, default=-1), [0, 1, 2])
 
@@ -651,16 +651,14 @@ if aucs:
 # *How well judges tell sets from real slices, at three resolutions, with 95 % intervals over held-out patients. Dashed:
 # where they cannot.*
 #
-# The first and the last row test the judge: the first belongs near the line, the last far to the right. (If one does
+# The first and the last row test the judge: the first belongs near the line, the last far to the right. (Where one does
 # not, the lines above say so, and the score is not given.) Compare the two rows between them. Where both lie far to the
-# right, the decoder has lost something that a network finds, and the prior can do nothing about it; where only the
-# lower does, look to the prior. At the coarsest scale an AUC near 0.5 says that *this* judge, after some seconds and so
-# many slices, has found nothing. A larger one might.
+# right, the decoder has lost something, and the prior can do nothing about it; where only the lower does, look to the
+# prior. An AUC near 0.5 says that *this* judge, after so short a training, has found nothing. A larger one might.
 
 # %% [markdown] tags=[]
-# What has it found? A wave that is two to four pixels long is as fine as a picture can hold; the next **octave** is
-# twice as long, and so on. Power is how strong the waves of an octave are. Slices fade out towards their edges first:
-# to a Fourier transform the left edge lies beside the right one, and the step between them would count as fine detail.
+# What is it that it finds? Waves of two to four pixels are the finest that a picture can hold; the next **octave** is
+# of waves twice as long, and so on. The **power** of an octave is how strong its waves are.
 
 # %% tags=[]
 powers = octaves.power_over_real(
@@ -672,31 +670,33 @@ no_power = "real slices have no power in the finest octave"
 failed["octaves"] = no_power if powers[finest].isna().any() else ""
 table["texture_power"] = np.nan if failed["octaves"] or failed["patients"] else powers[finest]
 rows = ["held out", "reconstructed", "generated", "blurred"]
-show(
-    plots.evaluation.octaves(powers.loc[rows]),
-    "Power of sets over that of the training patients' slices, by octave. In the finest octave: "
-    + ", ".join(f"{name} {powers.loc[name, finest]:.2f}" for name in rows),
-)
+if failed["octaves"]:
+    print(f"no power is compared, since {no_power}")
+else:
+    show(
+        plots.evaluation.octaves(powers.loc[rows]),
+        "Power of sets over that of the training patients' slices. In the finest octave: "
+        + ", ".join(f"{name} {powers.loc[name, finest]:.2f}" for name in rows),
+    )
 
 # %% [markdown] tags=[]
 # *Power of four sets over that of the training patients' real slices, octave by octave from the finest (left). At the
 # line there is as much as in real slices; real slices of new patients show how far one may be from it by chance.*
 #
-# A decoder that is trained by squared error paints the mean of all that the codes leave open. The mean of many
-# textures is smooth (exercise 1), so look whether power is missing at the left. Power says how much detail there is,
-# not whether it is the right one: some noise over every picture would lift it, and nobody would be fooled but this
-# figure.
+# A decoder that is trained by squared error paints the mean of all that the codes leave open, and the mean of many
+# textures is smooth (exercise 1). So look whether power is missing on the left. Power says how much detail there is,
+# not whether it is the right detail: noise over every picture would lift it as well.
 
 # %% [markdown] tags=[]
 # ## One number for sharp and varied?
 #
-# The **Inception Score** (Salimans et al. 2016) is in many papers. It asks two things: is each picture clearly of one
-# class, and do all classes come about? It is 1 at worst, and at best the number of classes. The published one reads a
-# thousand classes of ImageNet, which are animals and things on photographs. A pelvis is none of them: what such a
-# network makes of one is neither sharp nor varied, whatever the slice looks like. So we take classes that slices do
-# have: the tenth of the scan that a slice is from, as a linear softmax reads it off the domain network's features.
+# Many papers report the **Inception Score** (Salimans et al. 2016). It asks two things: is each picture clearly of one
+# class, and do all classes occur? It is 1 at worst, and at best the number of classes. The published one uses the
+# thousand classes of ImageNet, animals and things on photographs. A pelvis is none of them, so its answers say nothing
+# here. We take classes that slices do have: the tenth of the scan that a slice is from, as a linear softmax reads it
+# from the domain network's features.
 #
-# To cheat it, we take the held-out slice of each tenth that is surest to be of it, and repeat these few.
+# To cheat it, we take of each tenth the held-out slice that is surest to be of it, and repeat these few.
 #
 # **Predict:** which set gets the best score?
 
@@ -728,9 +728,8 @@ else:
 targets.spelled_out(table.loc[:, "auc_full":].round(3))
 
 # %% [markdown] tags=[]
-# The score cannot tell a set of few pictures from a set of many, if they are the right ones. That is why recall stands beside
-# it. Nor does it look at anything but what its classes need: compare its column with those of the judges. It is in
-# the table since it is asked for so often; no target rests on it.
+# The score cannot tell a few pictures, repeated, from many: that is why recall stands beside it. And it looks at
+# nothing that its classes do not need: compare its column with those of the judges. No target depends on it.
 
 # %% [markdown] tags=[]
 # ## What was asked, and what we got

@@ -265,7 +265,7 @@ def told_apart(panels: dict[str, pd.DataFrame]) -> Figure:
     Args:
         panels: title -> a row a set of slices, with mean, low and high, 0 to 1.
     """
-    figure = scores_with_intervals(panels, "AUC (0.5: cannot tell, 1: always can)")
+    figure = scores_with_intervals(panels, "AUC (0.5: cannot tell)")
     for ax in figure.axes:
         ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
         ax.set_xlim(-0.03, 1.03)

@@ -66,7 +66,8 @@ class Judge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Slices (B, H, W), H and W multiples of 4 -> logits (B,), above 0 for real ones."""
-        x = F.avg_pool2d(x[:, None], self.pixels)  # (B, 1, H/pixels, W/pixels)
+        x = x[:, None].float()
+        x = F.avg_pool2d(x, self.pixels) if self.pixels > 1 else x  # (B, 1, H/pixels, W/pixels)
         around = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
         detail = LOUD * (x - around)  # or it takes thousands of steps to find it under the shapes
         return self.layers(torch.cat([x, detail], 1))[:, 0]
@@ -128,7 +129,7 @@ def auc_with_intervals(trials: dict[str, Trial], scale: str, seed: int = 0) -> p
 def blurred(slices: Tensor, scale: str) -> Tensor:
     """Slices (n, H, W) less sharp by as much as a judge at this scale must notice."""
     sigma = BLUR * SCALES[scale]
-    return torch.from_numpy(ndimage.gaussian_filter(slices.numpy(), (0, sigma, sigma)))
+    return torch.from_numpy(ndimage.gaussian_filter(slices.float().numpy(), (0, sigma, sigma)))
 
 
 def every_other(patients: np.ndarray) -> np.ndarray:

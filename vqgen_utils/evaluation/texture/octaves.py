@@ -29,6 +29,7 @@ def octave_power(images: Tensor) -> pd.Series:
     edges: a Fourier transform takes left and right for neighbours, and where these do not meet it
     sees a step, which has power in every octave.
     """
+    images = images.float()  # slices are stored in halves of that precision
     height, width = images.shape[1:]
     window = torch.from_numpy(np.outer(tukey(height, FADED), tukey(width, FADED))).float()  # (H, W)
     mean = (images * window).sum((1, 2), keepdim=True) / window.sum()  # (N, 1, 1)
