@@ -45,6 +45,7 @@ profile: str = "quick"  # as in notebook 02
 run_name: str = "tutorial"  # the run to judge
 evaluation_samples: Optional[int] = None  # slices to draw, at least
 sampling_seed: int = 100_000  # of the first of them
+judge_steps: Optional[int] = None  # batches that a judge of texture learns from
 domain_width: Optional[int] = None  # channels of the network that reads slices
 domain_batch_size: Optional[int] = None
 domain_epochs: Optional[int] = None  # passes over the training slices; 0: stop after domain_steps
@@ -82,7 +83,7 @@ from vqgen_utils.training import fit
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
 settings = run.configure(
-    profile, "evaluation", "domain_training", evaluation_samples=evaluation_samples,
+    profile, "evaluation", "domain_training", evaluation_samples=evaluation_samples, judge_steps=judge_steps,
     domain_width=domain_width, domain_batch_size=domain_batch_size, domain_epochs=domain_epochs,
     domain_steps=domain_steps, domain_learning_rate=domain_learning_rate,
     domain_weight_decay=domain_weight_decay, domain_seed=domain_seed,
@@ -626,7 +627,9 @@ aucs = {}  # scale -> a row a trial: mean, low, high
 for scale in () if too_few else judges.SCALES:
     soft, soft_x = (judges.blurred(sharp, scale) for sharp in (train_slices, x))
     blurred = judges.Trial(train_slices, soft, x, soft_x, patients)
-    aucs[scale] = judges.auc_with_intervals({**trials, "blurred": blurred}, scale)
+    aucs[scale] = judges.auc_with_intervals(
+        {**trials, "blurred": blurred}, scale, settings.evaluation.judge_steps
+    )
     auc = aucs[scale]["mean"]
     failed[scale] = judges.why_not(scale, blurred=auc["blurred"], real=auc["held out"])
 

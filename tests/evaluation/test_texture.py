@@ -9,6 +9,7 @@ from vqgen_utils.evaluation import targets
 from vqgen_utils.evaluation.texture import classes, judges, octaves
 
 PATIENTS = np.repeat(np.arange(6), 4)  # of 24 slices
+STEPS = 60  # of a judge's training
 
 
 def textured(n: int, seed: int, waves: float = 0.1) -> torch.Tensor:
@@ -28,29 +29,29 @@ def a_trial(drawn: torch.Tensor) -> judges.Trial:
 
 
 def test_what_is_drawn_like_real_slices_cannot_be_told_from_them():
-    auc = judges.told_apart(a_trial(textured(60, 3)), "full").mean()
+    auc = judges.told_apart(a_trial(textured(60, 3)), "full", STEPS).mean()
     assert 0.3 < auc < 0.7
 
 
 def test_slices_without_texture_are_told_from_real_ones_where_texture_is_seen():
     smooth = a_trial(textured(60, 3, waves=0.0) + 0.05)
-    assert judges.told_apart(smooth, "full").mean() > 0.95
+    assert judges.told_apart(smooth, "full", STEPS).mean() > 0.95
 
 
 def test_fine_texture_is_gone_at_a_quarter_of_the_resolution_and_shape_is_not():
     sign = torch.tensor([1.0, -1.0]).repeat(16)[:, None] * torch.tensor([1.0, -1.0]).repeat(8)
     striped = a_trial(textured(60, 3) + 0.1 * sign)  # every 2 x 2 pixels have the same mean
-    assert judges.told_apart(striped, "full").mean() > 0.95
-    assert judges.told_apart(striped, "quarter").mean() < 0.75
+    assert judges.told_apart(striped, "full", STEPS).mean() > 0.95
+    assert judges.told_apart(striped, "quarter", STEPS).mean() < 0.75
     halved = textured(60, 3)
     halved[:, 16:] *= 0.2
-    assert judges.told_apart(a_trial(halved), "quarter").mean() > 0.95
+    assert judges.told_apart(a_trial(halved), "quarter", STEPS).mean() > 0.95
 
 
 def test_a_judge_depends_on_its_seed_alone_and_leaves_the_random_state():
     trial = a_trial(textured(60, 3))
     before = torch.get_rng_state()
-    one, again, other = (judges.told_apart(trial, "quarter", seed) for seed in (0, 0, 1))
+    one, again, other = (judges.told_apart(trial, "quarter", STEPS, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
@@ -62,7 +63,7 @@ def test_each_trial_has_an_interval_over_its_own_patients():
         "half": judges.Trial(x, x, x[some], x[~some], PATIENTS[some]),
         "smooth": a_trial(textured(60, 3, waves=0.0)),
     }
-    table = judges.auc_with_intervals(trials, "full")
+    table = judges.auc_with_intervals(trials, "full", STEPS)
     assert list(table.index) == ["half", "smooth"] and list(table) == ["mean", "low", "high"]
     assert (table["low"] <= table["mean"]).all() and (table["mean"] <= table["high"]).all()
 

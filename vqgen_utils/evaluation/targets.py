@@ -14,6 +14,7 @@ HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
     *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),
     *("kid_samples", "precision", "recall", "height_within_3", "anatomy_pass_samples"),
     *("anatomy_pass_real", "memorised_share", "ood_auroc_implant", "ssim_original_more_time"),
+    # of samples; the floors stand in the row "held out" of "sets": about 0.5, and about 1
     *("auc_full", "auc_half", "auc_quarter", "texture_power", "inception_score"),
 )
 

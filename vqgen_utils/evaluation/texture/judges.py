@@ -26,7 +26,7 @@ from vqgen_utils.machine.speed import best_device, one_thread
 from vqgen_utils.training.loop import learning_rate
 
 SCALES = {"full": 1, "half": 2, "quarter": 4}  # pixels along each axis whose mean becomes one
-WIDTH, STEPS, BATCH_SIZE, PEAK = 16, 150, 8, 3e-3  # a batch has so many slices of either kind
+WIDTH, BATCH_SIZE, PEAK = 16, 8, 3e-3  # a batch has so many slices of either kind
 LOUD = 10.0  # fine detail is this much weaker than the rest, in every picture
 BLUR = 0.5  # pixels, after averaging: what a judge must notice
 TELLS = 0.75  # AUC halfway between chance and certainty
@@ -73,7 +73,7 @@ class Judge(nn.Module):
         return self.layers(torch.cat([x, detail], 1))[:, 0]
 
 
-def learn_to_tell(real: Tensor, drawn: Tensor, pixels: int, seed: int = 0) -> Judge:
+def learn_to_tell(real: Tensor, drawn: Tensor, pixels: int, steps: int, seed: int) -> Judge:
     """A judge that has learned from real and drawn slices, (N, H, W) and (M, H, W)."""
     device = best_device()
     truth = torch.ones(2 * BATCH_SIZE, device=device)
@@ -82,9 +82,9 @@ def learn_to_tell(real: Tensor, drawn: Tensor, pixels: int, seed: int = 0) -> Ju
         torch.manual_seed(seed)
         judge = Judge(pixels).to(device).train()
         optimizer = torch.optim.AdamW(judge.parameters(), PEAK, weight_decay=0.01)
-        for step in range(STEPS):
+        for step in range(steps):
             some = [kind[torch.randint(len(kind), (BATCH_SIZE,))] for kind in (real, drawn)]
-            optimizer.param_groups[0]["lr"] = learning_rate(step, STEPS, PEAK)
+            optimizer.param_groups[0]["lr"] = learning_rate(step, steps, PEAK)
             logits = judge(torch.cat(some).to(device))  # (2 * B,)
             loss = F.binary_cross_entropy_with_logits(logits, truth)
             optimizer.zero_grad()
@@ -93,18 +93,19 @@ def learn_to_tell(real: Tensor, drawn: Tensor, pixels: int, seed: int = 0) -> Ju
     return judge.eval()
 
 
-def told_apart(trial: Trial, scale: str, seed: int = 0) -> np.ndarray:
+def told_apart(trial: Trial, scale: str, steps: int, seed: int = 0) -> np.ndarray:
     """For each new real slice, the share of new drawn slices that look less real to a judge.
 
     Args:
         scale: of SCALES.
+        steps: batches that the judge learns from.
         seed: of the judge's weights, and of the order in which it learns.
 
     Returns:
         (n,), 0 to 1; their mean is the area under the curve (AUC): 0.5 where the judge cannot tell,
         1 where it always can.
     """
-    judge = learn_to_tell(trial.real, trial.drawn, SCALES[scale], seed)
+    judge = learn_to_tell(trial.real, trial.drawn, SCALES[scale], steps, seed)
     real, drawn = (how_real(judge, slices) for slices in (trial.new_real, trial.new_drawn))
     less = (drawn < real[:, None]).double() + 0.5 * (drawn == real[:, None])  # (n, m)
     return less.mean(1).numpy()
@@ -117,10 +118,12 @@ def how_real(judge: Judge, slices: Tensor) -> Tensor:
     return torch.cat([judge(some.to(device)).cpu() for some in slices.split(64)])
 
 
-def auc_with_intervals(trials: dict[str, Trial], scale: str, seed: int = 0) -> pd.DataFrame:
+def auc_with_intervals(
+    trials: dict[str, Trial], scale: str, steps: int, seed: int = 0
+) -> pd.DataFrame:
     """A row a trial: mean of `told_apart`, which is the AUC, and low and high over patients."""
     rows = [
-        bootstrap.with_intervals({name: told_apart(trial, scale, seed)}, trial.patients)
+        bootstrap.with_intervals({name: told_apart(trial, scale, steps, seed)}, trial.patients)
         for name, trial in trials.items()
     ]
     return pd.concat(rows)
