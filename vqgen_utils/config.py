@@ -229,7 +229,7 @@ PROFILES = {
         vqvae_training=TrainingConfig(epochs=4, batch_size=8),
         prior=PriorConfig(prior_channels=16, prior_layers=2, prior_hidden_dim=32),
         prior_training=TrainingConfig(epochs=2, batch_size=8),
-        evaluation=EvaluationConfig(evaluation_samples=20, domain_width=8, judge_steps=40),
+        evaluation=EvaluationConfig(evaluation_samples=20, domain_width=8, judge_steps=20),
         domain_training=TrainingConfig(batch_size=8, steps=40, learning_rate=1e-2),
     ),
     "quick": Profile(
