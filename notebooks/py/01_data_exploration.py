@@ -562,8 +562,8 @@ exercises.check_hold_out(hold_out)
 guess = predict("The copycat's gain from dealing out slices will", ["shrink", "stay", "grow"])
 
 # %% [markdown] tags=[]
-# Compare the copycat's two scores with those above. In which slices did it find the same patient, where there is no
-# other week? Write two sentences: what you saw, and why.
+# Compare the copycat's two scores with those above. How often is its answer the same patient, where there is no other
+# week? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
 # ### Quiz

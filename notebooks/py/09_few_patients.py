@@ -366,8 +366,10 @@ show(
 
 # %% tags=[]
 for name, number in copies.items():
-    shared = "not counted" if number is None else f"{number:.0%}"
-    print(f"{name}: {shared} of {few_samples} samples look like copies; bits {test_bits[name]:.2f}")
+    like = "copies not counted"
+    if number is not None:
+        like = f"{number:.0%} of {few_samples} samples look like copies"
+    print(f"{name}: {like}; bits {test_bits[name]:.2f}")
 
 # %% [markdown] tags=[]
 # The test sees copies of whole slices, pixel by pixel. A known body that was turned by three degrees is "far" for it:

@@ -7,7 +7,10 @@ IN_THE_BROWSER = """
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter", " "];
 
 function render({ model, el }) {
-  const show = () => { el.innerHTML = model.get("value"); };
+  const show = () => {
+    el.innerHTML = model.get("value");
+    el.querySelectorAll("img").forEach((image) => { image.style.maxWidth = "100%"; });
+  };
   el.tabIndex = 0;  // can be reached by Tab, like a button
   el.style.cursor = "crosshair";
   el.setAttribute("role", "application");  // screen readers pass the keys on

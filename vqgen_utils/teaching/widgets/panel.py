@@ -9,7 +9,11 @@ from vqgen_utils import plots
 from vqgen_utils.plots.display import as_html
 
 WIDE = {"description_width": "initial"}  # a label is never cut off
-LONG = {"width": "26em"}  # of a slider: 32 stops are still some pixels apart
+
+
+def long(label: str) -> dict[str, str]:
+    """The width of a slider that has room for its label and for 32 stops some pixels apart."""
+    return {"width": f"{28 + 0.6 * len(label):.0f}em"}
 
 
 def slider(
@@ -20,7 +24,13 @@ def slider(
     It reports when it is let go; a `live` one, above a picture soon drawn, also while it is moved.
     """
     return ipywidgets.IntSlider(
-        value, minimum, maximum, description=label, continuous_update=live, style=WIDE, layout=LONG
+        value,
+        minimum,
+        maximum,
+        description=label,
+        continuous_update=live,
+        style=WIDE,
+        layout=long(label),
     )
 
 

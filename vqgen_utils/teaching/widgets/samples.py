@@ -12,7 +12,7 @@ from vqgen_utils.evaluation.codes import decoded_codes
 from vqgen_utils.models.pixelcnn import PixelCNN, height_features
 from vqgen_utils.models.sampling import incremental_logits, sample
 from vqgen_utils.models.vqvae import VQVAE
-from vqgen_utils.teaching.widgets.panel import LONG, WIDE, panel, slider
+from vqgen_utils.teaching.widgets.panel import WIDE, long, panel, slider
 
 DRAWN = 3  # slices at a time: enough to see variety, few enough to draw at once
 
@@ -61,7 +61,7 @@ def stops(label: str, options: list, value) -> ipywidgets.SelectionSlider:
     """A slider that stops at `options` only; it reports when it is let go."""
     return ipywidgets.SelectionSlider(
         options=options, value=value, description=label, continuous_update=False, style=WIDE,
-        layout=LONG,
+        layout=long(label),
     )  # fmt: skip
 
 
