@@ -323,7 +323,8 @@ show(
     plots.evaluation.measure_panels(table, "held out", better),
     "Five measures, with a dashed line at the floor. Fréchet distance and recall: "
     + ", ".join(
-        f"{name} {one['frechet']:.2f} and {one['recall']:.2f}" for name, one in table.iterrows()
+        f"{name} {one['frechet']} and {one['recall']}"
+        for name, one in targets.spelled_out(table.round(2)).iterrows()
     ),
 )
 if table["precision"].notna().all():
@@ -366,7 +367,8 @@ show(
     plots.evaluation.measure_panels(at_one, "held out", dials),
     "Of real slices, and of slices drawn at T = 1: "
     + ", ".join(
-        f"{name} {real:.2f} and {drawn_ones:.2f}" for name, (real, drawn_ones) in at_one.items()
+        f"{name} {real} and {drawn_ones}"
+        for name, (real, drawn_ones) in targets.spelled_out(at_one.round(2)).items()
     ),
 )
 
