@@ -2,11 +2,12 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP := -m pip -q --disable-pip-version-check
+UV := uv==0.13.9
 # touched when an installation is complete
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tutorial beyond lab test notebooks student book crash fuzz benchmarks lint lock \
+.PHONY: help setup tutorial beyond lab test notebooks student book pdf crash fuzz benchmarks lint lock \
   audit licences
 
 help:  ## list these targets
@@ -14,13 +15,20 @@ help:  ## list these targets
 
 setup: $(STAMP)  ## make .venv and install the tested versions into it
 
+# uv is several times as fast as pip; where there is none, or it cannot reach what pip can, pip does
+# the same. PyTorch comes last and always by pip, whose settings may name a CPU build: uv does not
+# read them and would take gigabytes of CUDA.
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "vqgen needs Python 3.11 or newer; install one, or name it: make setup PYTHON=python3.12"; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) install -r requirements.txt
-	PYTHONWARNINGS=ignore .venv/bin/python $(PIP) install --no-deps -e .
+	@uv=$$(command -v uv || echo .venv/bin/uv); \
+	{ test -x $$uv || .venv/bin/python $(PIP) install $(UV); } && \
+	$$uv pip install -q --python .venv --require-hashes --no-deps -r requirements.txt || { \
+	  echo "without uv: pip takes longer"; \
+	  .venv/bin/python $(PIP) install --require-hashes --no-deps -r requirements.txt; }
+	PYTHONWARNINGS=ignore .venv/bin/python $(PIP) install --no-compile --no-build-isolation -e .
 	@touch $@
 
 tutorial: setup  ## run notebooks 01 to 08 on the built-in data (profile quick)
@@ -41,7 +49,7 @@ lab: setup  ## open copies of the notebooks, work/, in JupyterLab; those that ar
 	.venv/bin/jupyter lab work/
 
 test: setup  ## run the tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep their outputs
 	rm -rf runs/published
@@ -71,9 +79,15 @@ book: setup  ## build the series as a website, without warnings, in book/
 	.venv/bin/jupyter-book build . --config notebooks/_config.yml --toc notebooks/_toc.yml \
 	  --path-output book --all --warningiserror --keep-going --quiet
 
+# Chromium is the system's (apt-get install chromium), or Playwright's own (playwright install chromium).
+pdf: setup  ## print the series as one PDF, book/vqgen.pdf; it takes Chromium
+	.venv/bin/jupyter-book build . --config notebooks/_config.yml --toc notebooks/_toc.yml \
+	  --path-output book/pages --builder singlehtml --all --quiet
+	.venv/bin/python notebooks/pdf.py book/pages/_build/singlehtml/README.html book/vqgen.pdf
+
 # The peers come with their own needs; the constraint keeps the tested versions of everything else.
 benchmarks: setup  ## measure what docs/speed.md says (20 minutes; leave the machine alone)
-	.venv/bin/python $(PIP) install -e '.[benchmarks]' --constraint requirements.txt
+	.venv/bin/python $(PIP) install -e '.[benchmarks]' --constraint constraints.txt
 	set -e; for name in loading growth quantizer sampling training original readme; do \
 	  echo "== $$name"; .venv/bin/python -m benchmarks.$$name; done
 
@@ -87,27 +101,31 @@ lint: setup  ## check style and format
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-# PyTorch goes first and alone, so that nothing else can choose another version of it. A CPU build
-# is called 2.13.0+cpu; the lock leaves the suffix out, so that it fits the CUDA build as well.
-lock:  ## write requirements.txt anew from pyproject.toml
+# For every system and every Python from 3.11 on. PyTorch and its CUDA libraries have no hashes: its
+# builds for CPU and GPU share a version, but no file.
+lock:  ## write requirements.txt (with hashes) and constraints.txt from pyproject.toml
 	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
-	$(PYTHON) -m venv $$env; \
-	$$env/bin/python $(PIP) install torch==2.13.0; \
-	$$env/bin/python $(PIP) install -e '.[dev,machines]'; \
-	$$env/bin/python $(PIP) freeze --all --exclude-editable > $$env/freeze; \
-	echo "# The tested versions of everything. Made by: make lock" > requirements.txt; \
-	sed -e '/^pip==/d' -e 's/+[[:alnum:].]*$$//' $$env/freeze >> requirements.txt
+	$(PYTHON) -m venv $$env; $$env/bin/python $(PIP) install $(UV); \
+	test ! -f requirements.txt || cp requirements.txt $$env/all; \
+	$$env/bin/uv pip compile -q pyproject.toml --extra dev --extra machines --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header -o $$env/all; \
+	{ echo "# The tested versions of everything but PyTorch. Made by: make lock"; \
+	awk '/^[^ ]/ { torchs = /^(torch|triton|cuda-.*|nvidia-.*)==/ } !torchs' $$env/all; \
+	} > requirements.txt; \
+	{ echo "# The same without hashes, and PyTorch. Made by: make lock"; \
+	sed -En 's/ *\\$$//; /^(triton|cuda-|nvidia-)/d; /^[a-z]/p' $$env/all; \
+	} > constraints.txt
 
 # Both tools get an environment of their own, so that nothing of theirs is in what they look at.
 audit:  ## ask the Python advisory database about every pinned version; fails where it cannot ask
 	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
 	$(PYTHON) -m venv $$env; $$env/bin/python $(PIP) install pip-audit; \
-	$$env/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.txt
+	$$env/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 licences: setup  ## write the licence of every pinned package into licences.md
 	@set -e; env=$$(mktemp -d); trap 'rm -rf "$$env"' EXIT; \
 	$(PYTHON) -m venv $$env; $$env/bin/python $(PIP) install pip-licenses; \
 	{ echo "# Licences of what vqgen stands on"; echo; \
-	echo "Every package of requirements.txt, as its metadata say. Made by: make licences"; echo; \
+	echo "Every package of constraints.txt, as its metadata say. Made by: make licences"; echo; \
 	$$env/bin/pip-licenses --python=.venv/bin/python --format=markdown --with-system \
-	  --packages $$(sed -n 's/==.*//p' requirements.txt); } > licences.md
+	  --packages $$(sed -n 's/==.*//p' constraints.txt); } > licences.md

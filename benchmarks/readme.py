@@ -162,7 +162,8 @@ def few() -> str:
     """What the benchmark of few patients promises."""
     names = {
         "phantom15_bits": "phantom, 15 patients: bits a code on held-out patients",
-        "phantom120_bits": "phantom, 120 patients: the same",
+        "phantom120_bits": "phantom, 120 patients: the same, on the twelve of notebook 04",
+        "phantom120_bits_others": "the same, on the twelve that all others are tested on",
         "phantom120_rules": "their samples that keep every rule",
         "phantom120_precision": "their precision",
         "spine_bits": "spines of 26 people: bits a code on held-out people",

@@ -5,7 +5,14 @@ import math
 
 import pytest
 
-from vqgen_utils.config import PARAMETERS, PROFILES, Profile, change, get_profile
+from vqgen_utils.config import (
+    PARAMETERS,
+    PROFILES,
+    Profile,
+    change,
+    get_profile,
+    must_be_learnable,
+)
 from vqgen_utils.errors import InputError
 
 
@@ -52,6 +59,26 @@ def test_a_number_out_of_range_is_one_sentence(parameter, value):
 def test_what_to_give_instead_is_said(changes, words):
     with pytest.raises(InputError, match=words):
         get_profile("quick", **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "instead"),
+    [
+        ({"image_height": 1024, "image_width": 1024}, "65,536 codes.*give stride=8 or smaller"),
+        ({"image_height": 512, "image_width": 512, "stride": 2}, "give stride=4 or smaller"),
+        ({"image_height": 2048, "image_width": 2048, "stride": 8}, "give smaller images"),
+    ],
+)
+def test_a_grid_of_too_many_codes_is_one_sentence_that_says_what_to_give(changes, instead):
+    with pytest.raises(InputError, match=instead):
+        must_be_learnable(get_profile("smoke", **changes))
+
+
+def test_slices_as_large_as_scanners_make_them_can_be_learned():
+    for sides, stride in ((512, 4), (1024, 8)):
+        must_be_learnable(
+            get_profile("smoke", image_height=sides, image_width=sides, stride=stride)
+        )
 
 
 def test_a_whole_number_may_stand_for_a_real_one():

@@ -1,6 +1,8 @@
-"""pyproject.toml, requirements.txt and environment.yml agree, with each other and with .venv."""
+"""pyproject.toml, the lock and environment.yml agree, with each other and with .venv."""
 
 import ast
+import json
+import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, requires, version
@@ -14,10 +16,10 @@ from packaging.version import Version
 from vqgen_utils.machine import REPOSITORY
 
 
-def pins(lines) -> dict[str, Version]:
-    """`name==version` lines as a dictionary."""
-    pairs = (line.split("==") for line in lines)
-    return {canonicalize_name(name): Version(number) for name, number in pairs}
+def pins(name: str) -> list[str]:
+    """The `name==version ; marker` lines of a lock, without its hashes."""
+    text = re.sub(r" \\\n +--hash=sha256:[0-9a-f]{64}", "", (REPOSITORY / name).read_text())
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,10 @@ def direct(project) -> dict[str, Requirement]:
 
 @pytest.fixture(scope="module")
 def lock() -> dict[str, Version]:
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    return pins(line for line in lines if not line.startswith("#"))
+    """What is pinned for this system and this Python."""
+    every = [Requirement(line) for line in pins("constraints.txt")]
+    here = [pin for pin in every if not pin.marker or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): Version(str(pin.specifier)[2:]) for pin in here}
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +76,17 @@ def test_the_lock_holds_what_is_needed_and_nothing_else(direct, lock):
     assert {name for name in missing if not name.startswith(own_libraries)} == set()
 
 
-def test_environment_yml_equals_the_lock(direct, lock, conda):
+def test_everything_but_pytorch_has_its_hashes():
+    text = (REPOSITORY / "requirements.txt").read_text()
+    for pin in re.split(r"\n(?=\S)", text)[1:]:
+        assert "--hash=sha256:" in pin, pin
+    without = [pin for pin in pins("constraints.txt") if not pin.startswith("torch==")]
+    assert pins("requirements.txt") == without
+
+
+def test_environment_yml_takes_the_versions_of_the_lock(conda):
     *_, pip = conda["dependencies"]
-    options = [line for line in pip["pip"] if line.startswith("--")]
-    assert options == ["--constraint requirements.txt", "--editable ."]
-    assert pins(line for line in pip["pip"] if line not in options) == {
-        name: lock[name] for name in direct
-    }
+    assert pip == {"pip": ["--constraint constraints.txt", "--editable .[dev,machines]"]}
 
 
 def test_environment_yml_takes_python_from_conda_forge_only(project, conda):
@@ -86,6 +94,12 @@ def test_environment_yml_takes_python_from_conda_forge_only(project, conda):
     python, pip, _ = conda["dependencies"]
     assert pip == "pip"
     assert python.removeprefix("python=") in project["requires-python"]
+
+
+def test_the_container_has_the_python_of_conda_and_sets_up_by_make(conda):
+    container = json.loads((REPOSITORY / ".devcontainer" / "devcontainer.json").read_text())
+    assert container["image"].replace(":", "=") == conda["dependencies"][0]
+    assert container["postCreateCommand"] == "make setup"
 
 
 def test_what_is_installed_equals_the_lock(lock):

@@ -282,6 +282,55 @@ def draw_samples(
     generate(run_name, images, seed, temperature)
 
 
+@app.command("grade")
+def grade(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of the submitted notebooks; a folder in it is a learner.")
+    ],
+    into: Annotated[
+        Path | None, typer.Option(help="Where to write. Left out: FOLDER-graded, beside it.")
+    ] = None,
+    seconds: Annotated[
+        int,
+        typer.Option(min=1, help="Of computing, for an exercise; five times that by the clock."),
+    ] = 60,
+    megabytes: Annotated[
+        int, typer.Option(min=100, help="Memory limit, beyond what the packages take.")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the hidden variants: choose one that nobody knows.")
+    ] = 0,
+) -> None:
+    """Grade submitted notebooks: their exercises alone, each notebook in a fresh kernel.
+
+    Writes grades.csv and a page of feedback for each. This is no sandbox: what is handed in runs
+    with your rights, so grade where it can do no harm.
+
+    Exit code: 0 all graded, 1 some files could not be, 2 nothing to grade.
+    """
+    from vqgen_utils.teaching.grading import MEMORY_IS_LIMITED, Limits, grade_folder
+
+    folder = folder.expanduser().resolve()
+    into = (into or folder.with_name(f"{folder.name}-graded")).expanduser().resolve()
+    print("no sandbox: these notebooks run with your rights, and can read and delete your files")
+    if not MEMORY_IS_LIMITED:
+        print("memory cannot be limited on this system; time can")
+
+    def told(name: Path, verdicts: list[str]) -> None:
+        right = f"{verdicts.count('right')} of {len(verdicts)} right"
+        other = {v: verdicts.count(v) for v in ("stopped", "missing", "by hand", "unreadable")}
+        odd = [f"{count} {verdict}" for verdict, count in other.items() if count]
+        print(f"{name}: {', '.join(odd if odd == ['1 unreadable'] else [right, *odd])}", flush=True)
+
+    try:
+        table = grade_folder(folder, into, Limits(seconds, megabytes), seed, told)
+    except KeyboardInterrupt:
+        print(f"stopped; what was graded so far is in {into}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"written to {into}: grades.csv, feedback/")
+    raise typer.Exit(int((table["verdict"] == "unreadable").any()))
+
+
 @data.command("phantom")
 def write_the_phantom(
     folder: Annotated[

@@ -11,6 +11,7 @@ or with `vqgen run --set num_embeddings=256`.
 """
 
 import dataclasses
+import itertools
 import re
 from dataclasses import field
 from typing import Annotated, Literal
@@ -61,6 +62,9 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Pattern = Annotated[str, AfterValidator(pattern)]
 
+# codes of a grid: at 128 x 128 a step of 8 slices takes even the tiny prior of `smoke` 2 s and
+# 1 GB on one core; with four times as many codes, four times as much of both
+MOST_CODES = 2**14
 FEW = 30  # training patients up to whom augmentation has its full strength
 RANGES = ("augment_turn", "augment_scale", "augment_shift", "augment_contrast")
 
@@ -169,6 +173,7 @@ class EvaluationConfig:
 
     evaluation_samples: Count = 600  # to draw, at least; whole rounds of the held-out heights
     domain_width: Width = 40  # channels of the domain network at its finest level
+    judge_steps: Steps = 100  # batches that a judge of texture learns from: a second a judge
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -224,7 +229,7 @@ PROFILES = {
         vqvae_training=TrainingConfig(epochs=4, batch_size=8),
         prior=PriorConfig(prior_channels=16, prior_layers=2, prior_hidden_dim=32),
         prior_training=TrainingConfig(epochs=2, batch_size=8),
-        evaluation=EvaluationConfig(evaluation_samples=20, domain_width=8),
+        evaluation=EvaluationConfig(evaluation_samples=20, domain_width=8, judge_steps=20),
         domain_training=TrainingConfig(batch_size=8, steps=40, learning_rate=1e-2),
     ),
     "quick": Profile(
@@ -330,6 +335,24 @@ def _must_be_whole_blocks(profile: Profile) -> None:
                 f"parameter '{parameter}' is {pixels}: give a multiple of {block}, so that it is "
                 "made of whole blocks of pixels."
             )
+
+
+def must_be_learnable(profile: Profile) -> None:
+    """Make sure that slices become grids that a prior can learn and draw in sensible time.
+
+    Raises:
+        InputError: when they have too many codes.
+    """
+    sizes = profile.data.image_height, profile.data.image_width
+    height, width = (pixels // profile.vqvae.stride for pixels in sizes)
+    if height * width > MOST_CODES:
+        strides = (stride for stride in (4, 8) if sizes[0] * sizes[1] <= MOST_CODES * stride**2)
+        larger = "".join(f"stride={stride} or " for stride in itertools.islice(strides, 1))
+        raise InputError(
+            f"image_height={sizes[0]} and image_width={sizes[1]} with stride={profile.vqvae.stride}"
+            f" make grids of {height * width:,} codes, which take too long to learn and to draw: "
+            f"give {larger}smaller images, so that there are {MOST_CODES:,} at most."
+        )
 
 
 def _must_be_one_split(data: DataConfig) -> None:

@@ -22,7 +22,8 @@
 #
 # **You will learn**
 #
-# - to count a medical data set by *patient*, not by picture, and what a score gains by cheating there;
+# - to count a medical data set by *patient*, not by picture, and how much better a score looks when a patient is on
+#   both sides;
 # - to scale MR intensities without cutting bright tissue away;
 # - to read what a scan file really holds: its shape, its orientation, its scaling.
 #
@@ -359,7 +360,7 @@ else:
         plots.slices.rows(rows, [f"slice {number}" for number in sorted(chosen)]),
         f"The same slices of one patient in two weeks: brightness differs by {apart:.3f} on average.",
     )
-guess.compare("soft organs and posture")
+    guess.compare("soft organs and posture")
 
 # %% [markdown] tags=[]
 # *The same slices of one patient in two weeks.*
@@ -473,8 +474,8 @@ show(
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number
 #
-# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so
-# that one in *fifty* is cut? Guess also which tissue would pay for it: the check knows.
+# Our scale cuts one voxel in a thousand at the bright end. Which percentile would have to become 1 so that one in
+# *fifty* is cut? Guess also which tissue would lose most: the check tells.
 
 # %% tags=["exercise"]
 top = ...  # a number for np.percentile
@@ -561,13 +562,24 @@ exercises.check_hold_out(hold_out)
 guess = predict("The copycat's gain from dealing out slices will", ["shrink", "stay", "grow"])
 
 # %% [markdown] tags=[]
-# Compare the copycat's two scores with those above. In which slices did it find the same patient, where there is no
-# other week? Write two sentences: what you saw, and why.
+# Compare the copycat's two scores with those above. How often is its answer the same patient, where there is no other
+# week? Write two sentences: what you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("01")
 
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - The unit of medical data is the patient. Whether ours are disjoint between the splits, we printed.
+# - The unit of medical data is the patient. We printed whether ours are in one split only.
 # - A split by slices rewards memory; the copycat showed how much.
 # - Each volume is scaled by its own percentiles; what was cut is known, and what 8 bits would have cut.
 # - Whatever was dropped is listed.

@@ -654,8 +654,8 @@ spread_out = np.linspace(0, len(train) - 1, min(len(train), len(test))).astype(i
 of_many, of_one = (train[list(items)][0] for items in (spread_out, own_slices))  # (n, 1, H, W)
 number = train.rows["patient"].nunique()
 by_batch = {
-    f"all {number} patients, scored on them": ssim_of_batches(model, of_many),
-    f"all {number} patients, scored on test": ssim_of_batches(model, x),
+    f"all patients ({number}), scored on them": ssim_of_batches(model, of_many),
+    f"all patients ({number}), scored on test": ssim_of_batches(model, x),
     "1 patient, scored on it": ssim_of_batches(narrow, of_one),
     "1 patient, scored on test": ssim_of_batches(narrow, x),
 }
@@ -675,10 +675,10 @@ guess.compare("the score on others")
 
 # %% [markdown] tags=[]
 # *SSIM by batch, on the patients that a model learned from and on the test slices: the bar is the score, the star is
-# what one would report by choosing the best batch.* Compare rows of the same model. How much better is the second
-# model on its own patient than on others? No score on patients it has learned from can show that. If the first
-# model's two bars lie close together, that is a result, and we have it because some patients were held out. The star
-# is never left of the bar, for any model.
+# what one would report by choosing the best batch.* Compare rows of the same model. Where the second model does better
+# on its own patient than on others, no score on patients it has learned from can show that. If the first model's two
+# bars lie close together, that is a result, and we have it because some patients were held out. The star is never left
+# of the bar, for any model.
 
 # %% [markdown] tags=[]
 # ### An epoch that is none
@@ -687,7 +687,7 @@ guess.compare("the score on others")
 # epoch. After a hundred of them it may not have seen all slices once. What it looks like: epochs that take no time.
 
 # %% tags=[]
-batch, last = settings.vqvae_training.batch_size, result.history.iloc[-1]
+batch, last = min(settings.vqvae_training.batch_size, len(train)), result.history.iloc[-1]
 print(f"slices in one batch: {batch} of {len(train)}, {batch / len(train):.1%}")
 print(f"our run: {last['epoch']:.1f} epochs; with a batch counted as one, {last['step']:.0f}")
 
@@ -875,6 +875,17 @@ guess = predict(
 # back? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("02")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - An encoder, a table of $K$ codes and a decoder; the table makes the picture discrete.
@@ -915,5 +926,6 @@ run.add_metrics(
 # - Bengio et al. 2013: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. [arXiv:1308.3432](https://arxiv.org/abs/1308.3432)
 # - He et al. 2016: Deep Residual Learning for Image Recognition. CVPR. [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
 # - Shi et al. 2016: Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network. CVPR. [arXiv:1609.05158](https://arxiv.org/abs/1609.05158)
+# - Simard et al. 2003: Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis. ICDAR
 # - Dhariwal et al. 2020: Jukebox: A Generative Model for Music. [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)
 # - Wang et al. 2004: Image Quality Assessment: From Error Visibility to Structural Similarity. IEEE Transactions on Image Processing 13(4)

@@ -558,6 +558,17 @@ guess = predict(
 # codes? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("03")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Use and perplexity are counted over the whole held-out set; a batch misleads.

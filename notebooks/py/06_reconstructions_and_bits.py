@@ -407,8 +407,9 @@ exercises.check_frequency_bits(my_frequency_bits)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Draw patients, not slices
 #
-# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, put all slices
-# of these patients together, and take one mean. A patient drawn twice counts twice, with all slices.
+# Write the centre of the bootstrap: in each draw take as many patients as there are, with repetition, each with the
+# same chance; put all slices of these patients together, and take one mean. A patient drawn twice counts twice, with
+# all slices.
 
 
 # %% tags=["exercise"]
@@ -441,6 +442,17 @@ guess = predict(
 # %% [markdown] tags=[]
 # Compare the interval of SSIM. A rule says that an interval shrinks with the square root of the number of patients.
 # Does it here? Write two sentences: what you saw, and why.
+
+# %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("06")
 
 # %% [markdown] tags=[]
 # ## Summary

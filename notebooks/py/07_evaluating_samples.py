@@ -23,7 +23,7 @@
 #
 # **You will learn**
 #
-# - to judge slices that have no original: distances, coverage, anatomy, place, copies;
+# - to judge slices that have no original: distances, coverage, anatomy, place, copies, texture;
 # - to test the tests themselves, with sets that you know to be wrong;
 # - to say which part of the model loses most, and what more patients would change.
 #
@@ -45,6 +45,7 @@ profile: str = "quick"  # as in notebook 02
 run_name: str = "tutorial"  # the run to judge
 evaluation_samples: Optional[int] = None  # slices to draw, at least
 sampling_seed: int = 100_000  # of the first of them
+judge_steps: Optional[int] = None  # batches that a judge of texture learns from
 domain_width: Optional[int] = None  # channels of the network that reads slices
 domain_batch_size: Optional[int] = None
 domain_epochs: Optional[int] = None  # passes over the training slices; 0: stop after domain_steps
@@ -71,6 +72,7 @@ from vqgen_utils.evaluation import (
     outliers,
     targets,
 )
+from vqgen_utils.evaluation.texture import classes, judges, octaves
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
 from vqgen_utils.runs import Run, compare
@@ -81,7 +83,7 @@ from vqgen_utils.training import fit
 run = Run(run_name)
 run.settings(profile)  # complains if notebook 02 used another profile
 settings = run.configure(
-    profile, "evaluation", "domain_training", evaluation_samples=evaluation_samples,
+    profile, "evaluation", "domain_training", evaluation_samples=evaluation_samples, judge_steps=judge_steps,
     domain_width=domain_width, domain_batch_size=domain_batch_size, domain_epochs=domain_epochs,
     domain_steps=domain_steps, domain_learning_rate=domain_learning_rate,
     domain_weight_decay=domain_weight_decay, domain_seed=domain_seed,
@@ -143,7 +145,7 @@ result = fit(
 print(f"trained in {result.seconds:.0f} s")
 
 # %% [markdown] tags=[]
-# Before we trust it, we test it on held-out patients, where the truth is known. **Dice** (Dice 1945) is the overlap
+# Before we trust it, we test it on held-out patients, where the truth is known. **Dice** is the overlap
 # of a tissue as read and as labelled: 1 is perfect. And we compare it with a reader that never looks: it always
 # answers the middle of the scan, and for each pixel its commonest tissue. A network that is no better than that reads
 # nothing, and no score that depends on it counts.
@@ -171,7 +173,6 @@ for name, some in sets.items():
         there = {tissue: value for tissue, value in dice.items() if not np.isnan(value)}
         print("  Dice:", ", ".join(f"{tissue} {value:.2f}" for tissue, value in there.items()))
 real_off, read_off = (some.off(heights).mean() for some in sets.values())
-guess.compare("less well" if read_off > 1.1 * real_off else "as well")
 
 # %% tags=[]
 real_reading = sets["held out"].reading
@@ -185,6 +186,8 @@ if has_tissues:
     failed["tissues"] = domain.why_no_tissues(real_reading.tissues, labels, known_labels)
 for scores, reason in targets.by_reason(targets.not_measured(failed)).items():
     print(f"not measured: {scores}. {reason}.")
+if not failed["reader"]:
+    guess.compare("less well" if read_off > 1.1 * real_off else "as well")
 
 # %% tags=[]
 if has_tissues:
@@ -320,10 +323,12 @@ show(
     plots.evaluation.measure_panels(table, "held out", better),
     "Five measures, with a dashed line at the floor. Fréchet distance and recall: "
     + ", ".join(
-        f"{name} {one['frechet']:.2f} and {one['recall']:.2f}" for name, one in table.iterrows()
+        f"{name} {one['frechet']} and {one['recall']}"
+        for name, one in targets.spelled_out(table.round(2)).iterrows()
     ),
 )
-guess.compare("precision")
+if table["precision"].notna().all():
+    guess.compare("precision")
 
 # %% [markdown] tags=[]
 # *Five measures of the sets against the training patients; the dashed line is the floor, real held-out slices.*
@@ -362,7 +367,8 @@ show(
     plots.evaluation.measure_panels(at_one, "held out", dials),
     "Of real slices, and of slices drawn at T = 1: "
     + ", ".join(
-        f"{name} {real:.2f} and {drawn_ones:.2f}" for name, (real, drawn_ones) in at_one.items()
+        f"{name} {real} and {drawn_ones}"
+        for name, (real, drawn_ones) in targets.spelled_out(at_one.round(2)).items()
     ),
 )
 
@@ -589,6 +595,148 @@ show(
 # Of all samples, these three are the nearest to a training slice. Compare outlines, and what lies inside.
 
 # %% [markdown] tags=[]
+# ## Can a network tell them from real slices?
+#
+# The domain network looks for organs. What it does not look at, such as texture, no measure above can miss. So we ask
+# directly (a **classifier two-sample test**, Lopez-Paz & Oquab 2017): a small network, the **judge**, learns to tell
+# real slices of the training patients from drawn ones, and is then asked about patients and samples that it has not
+# seen. The **AUC** is the chance that a real slice looks more real to it than a drawn one: 0.5 if it cannot tell, 1 if
+# it always can. It is asked at full, half and quarter resolution: at a quarter only shapes are left to go by.
+#
+# The judge is tested as well. It must not tell real slices of some patients from those of others (the floor), and it
+# must notice slices that were blurred by half a pixel.
+#
+# **Predict:** what is the coarsest resolution at which it tells samples from real slices?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("It tells samples down to", ["none at all", "full", "half", "a quarter"])
+
+# %% tags=[]
+show_source(judges.Judge.forward)
+
+# %% tags=[]
+too_few = failed["patients"] or judges.why_too_few(known["patient"], patients)
+failed |= dict.fromkeys(judges.SCALES, too_few)  # a judge a scale
+one, some = judges.every_other(known["patient"]), judges.every_other(patients)  # (N,), (n,)
+trials = {
+    "held out": judges.Trial(
+        train_slices[one], train_slices[~one], x[some], x[~some], patients[some]
+    ),
+    "reconstructed": judges.Trial(train_slices, training, x, x_hat, patients),
+    "generated": judges.Trial(train_slices, samples[1::2], x, samples[::2], patients),
+}
+aucs = {}  # scale -> a row a trial: mean, low, high
+for scale in () if too_few else judges.SCALES:
+    soft, soft_x = (judges.blurred(sharp, scale) for sharp in (train_slices, x))
+    blurred = judges.Trial(train_slices, soft, x, soft_x, patients)
+    aucs[scale] = judges.auc_with_intervals(
+        {**trials, "blurred": blurred}, scale, settings.evaluation.judge_steps
+    )
+    auc = aucs[scale]["mean"]
+    failed[scale] = judges.why_not(scale, blurred=auc["blurred"], real=auc["held out"])
+
+# %% tags=[]
+for scale in judges.SCALES:
+    measured = aucs[scale]["mean"].to_dict() if not failed[scale] else {}
+    table[f"auc_{scale}"] = table.index.map(measured).astype(float)
+    if failed[scale]:
+        print(f"not measured: auc_{scale}. {failed[scale]}.")
+if aucs:
+    panels = {f"{scale} resolution": auc for scale, auc in aucs.items()}
+    show(
+        plots.evaluation.told_apart(panels),
+        "AUC of judges at three resolutions, with intervals over patients. Generated: "
+        + ", ".join(f"{scale} {auc['mean']['generated']:.2f}" for scale, auc in aucs.items()),
+    )
+if not any(failed[scale] for scale in judges.SCALES):
+    told_at = [n for n, auc in enumerate(aucs.values()) if auc["mean"]["generated"] > judges.TELLS]
+    guess.compare_number(max(told_at, default=-1), [0, 1, 2])
+
+# %% [markdown] tags=[]
+# *How well judges tell sets from real slices, at three resolutions, with 95 % intervals over held-out patients. Dashed:
+# where they cannot.*
+#
+# The first and the last row test the judge: the first belongs near the line, the last far to the right. (Where one does
+# not, the lines above say so, and the score is not given.) Compare the two rows between them. Where both lie far to the
+# right, the decoder has lost something, and the prior can do nothing about it; where only the lower does, look to the
+# prior. An AUC near 0.5 says that *this* judge, after so short a training, has found nothing. A larger one might.
+
+# %% [markdown] tags=[]
+# What is it that it finds? Waves of two to four pixels are the finest that a picture can hold; the next **octave** is
+# of waves twice as long, and so on. The **power** of an octave is how strong its waves are.
+
+# %% tags=[]
+powers = octaves.power_over_real(
+    {name: sets[name].all_slices for name in sets} | {"blurred": judges.blurred(x, "full")},
+    train_slices,
+)
+finest = powers.columns[0]
+no_power = "real slices have no power in the finest octave"
+failed["octaves"] = no_power if powers[finest].isna().any() else ""
+table["texture_power"] = np.nan if failed["octaves"] or failed["patients"] else powers[finest]
+rows = ["held out", "reconstructed", "generated", "blurred"]
+if failed["octaves"]:
+    print(f"no power is compared, since {no_power}")
+else:
+    show(
+        plots.evaluation.octaves(powers.loc[rows]),
+        "Power of sets over that of the training patients' slices. In the finest octave: "
+        + ", ".join(f"{name} {powers.loc[name, finest]:.2f}" for name in rows),
+    )
+
+# %% [markdown] tags=[]
+# *Power of four sets over that of the training patients' real slices, octave by octave from the finest (left). At the
+# line there is as much as in real slices; real slices of new patients show how far one may be from it by chance.*
+#
+# A decoder that is trained by squared error paints the mean of all that the codes leave open, and the mean of many
+# textures is smooth (exercise 1). So look whether power is missing on the left. Power says how much detail there is,
+# not whether it is the right detail: noise over every picture would lift it as well.
+
+# %% [markdown] tags=[]
+# ## One number for sharp and varied?
+#
+# Many papers report the **Inception Score** (Salimans et al. 2016). It asks two things: is each picture clearly of one
+# class, and do all classes occur? It is 1 at worst, and at best the number of classes. The published one uses the
+# thousand classes of ImageNet, animals and things on photographs. A pelvis is none of them, so its answers say nothing
+# here. We take classes that slices do have: the tenth of the scan that a slice is from, as a linear softmax reads it
+# from the domain network's features.
+#
+# To cheat it, we take of each tenth the held-out slice that is surest to be of it, and repeat these few.
+#
+# **Predict:** which set gets the best score?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The best score has", ["held out", "generated", "one a class"])
+
+# %% tags=[]
+tenths = metrics.level_of(known["height"].to_numpy())  # (N,)
+of_sets = {name: some.reading.features for name, some in sets.items()}
+known_ones, *scaled = fidelity.standardise(reference.features, *of_sets.values())
+shares = classes.class_shares(known_ones, tenths, *scaled)  # (n, C) a set
+chosen = classes.surest(shares[0])  # of the held-out slices, one a class
+copies_of_few = np.resize(chosen, len(x))
+score = pd.Series(
+    [classes.inception_score(one) for one in (*shares, shares[0][copies_of_few])],
+    index=[*sets, "one a class"],
+)
+failed["classes"] = classes.why_no_classes(shares[0], metrics.level_of(heights), tenths)
+no_score = failed["reader"] or failed["patients"] or failed["classes"]
+table["inception_score"] = np.nan if no_score else score
+if no_score:
+    print(f"no Inception Score, since {no_score}")
+else:
+    _, recall = fidelity.precision_recall(known_ones, scaled[0][copies_of_few])
+    print(
+        f"one a class: score {score['one a class']:.2f} of {shares[0].shape[1]}, recall {recall:.2f}"
+    )
+    guess.compare(score[["held out", "generated", "one a class"]].idxmax())
+targets.spelled_out(table.loc[:, "auc_full":].round(3))
+
+# %% [markdown] tags=[]
+# The score cannot tell a few pictures, repeated, from many: that is why recall stands beside it. And it looks at
+# nothing that its classes do not need: compare its column with those of the judges. No target depends on it.
+
+# %% [markdown] tags=[]
 # ## What was asked, and what we got
 #
 # The targets stand in `vqgen_utils/evaluation/targets.py`, made for the default data and profile *quick*. Whether
@@ -610,6 +758,9 @@ headline = {
     "anatomy_pass_samples": float(judged["generated"]["all"].mean()) if judged else None,
     "anatomy_pass_real": float(judged["held out"]["all"].mean()) if judged else None,
     "memorised_share": max((copies[name].share("generated") for name in working), default=None),
+    **{f"auc_{scale}": table.loc["generated", f"auc_{scale}"] for scale in judges.SCALES},
+    "texture_power": table.loc["generated", "texture_power"],  # over real: 1 is as much
+    "inception_score": table.loc["generated", "inception_score"],
 }
 reasons = targets.not_measured(failed)
 evaluation = run.add_evaluation({}, headline, reasons)  # beside what 06 and 08 measure
@@ -647,15 +798,15 @@ lost.round(3)
 # %% [markdown] tags=[]
 # ## What would more patients change?
 #
-# All of this comes from one set of training patients and one seed. So we also trained on the first 8, 15 and more
-# patients of one phantom, with up to three seeds each (`python -m benchmarks.few_patients`). The patients held out
+# All of this comes from one set of training patients and one seed. `python -m benchmarks.few_patients` trains on the
+# first 8, 15 and more patients of one phantom, with several seeds each, and keeps its results. The patients held out
 # are the same each time. All samples are read by one network and compared with one set of real slices, those of the
-# largest study. The numbers below are the results of that run, on the phantom, whatever data you look at here. Its
+# largest study. The numbers below are the results that are there, on the phantom, whatever data you look at here. Its
 # held-out patients are other people than those of the default data, so 120 patients do not give the same bits there
 # as in notebook 04: the intervals of notebook 06 say how much twelve patients can differ from twelve others.
 #
-# **Predict:** which gains more from patients, the autoencoder or the prior? And what will become of the gap
-# between the patients it has learned from and the others?
+# **Predict:** with more patients, what falls by the larger share, the autoencoder's error (1 − SSIM) or the prior's
+# bits? And what will become of the gap between the patients it has learned from and the others?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("More patients help", ["the autoencoder most", "the prior most"])
@@ -672,8 +823,12 @@ if len(published):
         plots.runs.by_patients(published),
         f"Scores against patients, {fewest['patients']:.0f} to {most['patients']:.0f}: {changes}.",
     )
-if len(published):
-    guess.compare("the prior most")
+if len(published) > 1:
+    left = {  # shares that are left of the error, and of the bits
+        "the autoencoder most": (1 - most["ssim"]) / (1 - fewest["ssim"]),
+        "the prior most": most["bits_per_code"] / fewest["bits_per_code"],
+    }
+    guess.compare(min(left, key=lambda name: left[name]))
 
 # %% [markdown] tags=[]
 # *Scores against the number of training patients: the median over seeds, with a bar from the lowest seed to the
@@ -696,16 +851,17 @@ if len(published):
 # [the solutions](solutions/07_evaluating_samples.ipynb).
 
 # %% [markdown] tags=[]
-# ### Exercise 1 · One number, by chance
+# ### Exercise 1 · One number: the power of a mean
 #
-# A perfect model draws new patients. Of 600 of its samples, how many do you expect to be nearer to a training
-# slice than the limit, the first percentile of held-out slices?
+# A code stands for a patch of muscle, and four textures would fit it, equally likely. They have nothing to do with
+# each other, and each has mean 0 and power 1 (the mean of its squares). A decoder that is trained by squared error
+# paints their mean. What power does that have?
 
 # %% tags=["exercise"]
-by_chance = ...  # a number of samples
+power_of_mean = ...  # of four textures
 
 # %% tags=["check"]
-exercises.check_by_chance(by_chance)
+exercises.check_power_of_mean(power_of_mean)
 
 # %% [markdown] tags=[]
 # ### Exercise 2 · Precision
@@ -727,9 +883,9 @@ exercises.check_precision(my_precision)
 # %% [markdown] tags=[]
 # ### Exercise 3 · A rule of anatomy
 #
-# Write a rule for the study's labels: the centre of the bladder (label 3) does not lie behind that of the rectum
-# (label 4). The axes of a map run from right to left and from back to front. Where one of the two is absent, the rule
-# is kept.
+# Write a rule for the study's labels: the centre of the bladder (label 3), the mean place of its pixels, does not lie
+# behind that of the rectum (label 4). The axes of a map run from right to left and from back to front. Where one of
+# the two is absent, or both, the rule is kept.
 
 
 # %% tags=["exercise"]
@@ -759,11 +915,22 @@ guess = predict("With a poor instrument, samples will look", ["better", "worse",
 # which scores are no longer given? Write two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("07")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - A number says something when it stands beside its floor, its ceiling, and sets that were spoiled on purpose.
-# - No measure sees everything. Distances, coverage, anatomy, places and copies miss different faults, so we report
-#   all of them, and what could not be measured.
+# - No measure sees everything. Distances, coverage, anatomy, places, copies and texture miss different faults, so we
+#   report all of them, and what could not be measured.
 # - All of it depends on an instrument: test the instrument first, on slices where the truth is known.
 # - From real slices to reconstructions to samples, each step loses something, and says where to work next.
 #
@@ -787,9 +954,10 @@ evaluation = run.add_evaluation(sections, headline, reasons)
 # ## References
 #
 # - Ronneberger et al. 2015: U-Net: Convolutional Networks for Biomedical Image Segmentation. MICCAI. [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
-# - Dice 1945: Measures of the Amount of Ecologic Association Between Species. Ecology 26(3)
 # - Heusel et al. 2017: GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium. NeurIPS. [arXiv:1706.08500](https://arxiv.org/abs/1706.08500)
 # - Bińkowski et al. 2018: Demystifying MMD GANs. ICLR. [arXiv:1801.01401](https://arxiv.org/abs/1801.01401)
 # - Kynkäänniemi et al. 2019: Improved Precision and Recall Metric for Assessing Generative Models. NeurIPS. [arXiv:1904.06991](https://arxiv.org/abs/1904.06991)
 # - Wang et al. 2003: Multiscale Structural Similarity for Image Quality Assessment. Asilomar Conference on Signals, Systems and Computers
 # - Carlini et al. 2023: Extracting Training Data from Diffusion Models. USENIX Security. [arXiv:2301.13188](https://arxiv.org/abs/2301.13188)
+# - Lopez-Paz & Oquab 2017: Revisiting Classifier Two-Sample Tests. ICLR. [arXiv:1610.06545](https://arxiv.org/abs/1610.06545)
+# - Salimans et al. 2016: Improved Techniques for Training GANs. NeurIPS. [arXiv:1606.03498](https://arxiv.org/abs/1606.03498)

@@ -353,6 +353,17 @@ guess = predict(
 # two sentences: what you saw, and why.
 
 # %% [markdown] tags=[]
+# ### Quiz
+#
+# Five questions on the whole notebook. Click on the answer that you would give: it opens, and says what is right
+# about it and what is not. Read the others too.
+
+# %% tags=["quiz"]
+from vqgen_utils.teaching import quiz
+
+quiz("08")
+
+# %% [markdown] tags=[]
 # ## Summary
 #
 # - Bits say how odd a slice is, and where. What is small may not change the mean: look for the oddest place.

@@ -112,6 +112,14 @@ def test_a_tilted_scan_has_the_sizes_of_its_voxels(tmp_path):
     assert read_volume(path)[1].tolist() == [0.5, 0.5, 3]
 
 
+@pytest.mark.parametrize(("unit", "said"), [(1, False), (1000, True), (0.001, True)])
+def test_voxel_sizes_in_another_unit_than_mm_are_a_note(scans, unit, said):
+    for name in "ab":
+        affine = np.diag([-2.0 * unit, 2 * unit, 3 * unit, 1])
+        save(scans / f"{name}.nii", picture(32, 32, 4), affine)
+    assert ("seem to be in another unit" in text_of(load_slices(nifti(scans)))) is said
+
+
 def test_volumes_that_do_not_say_where_their_axes_lead_are_counted(scans):
     save_odd(scans / "a.nii")
     save(scans / "b.nii", picture(16, 16, 4))

@@ -107,6 +107,18 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
         3,
         "decathlon",
     ),
+    "four digits that are ids of images and labels": (
+        each("{f}/amos_{n}", f=("imagesTr", "labelsTr"), n=("0000", "0001", "0002")),
+        each("amos_{n}", n=("0000", "0001", "0002")),
+        3,
+        "decathlon",
+    ),
+    "four digits that are ids, and four for the contrast": (
+        [*each("imagesTr/hip_0{n}_000{c}", n=N, c=(0, 1)), *each("labelsTr/hip_0{n}", n=N)],
+        each("hip_0{n}", n=N),
+        3,
+        "nnunet",
+    ),
     "the Decathlon": (
         each("Task04_Hippocampus/imagesTr/hippocampus_{n}", n=N),
         each("hippocampus_{n}", n=N),
@@ -122,6 +134,12 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
     "a folder a patient, of any name": (
         each("s{n}/{f}", n=N, f=("mri", "segmentations/liver", "segmentations/hip")),
         each("s{n}", n=N),
+        3,
+        "folder-per-patient",
+    ),
+    "a folder for each series": (
+        each("P{n}/{c}/{f}", n=N, c=("ax tse", "loc"), f=("T2",)),
+        each("P{n}", n=N),
         3,
         "folder-per-patient",
     ),
@@ -193,6 +211,7 @@ NOBODY = {  # names that do not tell patients apart
     "dates": ["2023-04-11", "2023-04-12", "20230413"],
     "an id among nobody's": ["sub-01_T2w", "sub-02_T2w", "thing"],
     "numbers of two kinds": each("OAS1_{n}_MR{m}", n=N, m=(1, 2)),
+    "numbers of two kinds in folders": each("{n}_20252_{v}_0/T1", n=N, v=(2, 3)),
     "scans in folders that are counted": each("batch{b}/scan_{n}", b=(1, 2, 3), n=(1, 2)),
 }
 
@@ -219,8 +238,9 @@ def test_a_name_spelled_in_two_ways_is_one_patient_and_said(scans, names):
     assert "differ in case or in leading zeros alone count as one: 1 (" in " ".join(report.notes)
 
 
-def test_a_further_number_of_an_id_is_never_on_the_other_side(scans):
-    files, _ = read(write(scans, *each("OAS1_{n}_MR{m}", n=N, m=(1, 2))))
+@pytest.mark.parametrize("name", ["OAS1_{n}_MR{m}", "OAS1_{n}_MR{m}/T1", "OAS1_{n}_MR{m}/a/T1"])
+def test_a_further_number_of_an_id_is_never_on_the_other_side(scans, name):
+    files, _ = read(write(scans, *each(name, n=N, m=(1, 2))))
     assert files.keys() == {"OAS1_001", "OAS1_002", "OAS1_003"}
 
 
@@ -266,6 +286,11 @@ def test_of_several_contrasts_one_is_read_and_the_others_listed(scans):
     assert "t1w); t2w is read" in listed["sub-001_T1w.nii.gz"] and len(listed) == 7
     assert len(set(listed.values())) == 2, "one line of the table for each contrast"
     assert "one is read: t2w; files of others left out: 7" in " ".join(report.notes)
+
+
+def test_of_contrasts_that_all_have_the_one_that_the_study_has_is_read(scans):
+    files, _ = read(write(scans, *each("P{n}/P{n}-{c}", n=N, c=("t1n", "t2f", "t2star", "t2w"))))
+    assert files == {f"P{n}": {f"P{n}/P{n}-t2w.nii.gz"} for n in N}
 
 
 def test_a_copy_with_desc_is_left_for_the_scan_itself(scans):

@@ -41,6 +41,7 @@ def test_every_page_is_in_the_table_of_contents(site):
         "data/README.html",
         *(f"docs/{path.stem}.html" for path in PAGES),
         "CONTRIBUTING.html",
+        "CHANGELOG.html",
         "licences.html",
         "notebooks/model_card.html",
         *(f"notebooks/{path.stem}.html" for path in NOTEBOOKS),

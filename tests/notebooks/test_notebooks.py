@@ -88,8 +88,13 @@ def test_three_notebooks_leave_one_evaluation(finished):
     assert unmeasured == reasons.keys()
     of_other_data = {"ssim_original", "ssim_original_more_time"}
     after_forty_steps = {"anatomy_pass_samples", "anatomy_pass_real", "frechet_reconstructions"}
-    assert of_other_data <= unmeasured <= of_other_data | after_forty_steps
-    assert all("the domain network cannot" in reasons[key] for key in unmeasured - of_other_data)
+    with_two_patients = {"auc_full", "auc_half", "auc_quarter"}
+    assert of_other_data <= unmeasured <= of_other_data | after_forty_steps | with_two_patients
+    for keys, why in (
+        (after_forty_steps, "the domain network cannot"),
+        (with_two_patients, "the judge"),
+    ):
+        assert all(why in reasons[key] for key in keys & unmeasured)
     card = (folder / "model_card.md").read_text("utf-8")
     assert f"{headline['ssim']:.3g}" in card and all(reason in card for reason in reasons.values())
 

@@ -49,11 +49,23 @@ def test_what_is_printed_is_true_of_these_scans(told):
         assert "slices of sagittal plane; the head is at the top, the front on your left" in text
         assert text.count("Patients ARE on both sides of the split") >= 5
         assert "slices with labels: 0 of" in text
+        assert "each patient was scanned once" in text and "From week to week change:" not in text
+        assert "It reads reconstructions:" not in text and "Little wrong with it sees:" not in text
     else:
         assert (
             "slices with labels: 15 of 30" in text and "held-out slices with labels: 6 of" in text
         )
         assert text.count("No patient is on both sides of the split") >= 5
+
+
+def test_near_is_said_only_where_held_out_slices_are_farther_than_copies(told):
+    _, text, _ = told
+    copies, held_out = (
+        float(re.search(rf"{name}: median ([0-9.]+)", text)[1])
+        for name in ("planted copies", "held out")
+    )
+    assert ("Generated slices lie as far out as:" in text) is (copies < held_out)
+    assert ("this look cannot tell new from remembered" in text) is not (copies < held_out)
 
 
 def test_a_score_is_measured_or_has_its_reason(told):
@@ -66,5 +78,8 @@ def test_a_score_is_measured_or_has_its_reason(told):
         assert metrics["data"]["patients_disjoint"] is False
         assert metrics["vqvae"]["ssim"] is None and "ssim" in metrics["vqvae"]["not_measured"]
         assert {"ssim", "frechet_samples", "precision", "memorised_share"} <= missing
+        assert {"auc_full", "auc_half", "auc_quarter", "texture_power"} <= missing
+        few = metrics["few_patients"]
+        assert few["copies_last"] is None and "one patient" in few["not_measured"]["copies_last"]
     card = (folder / "model_card.md").read_text("utf-8")
     assert all(reason in card for reason in evaluation["not_measured"].values())

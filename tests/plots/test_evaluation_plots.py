@@ -64,6 +64,11 @@ def texts(figure: Figure) -> str:
             ["drawn: 50.0% within the band"],
         ),
         (lambda: drawn.tissues_of(SLICES, TISSUES, list("abc")), ["a", "b", "c"]),
+        (
+            lambda: drawn.told_apart({"half resolution": INTERVALS, "full": INTERVALS}),
+            ["half resolution", "full", "0.5: cannot tell"],
+        ),
+        (lambda: drawn.octaves(SETS), ["real", "drawn", "near", "far", "power over"]),
         (lambda: drawn.nearness_strips({"metres": (DISTANCES, 0.1)}), ["metres", "drawn"]),
         (
             lambda: drawn.surprise_maps(

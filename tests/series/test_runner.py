@@ -190,6 +190,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--set", "learning_rate=fast"], "must be a number"),
         (["--set", "show=maybe"], "must be true or false"),
         (["--set", "stem=round"], "'stem' is 'round': choose unshuffle or strided"),
+        (["--set", "image_height=1024", "--set", "image_width=1024"], "give stride=8 or smaller"),
         (["--set", "run_name=x"], "use the option --run-name"),
         (["--profile", "fast"], "profile 'fast' does not exist: choose one of smoke, quick, full"),
         (["--data-source", "ct"], "'data_source' is 'ct'"),
@@ -209,7 +210,8 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
 )
 def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_path, words, sentence):
     more = "patient_pattern: str = ''\nepochs: int | None = None\n"
-    more += "learning_rate: float = 0.1\nshow: bool = True\nstem: str = ''"
+    more += "learning_rate: float = 0.1\nshow: bool = True\nstem: str = ''\nstride: int = 4\n"
+    more += "image_height: int = 8\nimage_width: int = 8"
     write_notebook(notebooks, "01_first.ipynb", COMMON, "1 / 0")
     write_notebook(notebooks, "02_second.ipynb", COMMON + more, "1 / 0")
     code, out, err = vqgen("run", *words)

@@ -63,11 +63,13 @@ def not_for_two(tissues):
 @pytest.mark.parametrize(
     ("check", "answer", "words"),
     [
-        (exercises.check_by_chance, "six", "one number"),
-        (exercises.check_by_chance, 0, "none would mean"),
-        (exercises.check_by_chance, 0.01, "is a share"),
-        (exercises.check_by_chance, 594, "farther away"),
-        (exercises.check_by_chance, 60, "Which share"),
+        (exercises.check_power_of_mean, "a quarter", "one number"),
+        (exercises.check_power_of_mean, 0.5, "amplitude"),
+        (exercises.check_power_of_mean, 1, "cancels"),
+        (exercises.check_power_of_mean, 4, "power of their sum"),
+        (exercises.check_power_of_mean, 1 / 16, "all four quarters together"),
+        (exercises.check_power_of_mean, 0, "infinitely many"),
+        (exercises.check_power_of_mean, 2, "do not cancel"),
         (exercises.check_precision, recall, "that is recall"),
         (
             exercises.check_precision,

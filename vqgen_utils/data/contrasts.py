@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from vqgen_utils.data.names import CONTRAST, DERIVED, Scan, natural
 
+NOT_T2 = ("t2star", "t2starw", "t2f")  # of words that begin so; t2f is FLAIR
 Described = tuple[Scan, tuple[str, ...]]  # a scan and the words of its contrast
 
 
@@ -24,7 +25,7 @@ def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], lis
             continue
         counts = Counter(one for each in held for one in each)
         order = sorted(counts, key=lambda one: _rank(one, counts[one]))
-        kept = []
+        kept, read = [], "_".join(order[0]) or "the one without a further word"
         for group in groups.values():
             best = min((words[scan.file] for scan, _ in group), key=order.index)
             for scan, contrast in group:
@@ -32,11 +33,11 @@ def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], lis
                 if own == best and (own == order[0] or not own or not known):
                     kept.append((scan, contrast))
                     continue
-                what = f"is another contrast or copy ({_say(own)}); {_say(order[0])} is read"
+                what = f"is another contrast or copy ({_say(own)}); {read} is read"
                 dropped.append({"file": scan.file, "reason": what})
         others = ", ".join(_say(one) for one in order[1:7])
         notes.append(
-            f"Of several contrasts or copies of a patient one is read: {_say(order[0])}; files of "
+            f"Of several contrasts or copies of a patient one is read: {read}; files of "
             f"others left out: {len(scans) - len(kept)} ({others})."
         )
         scans = kept
@@ -53,9 +54,9 @@ def _is_channel(word: str) -> bool:
 
 def _rank(words: tuple[str, ...], count: int) -> tuple:
     derived = any(part in DERIVED for word in words for part in word.split("-"))
-    t2 = any(word.startswith("t2") and "star" not in word for word in words)
+    t2 = any(word.startswith("t2") and word not in NOT_T2 for word in words)
     return -count, derived, not t2, len(words), natural("_".join(words))
 
 
 def _say(words: tuple[str, ...]) -> str:
-    return "_".join(words) or "the one without such a word"
+    return "_".join(words) or "no word for it"

@@ -26,6 +26,7 @@ from vqgen_utils.errors import InputError
 AXIAL = PLANES.index("axial")
 MIN_SIDE = 8  # voxels; a thinner slice is a volume cut along the wrong axis
 MAX_ASPECT = 16  # of a slice's sides in mm; beyond it the voxel sizes are wrong
+LIKELY = (1, 5000)  # mm, of the longer side of a slice; beyond it the unit is another
 MAX_RATIO = 5  # between fields of view; beyond it the voxel sizes are in another unit
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
@@ -273,6 +274,11 @@ def _frame_study(survey: Survey, views: dict[str, tuple], config: DataConfig) ->
 def _frame_any(survey: Survey, views: dict[str, tuple], config: DataConfig) -> None:
     """Any other folder: the frame shows the median field of view."""
     typical = np.median([extent for _, extent in views.values()], axis=0)
+    if not LIKELY[0] <= typical.max() <= LIKELY[1]:
+        survey.notes.append(
+            f"By their voxel sizes slices are about {by(typical)} mm, so these sizes seem to be in "
+            "another unit. Proportions are right all the same."
+        )
     for file, (_, extent) in list(views.items()):
         if max(*(extent / typical), *(typical / extent)) > MAX_RATIO:
             reason = f"is {by(extent)} mm, others about {by(typical)}; check its voxel sizes"

@@ -22,6 +22,7 @@ from vqgen_utils.data.names import (
 
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
 _MOST_CHANNELS = 8  # of a case; more files of one name are slices or repeats
+Ids = dict[str, tuple[str, str, bool]]  # head of a name -> the id, the rest, whether that is sure
 _ASIDE = ("derivatives", "sourcedata")  # of BIDS: copies of scans that lie elsewhere
 
 
@@ -76,17 +77,27 @@ def read_paths(files: Iterable[str]) -> list[Path]:
 
 
 def _channels(stems: dict[str, str]) -> dict[str, str]:
-    """file -> its channel "0000", "0001", ... of nnU-Net, where names mean that."""
-    cases, names = defaultdict(set), set(stems.values())
-    matches = {file: _CHANNEL.fullmatch(stem) for file, stem in stems.items()}
-    for match in filter(None, matches.values()):
-        cases[match[1]].add(match[2])
-    last = {name.rpartition("/")[2] for name in names}
+    """file -> its channel "0000", "0001", ... of nnU-Net, where names mean that.
+
+    Labels have no channel there: where one is called `amos_0001` as its image is, that is an id.
+    """
+    cases, last, labels = defaultdict(set), set(), set()
+    matches = {}
+    for file, stem in stems.items():
+        parent, _, name = stem.rpartition("/")
+        last.add(name)
+        if MASK_FOLDERS.intersection(words_of(parent)):
+            labels.add(name)
+        elif match := _CHANNEL.fullmatch(stem):
+            cases[match[1]].add(match[2])
+            matches[file] = match
+    if any(match[0].rpartition("/")[2] in labels for match in matches.values()):
+        return {}
     labelled = [case for case in cases if case.rpartition("/")[2] in last]
     alike = all("0000" in numbers and len(numbers) <= _MOST_CHANNELS for numbers in cases.values())
     if not (alike and (len(cases) > 1 or labelled)):
         return {}
-    return {file: match[2] for file, match in matches.items() if match}
+    return {file: match[2] for file, match in matches.items()}
 
 
 def common_folders(folders: Iterable[Sequence[str]]) -> int:
@@ -122,18 +133,24 @@ def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan,
         root: the folder's own name, for slices in it that have no other.
         notes: gets a sentence on patients whose name is spelled in several ways.
     """
-    recurring = _recurring(paths)
+    names, folders = _recurring(paths), _recurring_folders(paths)
     for path in paths:
-        if not path.said.patient and path.said.head.casefold() in recurring:
+        if not path.said.patient and path.said.head.casefold() in names:
             path.said.head = ""  # `hip.nii` in every patient's folder
+        for _, folder in path.folders:
+            if folder.head.casefold() in folders:  # `tse/` in every patient's folder
+                folder.contrast.append(folder.head.casefold())
+                folder.head = ""
     heads = {path.said.head for path in paths if path.said.head and not path.said.patient}
     ids = _ids(heads)
+    within = {one.head for path in paths for _, one in path.folders if one.head and not one.patient}
+    ids_of_folders = _ids(within)
     stems = Counter(stem_of(path.file).rpartition("/")[2] for path in paths)
     spellings: dict[tuple, list[str]] = defaultdict(list)
     scans = []
     for path in paths:
         said = path.said
-        patient, named, rest = _patient(path, ids)
+        patient, named, rest = _patient(path, ids, ids_of_folders)
         if not patient:
             parent, _, stem = stem_of(path.file).rpartition("/")
             patient = stem if stems[stem] == 1 else f"{parent}/{stem}".strip("/")
@@ -183,7 +200,18 @@ def _recurring(paths: list[Path]) -> set[str]:
     return {head for head, folders in places.items() if len(folders) > 1}
 
 
-def _patient(path: Path, ids: dict[str, tuple[str, str, bool]]) -> tuple[str, bool, str]:
+def _recurring_folders(paths: list[Path]) -> set[str]:
+    """The names without a number that folders in several folders have."""
+    places = defaultdict(set)
+    for path in paths:
+        names = [name for name, _ in path.folders]
+        for level, (_, folder) in enumerate(path.folders):
+            if folder.head and not folder.patient and not re.search("[0-9]", folder.head):
+                places[folder.head.casefold()].add(tuple(names[:level]))
+    return {head for head, parents in places.items() if len(parents) > 1}
+
+
+def _patient(path: Path, ids: Ids, ids_of_folders: Ids) -> tuple[str, bool, str]:
     """Whose scan a path is ("": nobody's), whether that is sure, and the rest of the name."""
     said = path.said
     if said.patient:
@@ -197,7 +225,8 @@ def _patient(path: Path, ids: dict[str, tuple[str, str, bool]]) -> tuple[str, bo
             digits = any(c.isdecimal() for c in folder.head)
             if folder.head and (digits or not bare):
                 numbered = said.number is not None or bare
-                return folder.head, digits and not numbered, ""
+                found, rest, sure = ids_of_folders[folder.head]
+                return found, digits and sure and not numbered, rest
         return "", False, ""
     found, rest, sure = ids[said.head]
     digits = any(c.isdecimal() for c in found)
@@ -210,7 +239,7 @@ def _patient(path: Path, ids: dict[str, tuple[str, str, bool]]) -> tuple[str, bo
     return found, known, rest
 
 
-def _ids(heads: set[str]) -> dict[str, tuple[str, str, bool]]:
+def _ids(heads: set[str]) -> Ids:
     """head -> (id, the rest of it, whether that is sure): the first number that differs is the id.
 
     `prostate_03` beside `prostate_04` is an id; of `OAS1_0001_MR1` beside `OAS1_0001_MR2` and

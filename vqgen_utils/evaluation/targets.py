@@ -14,6 +14,8 @@ HEADLINE = (  # the keys of evaluation.json's "headline", the same in every run
     *("ssim", "ssim_original", "frechet_samples", "frechet_reconstructions", "frechet_floor"),
     *("kid_samples", "precision", "recall", "height_within_3", "anatomy_pass_samples"),
     *("anatomy_pass_real", "memorised_share", "ood_auroc_implant", "ssim_original_more_time"),
+    # of samples; the floors stand in the row "held out" of "sets": about 0.5, and about 1
+    *("auc_full", "auc_half", "auc_quarter", "texture_power", "inception_score"),
 )
 
 
@@ -22,15 +24,20 @@ INSTRUMENTS = {
     "reader": (
         *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
         *("precision", "recall", "height_within_3", "anatomy_pass_samples", "anatomy_pass_real"),
+        "inception_score",
     ),
     "patients": (  # two held-out patients at least: a floor is what patients differ by
         *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
         *("precision", "recall", "anatomy_pass_real", "memorised_share"),
+        *("auc_full", "auc_half", "auc_quarter", "texture_power", "inception_score"),
     ),
     "ceiling": ("frechet_reconstructions",),  # what cannot be read is no ceiling to compare with
     "place": ("height_within_3",),
     "tissues": ("anatomy_pass_samples", "anatomy_pass_real"),
     "copies": ("memorised_share",),
+    **{scale: (f"auc_{scale}",) for scale in ("full", "half", "quarter")},  # each has its judge
+    "octaves": ("texture_power",),
+    "classes": ("inception_score",),
 }
 MEASURED_BY = {  # score -> the notebook that measures it, where it is not 07
     **dict.fromkeys(("ssim", "ssim_original", "ssim_original_more_time"), "06"),

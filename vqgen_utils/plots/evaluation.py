@@ -259,6 +259,42 @@ def nearness_strips(panels: dict[str, tuple[dict[str, np.ndarray], float]]) -> F
     return figure
 
 
+def told_apart(panels: dict[str, pd.DataFrame]) -> Figure:
+    """AUC of judges with intervals, a panel a scale, and a dashed line where one cannot tell.
+
+    Args:
+        panels: title -> a row a set of slices, with mean, low and high, 0 to 1.
+    """
+    figure = scores_with_intervals(panels, "AUC (0.5: cannot tell)")
+    for ax in figure.axes:
+        ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
+        ax.set_xlim(-0.03, 1.03)
+    return figure
+
+
+def octaves(table: pd.DataFrame) -> Figure:
+    """Power over that of real slices, octave by octave, a line a set.
+
+    Args:
+        table: `octaves.power_over_real`: a row a set, a column an octave, the finest first.
+    """
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    ax = figure.subplots()
+    at = np.arange(table.shape[1])
+    styles = cycle(("-", "--", ":", "-."))
+    for (name, powers), marker, style in zip(
+        table.iterrows(), cycle(MARKERS), styles, strict=False
+    ):
+        ax.plot(at, powers, marker, linestyle=style, markersize=7, label=name)
+    ax.axhline(1, color="black", linewidth=1)
+    ax.set_xticks(at, table.columns, fontsize=9)
+    ax.set(xlabel="length of a wave, the finest first", ylabel="power over that of real slices")
+    ax.set_ylim(0, max(1.2, 1.1 * float(np.nanmax(table.to_numpy(), initial=1))))
+    ax.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=9)
+    return figure
+
+
 def surprise_maps(
     images: Sequence[np.ndarray],
     bits: Sequence[np.ndarray],

@@ -24,7 +24,14 @@ import torch
 from pydantic import ValidationError
 
 from vqgen_utils import made_from
-from vqgen_utils.config import PriorConfig, Profile, VQVAEConfig, change, get_profile
+from vqgen_utils.config import (
+    PriorConfig,
+    Profile,
+    VQVAEConfig,
+    change,
+    get_profile,
+    must_be_learnable,
+)
 from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import targets
@@ -87,7 +94,10 @@ class Run:
             if before.name == profile:
                 own = {section: getattr(settings, section) for section in sections}
                 settings = dataclasses.replace(before, **own)
-        return change(settings, **changes)
+        settings = change(settings, **changes)
+        if "vqvae" in sections:
+            must_be_learnable(settings)
+        return settings
 
     def add_metrics(
         self, section: str, values: dict, not_measured: dict[str, str] | None = None

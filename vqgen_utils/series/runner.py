@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from vqgen_utils.config import PARAMETERS, get_profile
+from vqgen_utils.config import PARAMETERS, get_profile, must_be_learnable
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import load_json, save_json
 from vqgen_utils.machine.lock import exclusive
@@ -98,7 +98,10 @@ def run_series(
     all_kinds = {name: kind for each in kinds.values() for name, kind in each.items()}
     data = resolve_data(data_source, data_dir)
     changes = parse_settings(settings, all_kinds, "the notebooks to run")
-    get_profile(profile, **data, **{name: changes[name] for name in changes if name in PARAMETERS})
+    ours = {name: changes[name] for name in changes if name in PARAMETERS}
+    asked_for = get_profile(profile, **data, **ours)
+    if "stride" in all_kinds:  # a VQ-VAE is to be trained
+        must_be_learnable(asked_for)
     data |= resolve_start(from_run, run_name, all_kinds)
     parameters = {"profile": profile, "run_name": run_name, **data, **changes}
     known = {

@@ -27,11 +27,11 @@ import torch
 from vqgen_utils.teaching.exercises import evaluation as exercises
 
 # %% [markdown] tags=[]
-# ## Exercise 1 · One number, by chance
+# ## Exercise 1 · One number: the power of a mean
 
 # %% tags=["solution"]
-our_by_chance = 6  # one in a hundred
-exercises.check_by_chance(our_by_chance)
+our_power_of_mean = 4 * (1 / 4) ** 2  # four textures, each a quarter as strong
+exercises.check_power_of_mean(our_power_of_mean)
 
 # %% [markdown] tags=[]
 # ## Exercise 2 · Precision

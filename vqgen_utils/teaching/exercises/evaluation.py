@@ -1,4 +1,4 @@
-"""Checks of notebook 07: what chance gives, precision, a rule of anatomy."""
+"""Checks of notebook 07: the power of a mean, precision, a rule of anatomy."""
 
 from collections.abc import Callable
 
@@ -12,24 +12,29 @@ from vqgen_utils.teaching.exercises.feedback import NotYet, call, check, close, 
 
 
 @check
-def check_by_chance(answer) -> str:
-    """How many of 600 samples of a perfect model fall below the floor's first percentile."""
-    got, wanted = number("your answer", answer), 6
-    if got == wanted:
+def check_power_of_mean(answer) -> str:
+    """The mean square of the mean of four independent textures, each of mean square 1."""
+    got, wanted = number("your answer", answer), 1 / 4
+    if close(got, wanted, 1e-6):
         return (
-            "one in a hundred comes by chance alone. Fewer would not be better, and a few more "
-            "would prove nothing, since the limit comes from few slices. Copies would be many more."
+            "their squares sum to 4, the products of two different ones to nothing, and the mean "
+            "divides the sum by 4, so its square by 16. With more textures less is left: a decoder "
+            "that does not know paints smooth, and its squared error is least that way."
         )
-    if got == 0:
-        raise NotYet(
-            "none would mean that no slice of a new patient is ever that near; but the limit was "
-            "put where one real new slice in a hundred is."
-        )
-    if 0 < got < 1:
-        raise NotYet(f"{got:g} is a share. Asked is how many of the 600 samples.")
-    if got == 600 - wanted:
-        raise NotYet("these are the samples that are farther away than the limit. And the nearer?")
-    raise NotYet("for a perfect model samples are as new patients. Which share of these is nearer?")
+    if close(got, 1 / 2, 1e-6):
+        raise NotYet("that is its amplitude, the root of the power.")
+    if close(got, 1, 1e-6):
+        raise NotYet("a crest of one texture meets a trough of another: some of it cancels.")
+    if close(got, 4, 1e-6):
+        raise NotYet("that is the power of their sum. The mean is a quarter of the sum.")
+    if close(got, 1 / 16, 1e-6):
+        raise NotYet("a quarter of one texture has that power. And all four quarters together?")
+    if close(got, 0, 1e-6):
+        raise NotYet("nothing would be left of infinitely many. These are four.")
+    raise NotYet(
+        "square the sum of the four, and take the mean: of the products only the four squares do "
+        "not cancel. Then divide as the mean of four does, but squared."
+    )
 
 
 @check

@@ -23,14 +23,20 @@ def check(function: Callable[..., str]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def checked(*answers) -> None:
-        try:
-            if any(answer is ... for answer in answers):
-                raise NotYet("replace the three dots with your answer, and run both cells again.")
-            tell(f"✓ Right: {function(*answers)}")
-        except NotYet as problem:
-            tell(f"✗ Not yet: {problem}")
+        right, words = judged(function, *answers)
+        tell(f"✓ Right: {words}" if right else f"✗ Not yet: {words}")
 
     return checked
+
+
+def judged(function: Callable[..., str], *answers) -> tuple[bool, str]:
+    """Whether a check's function takes the answers for right, and its words on them."""
+    try:
+        if any(answer is ... for answer in answers):
+            raise NotYet("replace the three dots with your answer, and run both cells again.")
+        return True, function(*answers)
+    except NotYet as problem:
+        return False, str(problem)
 
 
 def tell(message: str) -> None:
