@@ -43,6 +43,8 @@ def try_hidden(name: str, answer: Callable, rng: Generator, times: int = 3) -> N
             got = probe(answer, *copy.deepcopy(arguments))
         except NotYet as problem:
             raise NotYet(f"{title} {problem}") from problem
+        except Exception as error:  # it gives another kind of value than the question asks for
+            raise NotYet(f"{title} what yours gives is of no use: {error}") from error
         if not agree(got, wanted):
             raise NotYet(f"{title} wanted is {brief(wanted)}, and yours gives {brief(got)}.")
 
@@ -68,6 +70,8 @@ def brief(value) -> str:
         return text if len(text) < 300 else f"{text[:300]}..."
     if isinstance(value, (np.ndarray, Tensor)) and math.prod(value.shape) > 12:
         return f"an array of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+        return str(value)
     if isinstance(value, (np.ndarray, Tensor)):
         return str(np.round(value.tolist(), 3).tolist() if value.shape else round(value.item(), 3))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
