@@ -104,7 +104,7 @@ def test_arrow_keys_move_the_square_and_enter_paints(model, painted):
     widget = widgets.code_painter(model, GRID, 0, 3, 1)  # top left
     for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):  # it stops at the rim
         touch(widget, key=key)
-    assert "column 1, row 1; nothing painted there" in widget.children[1].value
+    assert "column 1, row 1; nothing painted there (brush: " in widget.children[1].value
     touch(widget, key="Enter")
     touch(widget, key="ArrowRight")
     touch(widget, key=" ")

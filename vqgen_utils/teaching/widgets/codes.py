@@ -22,7 +22,7 @@ def in_picture(i: int, j: int, width: int) -> tuple[int, int]:
 
 
 def painted_figure(
-    model: VQVAE, codes: torch.Tensor, painted: torch.Tensor, i: int, j: int
+    model: VQVAE, codes: torch.Tensor, painted: torch.Tensor, i: int, j: int, brush: int
 ) -> Figure:
     """A slice, the slice with some of its codes painted over, the difference; a square at (i, j).
 
@@ -30,20 +30,21 @@ def painted_figure(
         model: the trained VQ-VAE.
         codes, painted: (h, w), the slice's grid and what became of it.
         i, j: position on the grid.
+        brush: the code that the next stroke paints.
     """
     before, after = model.decode(torch.stack([codes, painted]))[:, 0].numpy()
     column, row = in_picture(i, j, codes.shape[1])
     own, other = int(codes[i, j]), int(painted[i, j])
     titles = [
         f"code {own} at column {column}, row {row}",
-        f"code {other} instead" if other != own else "nothing painted there",
+        f"{f'code {other} instead' if other != own else 'nothing painted there'} (brush: {brush})",
     ]
     return plots.codes.edit(before, after, i, j, model.config.stride, titles)
 
 
 def swap_figure(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) -> Figure:
     """A slice of grid `codes` (h, w), the slice with `code` put at (i, j), and the difference."""
-    return painted_figure(model, codes, swap(codes, i, j, code), i, j)
+    return painted_figure(model, codes, swap(codes, i, j, code), i, j, code)
 
 
 class Painter:
@@ -67,7 +68,8 @@ class Painter:
         return in_picture(self.column.value, self.row.value, self.width)
 
     def draw(self, **_values) -> Figure:
-        self.figure = painted_figure(self.model, self.grids[0], self.grids[-1], *self.square())
+        grids, brush = (self.grids[0], self.grids[-1]), self.code.value
+        self.figure = painted_figure(self.model, *grids, *self.square(), brush)
         return self.figure
 
     def stroke(self, _button=None) -> None:
