@@ -28,7 +28,7 @@
 # - to report a score that comes from a few patients, or from one.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 60 minutes.
-# **Time to run:** about 45 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 9 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
