@@ -15,8 +15,8 @@ help:  ## list these targets
 
 setup: $(STAMP)  ## make .venv and install the tested versions into it
 
-# uv is several times as fast as pip; where there is none, or it cannot reach what pip can, pip does
-# the same. PyTorch comes last and always by pip, whose settings may name a CPU build: uv does not
+# uv is faster than pip; where there is none, or it cannot reach what pip can, pip does the same.
+# PyTorch comes last and always by pip, whose settings may name a CPU build: uv does not
 # read them and would take gigabytes of CUDA.
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

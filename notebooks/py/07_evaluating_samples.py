@@ -799,7 +799,7 @@ lost.round(3)
 # ## What would more patients change?
 #
 # All of this comes from one set of training patients and one seed. `python -m benchmarks.few_patients` trains on the
-# first 8, 15 and more patients of one phantom, with several seeds each, and keeps its results. The patients held out
+# first 8, 15 and more patients of one phantom, with up to three seeds each, and keeps its results. Those held out
 # are the same each time. All samples are read by one network and compared with one set of real slices, those of the
 # largest study. The numbers below are the results that are there, on the phantom, whatever data you look at here. Its
 # held-out patients are other people than those of the default data, so 120 patients do not give the same bits there
@@ -832,8 +832,8 @@ if len(published) > 1:
 
 # %% [markdown] tags=[]
 # *Scores against the number of training patients: the median over seeds, with a bar from the lowest seed to the
-# highest: reconstructions, the prior on held-out patients and on those it has learned from, and samples. Mind the
-# narrow axes.*
+# highest (no bar: one seed): reconstructions, the prior on held-out patients and on those it has learned from, and
+# samples. Mind the narrow axes.*
 #
 # Compare a step from one number of patients to the next with the length of the bars: where the bars overlap, one seed
 # alone could have shown the opposite. The autoencoder looks at small blocks and their surroundings, and a few

@@ -379,8 +379,8 @@ for name, number in copies.items():
 # %% [markdown] tags=[]
 # ## What each remedy improves
 #
-# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with
-# several seeds, with pictures as they are and changed a little, and judges all runs on the same held-out patients. On
+# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with up
+# to three seeds, with pictures as they are and changed a little, and judges all runs on the same held-out patients. On
 # the phantom we can also count the samples that keep every rule of its anatomy.
 #
 # **Predict:** are changed pictures a greater help with the fewest patients or with the most?
@@ -408,15 +408,12 @@ else:
     print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 
 # %% [markdown] tags=[]
-# *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here.*
+# *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here. A
+# point at which the band closes has one seed.*
 #
 # Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall
 # say whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds
-# do not show which of the two is better.
-#
-# We also tried other remedies, each alone, together with changed pictures, on scans of real spines: averaged weights,
-# dropout, a narrower network, wider ranges. None of them changed the bits by more than the difference between seeds;
-# twice the steps helped a little.
+# do not show which of the two is better; nor does a single seed.
 
 # %% [markdown] tags=[]
 # ## What is honest to say

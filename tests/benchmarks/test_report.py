@@ -3,6 +3,7 @@
 import json
 
 import nbformat
+import pandas as pd
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from benchmarks import few_patients, gpu, readme, report, sampling, series
 from vqgen_utils.config import PROFILES, PriorConfig
 from vqgen_utils.errors import InputError
 from vqgen_utils.models import height_features
+from vqgen_utils.runs import Run
 
 TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
 RESULTS = (
@@ -133,3 +135,14 @@ def test_fewer_patients_are_the_first_of_the_largest_study_and_the_held_out_stay
     gone = files[many] - files[few]
     assert {name.split("/")[0] for name in gone} == {"keras_slices_train", "keras_slices_seg_train"}
     assert {int(name.split("_week")[0].rpartition("_")[2]) for name in gone} == {2, 3}
+
+
+def test_the_step_of_a_vqvae_is_the_one_whose_weights_are_used(home):
+    run = Run("few")
+    run.folder.mkdir(parents=True)
+    looks = {"step": [10, 20], "val_loss": [1.0, 1.2], "val_reconstruction": [0.9, 0.8]}
+    for model in ("vqvae", "prior"):
+        pd.DataFrame(looks).to_csv(run.path(f"history_{model}.csv"), index=False)
+    assert few_patients.lasted(run, "vqvae")["best_step"] == 20
+    assert few_patients.lasted(run, "vqvae")["val_best"] == 0.8
+    assert few_patients.lasted(run, "prior")["best_step"] == 10

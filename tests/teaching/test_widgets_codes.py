@@ -141,6 +141,7 @@ def test_the_square_marks_the_block_that_is_swapped(model):
     corners = before.collections[0].get_paths()[0].get_extents()
     assert (corners.x0, corners.x1, corners.y0, corners.y1) == (19.5, 23.5, -0.5, 3.5)
     assert len(change.collections) == 1 and len(after.collections) == 0
+    assert after.get_title() == "code 3 instead"
 
 
 @pytest.mark.parametrize("labelled", [True, False])

@@ -122,12 +122,10 @@ def how_real(judge: Judge, slices: Tensor) -> Tensor:
     return torch.cat([judge(some.to(device)).cpu() for some in slices.split(64)])
 
 
-def auc_with_intervals(
-    trials: dict[str, Trial], scale: str, steps: int, seed: int = 0
-) -> pd.DataFrame:
+def auc_with_intervals(trials: dict[str, Trial], scale: str, steps: int) -> pd.DataFrame:
     """A row a trial: mean of `told_apart`, which is the AUC, and low and high over patients."""
     rows = [
-        bootstrap.with_intervals({name: told_apart(trial, scale, steps, seed)}, trial.patients)
+        bootstrap.with_intervals({name: told_apart(trial, scale, steps)}, trial.patients)
         for name, trial in trials.items()
     ]
     return pd.concat(rows)

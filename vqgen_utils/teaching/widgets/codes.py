@@ -22,7 +22,7 @@ def in_picture(i: int, j: int, width: int) -> tuple[int, int]:
 
 
 def painted_figure(
-    model: VQVAE, codes: torch.Tensor, painted: torch.Tensor, i: int, j: int, brush: int
+    model: VQVAE, codes: torch.Tensor, painted: torch.Tensor, i: int, j: int, brush: str = ""
 ) -> Figure:
     """A slice, the slice with some of its codes painted over, the difference; a square at (i, j).
 
@@ -30,21 +30,21 @@ def painted_figure(
         model: the trained VQ-VAE.
         codes, painted: (h, w), the slice's grid and what became of it.
         i, j: position on the grid.
-        brush: the code that the next stroke paints.
+        brush: what the next stroke paints, to be said beside what is painted.
     """
     before, after = model.decode(torch.stack([codes, painted]))[:, 0].numpy()
     column, row = in_picture(i, j, codes.shape[1])
     own, other = int(codes[i, j]), int(painted[i, j])
     titles = [
         f"code {own} at column {column}, row {row}",
-        f"{f'code {other} instead' if other != own else 'nothing painted there'} (brush: {brush})",
+        (f"code {other} instead" if other != own else "nothing painted there") + brush,
     ]
     return plots.codes.edit(before, after, i, j, model.config.stride, titles)
 
 
 def swap_figure(model: VQVAE, codes: torch.Tensor, i: int, j: int, code: int) -> Figure:
     """A slice of grid `codes` (h, w), the slice with `code` put at (i, j), and the difference."""
-    return painted_figure(model, codes, swap(codes, i, j, code), i, j, code)
+    return painted_figure(model, codes, swap(codes, i, j, code), i, j)
 
 
 class Painter:
@@ -68,7 +68,7 @@ class Painter:
         return in_picture(self.column.value, self.row.value, self.width)
 
     def draw(self, **_values) -> Figure:
-        grids, brush = (self.grids[0], self.grids[-1]), self.code.value
+        grids, brush = (self.grids[0], self.grids[-1]), f" (brush: {self.code.value})"
         self.figure = painted_figure(self.model, *grids, *self.square(), brush)
         return self.figure
 
