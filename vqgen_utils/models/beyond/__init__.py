@@ -1,0 +1,3 @@
+"""Ideas beyond the plain VQ-VAE and PixelCNN, one file each."""
+
+__all__: list[str] = []
