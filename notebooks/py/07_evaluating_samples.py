@@ -28,7 +28,7 @@
 # - to say which part of the model loses most.
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
-# **Time to learn:** 50 minutes.
+# **Time to learn:** 52 minutes.
 # **Time to run:** about 2 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
