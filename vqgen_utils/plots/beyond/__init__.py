@@ -1,3 +1,8 @@
-"""Pictures of notebooks 10 to 14, a file for each notebook."""
+"""Pictures of notebooks 10 to 14, a file for each notebook.
 
-__all__: list[str] = []
+together   every variant on every measure (14)
+"""
+
+from vqgen_utils.plots.beyond import together
+
+__all__ = ["together"]

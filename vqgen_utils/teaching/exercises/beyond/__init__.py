@@ -1,3 +1,3 @@
 """The checks of notebooks 10 to 14, a module a notebook."""
 
-__all__: list[str] = []
+__all__ = ["together"]
