@@ -1,3 +1,8 @@
-"""What notebooks 10 to 14 train on top of a finished run, and how its variants are judged."""
+"""What notebooks 10 to 14 train on top of a finished run, and how its variants are judged.
 
-__all__: list[str] = []
+levels      11: codes in two levels, and a prior in two stages
+"""
+
+from vqgen_utils.runs.beyond import levels
+
+__all__ = ["levels"]
