@@ -1,3 +1,8 @@
-"""Controls of notebooks 10 to 14, on top of the plots of the same names."""
+"""Controls of notebooks 10 to 14, on top of the plots of the same names.
 
-__all__: list[str] = []
+levels      11: exchange the levels of two slices
+"""
+
+from vqgen_utils.teaching.widgets.beyond import levels
+
+__all__ = ["levels"]
