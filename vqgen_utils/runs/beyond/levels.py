@@ -3,11 +3,12 @@
 residual      on top of the run's VQ-VAE, whose codes are the top; so the run's prior is the first
               stage, and only the second is trained
 hierarchical  from nothing, with both stages of its own
-one level     the rival, from nothing
+finer         the rival of one level, from nothing
 """
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,10 @@ from vqgen_utils.runs.train import Lesson, codes_of, new_vqvae, vqvae_lesson
 from vqgen_utils.training.loop import Fit, Losses, Schedule, fit
 
 TwoLevels = ResidualVQVAE | HierarchicalVQVAE
-VQVAE_SHARE, PRIOR_SHARE = 2 / 3, 1 / 2  # of the steps that the run's own models had
+# of the steps that the run's own models had; the three VQ-VAEs then take about the same seconds,
+# with those of the first codes counted to the residual ones
+RESIDUAL_SHARE, HIERARCHICAL_SHARE, FINER_SHARE, PRIOR_SHARE = 2 / 3, 1, 1 / 2, 1 / 2
+FINEST, MOST_CODES = 2, 4096  # of the rival: pixels a code along an axis, and codes
 
 
 def residual(
@@ -48,7 +52,9 @@ def residual(
     """
     model = ResidualVQVAE(run.load_vqvae(), seed)
     on = {"vqvae": run.fingerprint("vqvae.safetensors")}
-    return model, _fit_vqvae(run, settings, slices, "residual", model, on, steps, seed)
+    return model, _fit_vqvae(
+        run, settings, slices, "residual", model, on, RESIDUAL_SHARE, steps, seed
+    )
 
 
 def hierarchical(
@@ -58,16 +64,27 @@ def hierarchical(
     variance = float(run.load_vqvae().data_variance)
     torch.manual_seed(seed)
     model = HierarchicalVQVAE(settings.vqvae, variance, seed)
-    return model, _fit_vqvae(run, settings, slices, "hierarchical", model, {}, steps, seed)
+    return model, _fit_vqvae(
+        run, settings, slices, "hierarchical", model, {}, HIERARCHICAL_SHARE, steps, seed
+    )
 
 
-def one_level(
-    run: Run, settings: Profile, slices: Slices, steps: int | None = None, seed: int = 0, **changes
+def finer(
+    run: Run, settings: Profile, slices: Slices, steps: int | None = None, seed: int = 0
 ) -> tuple[VQVAE, Fit]:
-    """A plain VQ-VAE with `changes` to its settings, by flat name; the rest as for `residual`."""
+    """The rival of one level: a grid twice as fine, with fewer codes, so that it says as much.
+
+    A residual code says 2 log2 K bits a position; four positions in its place say as much with the
+    root of K codes. Where the grid is as fine as it can be it stays, and has K*K codes (at most
+    MOST_CODES). Arguments as for `residual`; half as many steps, since each takes longer.
+    """
+    K, stride = settings.vqvae.num_embeddings, settings.vqvae.stride
+    changes = {"stride": stride // 2, "num_embeddings": max(2, round(math.sqrt(K)))}
+    if stride <= FINEST:
+        changes = {"num_embeddings": min(K * K, MOST_CODES)}
     settings = config.change(settings, seed=seed, **changes)
     model = new_vqvae(settings, slices.to_learn_from()[0])
-    return model, _fit_vqvae(run, settings, slices, "one", model, {}, steps, seed)
+    return model, _fit_vqvae(run, settings, slices, "finer", model, {}, FINER_SHARE, steps, seed)
 
 
 def top_stage(
@@ -132,7 +149,7 @@ def bottom_stage(
 
 
 def weights_of(run: Run, name: str) -> Path:
-    """Where the weights lie of "residual", "hierarchical", "one" and, behind a _, their stages."""
+    """Where the weights lie of residual, hierarchical, finer, and of their stages as NAME_top."""
     return run.path(f"levels_{name}.safetensors")
 
 
@@ -143,6 +160,7 @@ def _fit_vqvae(
     name: str,
     model: nn.Module,
     on: dict,
+    share: float,
     steps: int | None,
     seed: int,
 ) -> Fit:
@@ -152,9 +170,7 @@ def _fit_vqvae(
         model,
         lesson.losses,
         lesson.train,
-        _lasting(
-            training, steps or VQVAE_SHARE * Schedule(len(lesson.train), training).steps, seed
-        ),
+        _lasting(training, steps or share * Schedule(len(lesson.train), training).steps, seed),
         weights_of(run, name),
         made_from.of_vqvae(settings, slices.content) | {"levels": name} | on,
         validate=lesson.validate,
