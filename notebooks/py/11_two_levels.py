@@ -58,7 +58,8 @@ from vqgen_utils import plots
 from vqgen_utils.evaluation import metrics
 from vqgen_utils.models import Codebook, height_features, sampling
 from vqgen_utils.models.beyond import levels
-from vqgen_utils.plots import beyond, show
+from vqgen_utils.plots import show
+from vqgen_utils.plots.beyond import levels as figures
 from vqgen_utils.runs import Run
 from vqgen_utils.runs.beyond import Judge, variants
 from vqgen_utils.runs.beyond import levels as recipes
@@ -142,7 +143,7 @@ found = {
 errors = {name: (x_hat - x).square().mean().item() for name, x_hat in found.items()}
 guess.compare_number(errors["a second by k-means"] / errors["one code"], [0.5, 1.0])
 show(
-    beyond.levels.left_over(
+    figures.left_over(
         x[middle, 0].numpy(), {name: some[middle, 0].numpy() for name, some in found.items()}
     ),
     "A held-out slice and two reconstructions. Mean squared error on all held-out slices: "
@@ -174,7 +175,7 @@ same = torch.equal(grids["residual"][0], run.load_codes()[test.index])
 print("the first codes are those of notebook 02:", "yes" if same else "no")
 print("SSIM:", ", ".join(f"{name} {ssim_of(x_hat).mean():.3f}" for name, x_hat in found.items()))
 show(
-    beyond.levels.left_over(
+    figures.left_over(
         x[middle, 0].numpy(), {name: some[middle, 0].numpy() for name, some in found.items()}
     ),
     "A held-out slice and three reconstructions. SSIM on all held-out slices: "
@@ -339,7 +340,7 @@ for name, model in two.items():
     exchanged[name] = decoded.unflatten(0, (len(chosen), -1)).numpy()  # (m, m, H, W)
 names = [f"{people[n]}, {places[n]:.2f}" for n in chosen]
 show(
-    beyond.levels.exchanged(exchanged, names, 0, len(chosen) - 1),
+    figures.exchanged(exchanged, names, 0, len(chosen) - 1),
     "Two slices, and between them the top of one with the bottom of the other. Nearer to the owner of the top: "
     + ", ".join(f"{name} {share:.0%}" for name, share in follow.items()),
 )
@@ -490,7 +491,7 @@ others = {
 for name, known in others.items():
     bits = metrics.bits_by_position(bottom_prior, grids["residual"][1], levels.told(told, known))
     print(f"residual, told {name}: {bits.mean():.2f} bits a bottom code")
-print(f"hierarchical: the top saves {saved:.0%} of the bottom's bits")
+print("hierarchical:", ", ".join(f"{name} {one:.2f} bits" for name, one in costs.items()))
 for name in two:
     model, (top, bottom) = two[name], grids[name]
     moved = (model.from_grids(top[partner], bottom) - x_hats[name]).abs().mean()
@@ -509,37 +510,34 @@ for name in two:
 
 # %% tags=[]
 top_stage, top_fit = recipes.top_stage(run, settings, slices, hierarchical, "hierarchical", short)
-finer_prior, finer_prior_fit = recipes.top_stage(
-    run,
-    settings,
-    slices,
-    finer,
-    "finer",
-    max(1, short // 4),  # four times as many codes a step
-)
-first_took = checkpoint.load_settings(run.made("prior.safetensors"))["train_seconds"]
-position = {name: [grid[0].numel() for grid in some] for name, some in grids.items()}
-priced = {
-    "one level": (paid["top"].sum((1, 2)), first_took),
-    "one level, finer": (
-        metrics.bits_by_position(finer_prior, *grids["one level, finer"], told).sum((1, 2)),
-        finer_prior_fit.seconds,
-    ),
-    "hierarchical": (
-        metrics.bits_by_position(top_stage, grids["hierarchical"][0], told).sum((1, 2))
-        + costs["told the top"] * position["hierarchical"][1],
-        top_fit.seconds + fits["told the top"].seconds,
-    ),
-    "residual": (
-        sum(some.sum((1, 2)) for some in paid.values()),
-        first_took + bottom_fit.seconds,
-    ),
-}  # bits a slice (n,), and seconds of the priors
-cost["bits with the prior"] = {name: bits.mean().item() for name, (bits, _) in priced.items()}
-cost["prior's seconds"] = {name: one for name, (_, one) in priced.items()}
-order = ["grids", "codes", "bits at most", "bits by frequency", "bits with the prior", "SSIM"]
-whole_numbers = [name for name in cost if "bits" in name or "seconds" in name]
-cost[[*order, "seconds", "prior's seconds"]].astype(dict.fromkeys(whole_numbers, int)).round(3)
+few_steps = max(1, short // 4)  # its grid has four times as many codes to learn from in a step
+finer_prior, finer_prior_fit = recipes.top_stage(run, settings, slices, finer, "finer", few_steps)
+
+
+def a_slice(prior, codes: torch.Tensor) -> float:
+    """Bits of a slice, by a first stage and its codes (n, h, w)."""
+    return metrics.bits_by_position(prior, codes, told).sum((1, 2)).mean().item()
+
+
+coarse, fine = grids["hierarchical"]
+cost["bits with the prior"] = {
+    "one level": a_slice(first_prior, *grids["one level"]),
+    "one level, finer": a_slice(finer_prior, *grids["one level, finer"]),
+    "hierarchical": a_slice(top_stage, coarse) + costs["told the top"] * fine[0].numel(),
+    "residual": sum(some.sum((1, 2)).mean().item() for some in paid.values()),
+}
+
+# %% tags=[]
+took = checkpoint.load_settings(run.made("prior.safetensors"))["train_seconds"]
+cost["prior's seconds"] = {
+    "one level": took,
+    "one level, finer": finer_prior_fit.seconds,
+    "hierarchical": top_fit.seconds + fits["told the top"].seconds,
+    "residual": took + bottom_fit.seconds,
+}
+bits = ["bits at most", "bits by frequency", "bits with the prior"]
+table = cost[["grids", "codes", *bits, "SSIM", "seconds", "prior's seconds"]]
+table.astype(dict.fromkeys([*bits, "seconds", "prior's seconds"], int)).round(3)
 
 # %% [markdown] tags=[]
 # Read it as a bargain: what does the second level add to SSIM, and what to the bill? The stages that had few seconds

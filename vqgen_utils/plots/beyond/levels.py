@@ -39,14 +39,11 @@ def exchanged(
     for row, (model, decoded) in zip(axes, pictures.items(), strict=True):
         mixed, both = decoded[top, bottom], (decoded[top, top], decoded[bottom, bottom])
         far = [np.abs(mixed - own).mean() for own in both]
-        draw_slice(row[0], both[0], f"{names[top]}: both levels")
-        draw_slice(row[1], mixed, f"to the left {far[0]:.3f}, to the right {far[1]:.3f}")
-        draw_slice(row[2], both[1], f"{names[bottom]}: both levels")
+        draw_slice(row[0], both[0], f"both levels of\n{names[top]}")
+        says = f"{far[0]:.3f} from the left, {far[1]:.3f} from the right"
+        draw_slice(row[1], mixed, f"top of the left, bottom of the right:\n{says}")
+        draw_slice(row[2], both[1], f"both levels of\n{names[bottom]}")
         row[0].text(
             -0.04, 0.5, model, transform=row[0].transAxes, rotation=90, ha="right", va="center"
         )
-    figure.text(
-        0.5, 0.0, f"middle: top of {names[top]}, bottom of {names[bottom]}", ha="center", va="top",
-        fontsize=10, parse_math=False,
-    )  # fmt: skip
     return figure
