@@ -66,7 +66,8 @@ class ResidualVQVAE(VQVAE):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """As for `VQVAE`, with codes (B, 2, h, w): the first, and those of the rest."""
-        top = self.first.encode(x)  # (B, h, w)
+        with torch.autocast(x.device.type, enabled=False):  # to be the codes of `first` exactly
+            top = self.first.encode(x)  # (B, h, w)
         q_top = self.first.lookup(top)  # (B, D, h, w)
         q_rest, bottom, losses = self.codebook(self.encoder(x) - q_top)
         x_hat = self.decoder(q_top + q_rest)

@@ -166,7 +166,7 @@ def _fit_vqvae(
 ) -> Fit:
     lesson = vqvae_lesson(settings, slices)
     training = settings.vqvae_training
-    return fit(
+    result = fit(
         model,
         lesson.losses,
         lesson.train,
@@ -177,6 +177,8 @@ def _fit_vqvae(
         change=lesson.change,
         judged_by=lesson.judged_by,
     )
+    model.eval()  # also where it was loaded
+    return result
 
 
 def _fit_prior(
@@ -193,7 +195,7 @@ def _fit_prior(
     training = settings.prior_training
     weights = made_from.fingerprint(weights_of(run, name))
     whose = made_from.of_prior(settings, prior.grid, slices.content, slices.places, weights)
-    return fit(
+    result = fit(
         prior,
         lesson.losses,
         lesson.train,
@@ -205,6 +207,8 @@ def _fit_prior(
         validate=lesson.validate,
         change=lesson.change,
     )
+    prior.eval()
+    return result
 
 
 def _lasting(training: TrainingConfig, steps: float, seed: int) -> TrainingConfig:
