@@ -1,8 +1,5 @@
-"""The checks of notebooks 10 to 14, a module a notebook.
-
-levels      11: residual codes, and a top that says nothing
-"""
+"""The checks of notebooks 10 to 14, a module a notebook."""
 
 from vqgen_utils.teaching.exercises.beyond import levels
 
-__all__ = ["levels"]
+__all__ = ["levels", "together"]
