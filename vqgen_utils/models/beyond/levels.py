@@ -102,10 +102,19 @@ class HierarchicalVQVAE(nn.Module):
     Args:
         config: sizes and choices; its stride is the bottom's, the top's is COARSER times as much.
         data_variance, seed: as for `VQVAE`.
+        alone: share of the slices that learn without their bottom, with the mean bottom vector in
+            its place. At 0 nothing forces the top to say anything, if the bottom can say it all.
     """
 
-    def __init__(self, config: VQVAEConfig, data_variance: float = 1.0, seed: int = 0):
+    def __init__(
+        self,
+        config: VQVAEConfig,
+        data_variance: float = 1.0,
+        seed: int = 0,
+        alone: float = 0.0,
+    ):
         super().__init__()
+        self.alone = alone
         hidden, dim = config.hidden_dim, config.embedding_dim
         self.config = config
         self.encoder = make_encoder(dataclasses.replace(config, embedding_dim=hidden))
@@ -132,13 +141,19 @@ class HierarchicalVQVAE(nn.Module):
         spread = self._spread(q_top, features.shape[2:])  # (B, D, h, w)
         q_bottom, bottom, losses = self.bottom(self.to_bottom(torch.cat([features, spread], 1)))
         if self.training:
-            with torch.no_grad():
-                self.mean_bottom.lerp_(q_bottom.mean((0, 2, 3)), 1 - self.config.decay)
+            q_bottom = self._at_times_without(q_bottom)
         x_hat = self.decoder(torch.cat([spread, q_bottom], 1))
         losses = {name: losses[name] + losses_top[name] for name in losses}
         losses["reconstruction"] = F.mse_loss(x_hat, x) / self.data_variance
         losses["loss"] = sum(losses.values())
         return x_hat, (top, bottom), losses
+
+    def _at_times_without(self, q_bottom: Tensor) -> Tensor:
+        """The bottom's vectors (B, D, h, w), and their running mean in their place for a few."""
+        with torch.no_grad():
+            self.mean_bottom.lerp_(q_bottom.mean((0, 2, 3)), 1 - self.config.decay)
+        without = torch.rand(len(q_bottom), 1, 1, 1, device=q_bottom.device) < self.alone
+        return torch.where(without, self.mean_bottom[:, None, None], q_bottom)
 
     def _to_top(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, H, W) -> what becomes top codes (B, D, h', w'), and features (B, C, h, w)."""

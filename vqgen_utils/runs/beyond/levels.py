@@ -34,7 +34,7 @@ from vqgen_utils.training.loop import Fit, Losses, Schedule, fit
 TwoLevels = ResidualVQVAE | HierarchicalVQVAE
 # of the steps that the run's own models had; the three VQ-VAEs then take about the same seconds,
 # with those of the first codes counted to the residual ones
-RESIDUAL_SHARE, HIERARCHICAL_SHARE, FINER_SHARE, PRIOR_SHARE = 2 / 3, 1, 1 / 2, 1 / 2
+RESIDUAL_SHARE, HIERARCHICAL_SHARE, FINER_SHARE, PRIOR_SHARE = 2 / 3, 4 / 5, 1 / 2, 1 / 2
 FINEST, MOST_CODES = 2, 4096  # of the rival: pixels a code along an axis, and codes
 
 
@@ -58,14 +58,25 @@ def residual(
 
 
 def hierarchical(
-    run: Run, settings: Profile, slices: Slices, steps: int | None = None, seed: int = 0
+    run: Run,
+    settings: Profile,
+    slices: Slices,
+    steps: int | None = None,
+    seed: int = 0,
+    alone: float = 0.0,
 ) -> tuple[HierarchicalVQVAE, Fit]:
-    """Top and bottom codes learned together, from nothing; arguments as for `residual`."""
+    """Top and bottom codes learned together, from nothing.
+
+    Args:
+        run, settings, slices, steps, seed: as for `residual`.
+        alone: as for `HierarchicalVQVAE`; weights are "hierarchical" at 0, and "alone" above.
+    """
     variance = float(run.load_vqvae().data_variance)
     torch.manual_seed(seed)
-    model = HierarchicalVQVAE(settings.vqvae, variance, seed)
+    model = HierarchicalVQVAE(settings.vqvae, variance, seed, alone)
+    name, how = "alone" if alone else "hierarchical", {"alone": alone}
     return model, _fit_vqvae(
-        run, settings, slices, "hierarchical", model, {}, HIERARCHICAL_SHARE, steps, seed
+        run, settings, slices, name, model, how, HIERARCHICAL_SHARE, steps, seed
     )
 
 
