@@ -185,16 +185,16 @@ show(
 # %% [markdown] tags=[]
 # *The same slice, with the second code after training on the right.*
 #
-# Lee et al. 2022 calls this RQ-VAE, trains all of its codebooks at once, from the start, and lets all levels share one
-# codebook. We keep the first level as it is. So everything that was learned of its codes stays true, and above all the
-# prior of notebook 04: it will be the first of two stages, for nothing.
+# The RQ-VAE of Lee et al. 2022 trains all of its levels at once, from the start, and lets them share one codebook. We
+# keep the first level as it is. So everything that was learned of its codes stays true, and above all the prior of
+# notebook 04: it will be the first of two stages, for nothing.
 
 # %% [markdown] tags=[]
 # ## A coarse grid above a fine one
 #
-# VQ-VAE-2 (Razavi et al. 2019) goes another way. Its second level is a coarser grid, here with positions twice as far apart.
-# The top is quantised first; the bottom's vectors are made knowing the top, and the decoder sees both. Here everything
-# is trained at once, from nothing.
+# VQ-VAE-2 (Razavi et al. 2019) goes another way. Its second level is a coarser grid, here with positions twice as far
+# apart. The top is quantised first; the bottom's vectors are made knowing the top, and the decoder sees both. Here
+# everything is trained at once, from nothing.
 
 # %% tags=[]
 show_source(levels.HierarchicalVQVAE.forward)
@@ -361,19 +361,20 @@ widgets.exchange(exchanged, names)
 #
 # $$p(t, b \mid y) = p(t \mid y)\; p(b \mid t, y)$$
 #
-# So we first draw the whole top, by an ordinary PixelCNN. For the residual model that is the prior of notebook 04, as it
-# is. Then a second PixelCNN draws the bottom, code by code, and at each of them it knows the *whole* top, also the part
-# to the right and below. That is allowed: when the first bottom code is drawn, the top is finished. It is no part of the
-# future.
+# So we first draw the whole top, by an ordinary PixelCNN. For the residual model that is the prior of notebook 04, as
+# it is. Then a second PixelCNN draws the bottom, code by code, and at each of them it knows the *whole* top, also the
+# part to the right and below. That is allowed: when the first bottom code is drawn, the top is finished. It is no part
+# of the future.
 
 # %% tags=[]
 show_source(levels.PriorToldTop.places)
 
 # %% [markdown] tags=[]
 # What is known of a position enters the prior as a map, added at its entrance, whether it comes from the place along
-# the scan or from the top. So nothing else has to change, and the incremental sampler of Ramachandran et al. 2017 (notebook
-# 05) draws from this prior as it stands. (Lee et al. 2022 draws both codes of a position before the next one, with a second
-# network over the depth. There the second code knows only the first codes before it; ours knows them all.)
+# the scan or from the top. So nothing else has to change, and the incremental sampler of notebook 05 (Ramachandran et
+# al. 2017) draws from this prior as it stands. Lee et al. 2022 draw both codes of a position before they go on to the
+# next, with a second network over the depth. There a second code knows only the first codes before it; ours knows them
+# all.
 
 # %% tags=[]
 bottom_prior, bottom_fit = recipes.bottom_stage(

@@ -136,6 +136,16 @@ def test_the_top_alone_is_decoded_with_the_mean_bottom(hierarchical):
     assert (hierarchical.mean_bottom - vectors).norm() < vectors.norm()
 
 
+def test_a_bottom_is_left_out_in_training_alone():
+    model = learned(levels.HierarchicalVQVAE(TINY, alone=1.0), steps=2)
+    with torch.no_grad():
+        assert torch.equal(model(pictures())[0], model(pictures())[0])
+        model.train()
+        by_the_mean = model(pictures())[0]
+        model.eval()
+        assert not torch.equal(model(pictures())[0], by_the_mean)
+
+
 # ---- the second stage ----------------------------------------------------------------------------
 
 
