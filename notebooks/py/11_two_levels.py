@@ -344,7 +344,7 @@ show(
 
 # %% [markdown] tags=[]
 # *Two slices (left and right) and in the middle the top of the left one with the bottom of the right one; the titles
-# say how far the middle is from either, in mean difference of pixels.*
+# say how far away the left and the right one are, in mean difference of pixels.*
 #
 # The level that the mixture follows holds the shape of the body. What the other level adds is torn out of its place:
 # it was chosen for another top. So a mixture shows what a level holds, and not what a prior would ever draw.

@@ -26,7 +26,7 @@ def test_a_mixture_stands_between_its_owners_with_its_distances():
     mixed = PICTURES["residual"][0, 2]
     left = np.abs(mixed - PICTURES["residual"][0, 0]).mean()
     right = np.abs(mixed - PICTURES["residual"][2, 2]).mean()
-    assert f"{left:.3f} from the left, {right:.3f} from the right" in titles[1]
+    assert f"{left:.3f} and {right:.3f} away" in titles[1]
 
 
 def test_what_is_left_stands_below_each_reconstruction():
@@ -49,4 +49,4 @@ def test_those_whose_levels_are_exchanged_are_chosen_by_the_controls():
 def test_one_slice_alone_can_only_be_exchanged_with_itself():
     one = {name: some[:1, :1] for name, some in PICTURES.items()}
     widget = widgets.exchange(one, NAMES[:1])
-    assert "0.000 from the left" in widget.children[1].value
+    assert "0.000 and 0.000 away" in widget.children[1].value

@@ -40,8 +40,8 @@ def exchanged(
         mixed, both = decoded[top, bottom], (decoded[top, top], decoded[bottom, bottom])
         far = [np.abs(mixed - own).mean() for own in both]
         draw_slice(row[0], both[0], f"both levels of\n{names[top]}")
-        says = f"{far[0]:.3f} from the left, {far[1]:.3f} from the right"
-        draw_slice(row[1], mixed, f"top of the left, bottom of the right:\n{says}")
+        away = f"{far[0]:.3f} and {far[1]:.3f} away"
+        draw_slice(row[1], mixed, f"left's top, right's bottom:\n{away}")
         draw_slice(row[2], both[1], f"both levels of\n{names[bottom]}")
         row[0].text(
             -0.04, 0.5, model, transform=row[0].transAxes, rotation=90, ha="right", va="center"
