@@ -47,9 +47,10 @@ class Rows:
         self.v = slots[-1].unbind()  # L of (W*B, C): what comes into each layer
         self.up = self.place.new_empty(len(layers), size, 2 * channels)
         self.layers = []
+        everywhere = model.everywhere(condition)
         starts = range(0, (2 * reach + 1) * batch, batch)
         for layer, rows, up in zip(layers, seen, self.up, strict=True):
-            bias = layer.vertical.bias + layer.condition(condition).chunk(2, 1)[0]  # (B, 2C)
+            bias = layer.vertical.bias + layer.condition(everywhere).chunk(2, 1)[0]  # (B, 2C)
             windows = [rows[start : start + size] for start in starts]  # k of (W*B, (r+1)*C)
             taps = layer.vertical.weight.permute(3, 2, 1, 0).flatten(1, 2)  # (k, (r+1)*C, 2C)
             products = list(zip(windows, taps.contiguous(), strict=True))
@@ -109,8 +110,9 @@ class Columns:
         self.place = model.places(condition)[1].permute(2, 3, 0, 1).contiguous()  # (H, W, B, C)
         nothing = self.place.new_zeros(1, channels)
         self.embedding = torch.cat([model.embedding.weight, nothing])  # (K+1, C); K: no code
+        everywhere = model.everywhere(condition)
         biases = [
-            layer.horizontal.bias + layer.condition(condition).chunk(2, 1)[1] for layer in layers
+            layer.horizontal.bias + layer.condition(everywhere).chunk(2, 1)[1] for layer in layers
         ]
         self.bias = halve_gates(torch.stack(biases))  # (L, B, 2C)
         taps = torch.stack([layer.horizontal.weight[:, :, 0] for layer in layers])

@@ -135,14 +135,19 @@ class PixelCNN(nn.Module):
         place_v, place_row = self.places(condition)
         v = F.pad(embedded, (0, 0, 1, -1)) + place_v  # down by a row
         row = F.pad(embedded, (1, -1)) + place_row  # right by a column
+        everywhere = self.everywhere(condition)
         for layer in self.layers:
-            v, row = layer(v, row, condition)
+            v, row = layer(v, row, everywhere)
         return self.head(row)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.embedding.weight.device
+
+    def everywhere(self, condition: Tensor) -> Tensor:
+        """What of a condition (B, F) each layer is told, the same at all positions: all of it."""
+        return condition
 
     def places(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """What to expect at each position under a condition, whatever the codes before it.

@@ -1,3 +1,8 @@
-"""Ideas beyond the plain VQ-VAE and PixelCNN, one file each."""
+"""Ideas beyond the plain VQ-VAE and PixelCNN, one file each.
 
-__all__: list[str] = []
+levels      two codes for each place: hierarchical and residual, and a prior in two stages
+"""
+
+from vqgen_utils.models.beyond import levels
+
+__all__ = ["levels"]

@@ -366,3 +366,14 @@ def check_mean_of_draw(rng: Generator) -> Case:
     drawn = rng.choice(np.unique(patients), 4).tolist()
     wanted = np.concatenate([values[patients == name] for name in drawn]).mean()
     return Case((values, patients, drawn), float(wanted))
+
+
+# ---- 11 ------------------------------------------------------------------------------------------
+
+
+def check_residual_codes(rng: Generator) -> Case:
+    n, k, d = (int(number) for number in rng.integers(4, 9, 3))
+    z, first, second = normal(rng, n, d), normal(rng, k, d), 0.5 * normal(rng, k, d)
+    top = torch.cdist(z, first).argmin(1)  # (N,)
+    bottom = torch.cdist(z - first[top], second).argmin(1)  # (N,)
+    return Case((z, first, second), torch.stack([top, bottom], 1))
