@@ -1,3 +1,8 @@
-"""Ideas beyond the plain VQ-VAE and PixelCNN, one file each."""
+"""Ideas beyond the plain VQ-VAE and PixelCNN, one file each.
 
-__all__: list[str] = []
+alphabets    what can stand in place of the codebook
+"""
+
+from vqgen_utils.models.beyond import alphabets
+
+__all__ = ["alphabets"]

@@ -99,7 +99,9 @@ def cheapest(vectors: Tensor, codes: Tensor, shares: Tensor, weight: float | Ten
     return first_argmax(torch.addmm(-price / 2, vectors, codes.t()))
 
 
-def settle(vectors: Tensor, codes: Tensor, weight: float, rounds: int = 30) -> tuple[Tensor, Tensor]:
+def settle(
+    vectors: Tensor, codes: Tensor, weight: float, rounds: int = 30
+) -> tuple[Tensor, Tensor]:
     """Choose the cheapest codes and count them, in turns, until their shares are those chosen.
 
     Args:
@@ -129,11 +131,12 @@ class RateCodebook(Codebook):
     be left: that follows from what a bit is worth.
 
     A squared distance has no unit of its own, for an encoder may make all its vectors longer. So
-    lambda is `weight` times the mean squared distance |z - e|^2 of late, a running mean.
+    lambda is `weight` times the spread of the vectors of late, |z - mean|^2. (Their mean error
+    |z - e|^2 would not do: fewer codes, a larger error, a dearer bit, still fewer codes.)
 
     Args:
         config: K, D, beta and the decay of the moving averages, from which the shares come.
-        weight: what a bit is worth, as a share of the mean squared distance.
+        weight: what a bit is worth, as a share of the spread of the vectors.
         free: updates in which bits cost nothing yet and dead codes are revived as usual; a code
             that lost its vectors while the encoder made its first moves is not one too many.
         seed: of the data initialisation and the revival.
@@ -149,7 +152,7 @@ class RateCodebook(Codebook):
             seed=seed,
         )
         self.weight, self.free = weight, free
-        self.register_buffer("ema_error", torch.zeros(()))
+        self.register_buffer("ema_spread", torch.zeros(()))
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}, free={self.free}"
@@ -161,14 +164,13 @@ class RateCodebook(Codebook):
             return super().nearest(vectors)
         with torch.autocast(vectors.device.type, enabled=False):
             shares = self.ema_count / self.ema_count.sum()  # (K,)
-            worth = self.weight * self.ema_error
+            worth = self.weight * self.ema_spread
             return cheapest(vectors.float(), self.embedding, shares, worth)
 
     @torch.no_grad()
     def _follow(self, vectors: Tensor, indices: Tensor) -> None:
-        error = (vectors - self.embedding[indices]).square().sum(1).mean()
-        error = processes.add_up(error) / processes.number()
-        self.ema_error.lerp_(error, 1 - self.decay if self.updates else 1.0)
+        spread = processes.add_up(vectors.var(0, correction=0).sum()) / processes.number()
+        self.ema_spread.lerp_(spread, 1 - self.decay if self.updates else 1.0)
         super()._follow(vectors, indices)
 
     def _revive(self, vectors: Tensor, indices: Tensor, even_share: Tensor) -> None:

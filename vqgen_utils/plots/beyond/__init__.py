@@ -1,3 +1,8 @@
-"""Pictures of notebooks 10 to 14, a file for each notebook."""
+"""Pictures of notebooks 10 to 14, a file for each notebook.
 
-__all__: list[str] = []
+alphabets    cells of a plane, codes in use, bits against likeness
+"""
+
+from vqgen_utils.plots.beyond import alphabets
+
+__all__ = ["alphabets"]

@@ -1,3 +1,8 @@
-"""The checks of notebooks 10 to 14, a module a notebook."""
+"""The checks of notebooks 10 to 14, a module a notebook.
 
-__all__: list[str] = []
+alphabets    10: the floor of a penalty, the cheapest code, two alphabets
+"""
+
+from vqgen_utils.teaching.exercises.beyond import alphabets
+
+__all__ = ["alphabets"]
