@@ -44,45 +44,37 @@ def check_floor(answer) -> str:
 @check
 def check_cheapest_code(cheapest_code: Callable) -> str:
     """cheapest_code(z (N, D), codes (K, D), shares (K,), weight) -> (N,)."""
-    z = torch.tensor([[0.0, 0.0], [2.0, 0.0], [3.0, 0.0], [3.6, 0.0], [4.0, 0.0]])
-    codes, shares = (
-        torch.tensor([[0.0, 0.0], [4.0, 0.0], [4.0, 3.0]]),
-        torch.tensor([0.5, 0.25, 0.25]),
-    )
+    z = torch.tensor([[0.0, 0.0], [1.9, 0.0], [3.0, 0.0], [3.6, 0.0], [4.0, 0.0]])
+    codes = torch.tensor([[0.0, 0.0], [4.0, 0.0], [4.0, 3.0]])
+    common_first, common_second = torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]])
 
-    def got(weight: float, shares=shares) -> list[int]:
-        chosen = torch.as_tensor(call(cheapest_code, z.clone(), codes.clone(), shares, weight))
+    def got(weight: float, shares: torch.Tensor = common_first) -> list[int]:
+        answer = call(cheapest_code, z.clone(), codes.clone(), shares.clone(), weight)
+        chosen = torch.as_tensor(answer)
         same_shape("what it returns", chosen, (len(z),))
         return chosen.tolist()
 
     near = got(0.0)
-    if near == [2, 2, 2, 2, 0] or near == [2, 2, 0, 0, 0]:
+    if near == [2, 2, 2, 0, 0]:
         raise NotYet("you take the dearest code: the smallest cost is wanted, argmin.")
-    if near[0] != 0 or near[2:] != [1, 1, 1]:
+    if near != [0, 0, 1, 1, 1]:
         raise NotYet(
             f"where a bit is worth nothing, the nearest codes are 0, 0, 1, 1, 1; yours: {near}."
         )
-    middle = got(6.0)  # a code of share 1/4 costs 6 more than one of share 1/2
-    if middle == near:
-        raise NotYet("a higher weight changes nothing with you: does it come into the cost?")
-    if middle == [1, 1, 1, 1, 1]:
+    dear = got(9.0)  # a code of share 1/4 costs 9 more than one of share 1/2
+    if dear == near:
         raise NotYet(
-            "rare codes get cheaper with you: the bits of a code are *minus* log2 of its share."
+            "weight 9 changes nothing with you: does it come into the cost, and is the logarithm "
+            "to base 2?"
         )
-    wanted = cheapest(z, codes, shares, 6.0).tolist()
-    if middle != wanted:
-        raise NotYet(
-            f"for weight 6 the costs make it {wanted}, and yours is {middle}: the distance is squared, "
-            "and the logarithm is to base 2."
-        )
-    if got(9.0) != cheapest(z, codes, shares, 9.0).tolist():
-        raise NotYet(
-            "for weight 9 it goes wrong: is the logarithm to base 2, and the distance squared?"
-        )
-    if (
-        got(6.0, torch.tensor([0.25, 0.5, 0.25]))
-        != cheapest(z, codes, torch.tensor([0.25, 0.5, 0.25]), 6.0).tolist()
-    ):
+    if dear == [0, 1, 1, 1, 1]:
+        raise NotYet("rare codes get cheaper with you: the bits are *minus* log2 of the share.")
+    if dear == [0, 0, 0, 0, 0]:
+        raise NotYet("all vectors take the common code with you: the distance is squared.")
+    if dear != [0, 0, 0, 1, 1]:
+        raise NotYet(f"for weight 9 it is 0, 0, 0, 1, 1, and yours is {dear}.")
+    other = got(9.0, common_second)
+    if other != cheapest(z, codes, common_second, 9.0).tolist():
         raise NotYet("with other shares it goes wrong: take them from the argument.")
     return (
         "the vectors in between go to the common code. Count anew, choose anew, and the rare code "
@@ -95,7 +87,7 @@ def check_alphabet(answer) -> str:
     """Which of two alphabets of the same SSIM is the better one to generate with: a letter."""
     problems = {
         "A": "its codes are fewer bits when each is guessed alone. Does a prior guess them alone?",
-        "C": "both keep as much of a slice. But something has to draw the codes: what costs that more?",
+        "C": "both keep as much of a slice. But a prior has to draw the codes: which are dearer?",
         "D": "a code used less often is no loss by itself. Look at what a prior pays for a slice.",
     }
     choice(answer, "B", problems)

@@ -18,6 +18,6 @@ def price(plane: alphabets.Plane, prices: pd.DataFrame, weight: float) -> ipywid
     """
     return panel(
         lambda weight: alphabets.priced(plane, weight, prices),
-        "The plane of a codebook, cut into cells, and what is paid and lost at each price of a bit.",
+        "The plane of a codebook, cut into cells, and what each price of a bit costs.",
         {"weight": stops("a bit is worth, as a share of the spread", list(prices.index), weight)},
     )

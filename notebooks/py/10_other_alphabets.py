@@ -1,0 +1,475 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,jupyter,-all
+#     formats: ipynb,py//py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=[]
+# # 10 · Other alphabets
+#
+# A codebook is an alphabet that a network made for itself: slices are spelled with its codes. Must it look like this
+# one? In this notebook we give the codes fewer numbers, take the codebook away altogether, replace it by a plain
+# lattice, ask its codes to stand at right angles, and make rare codes dear. Then we ask a prior which alphabet is
+# the easiest to write in.
+#
+# **You will learn**
+#
+# - what an alphabet must do, and how to measure what quantising costs;
+# - finite scalar quantisation, and why some improvements do nothing: what no gradient reaches does not learn;
+# - how a price on bits empties codes by itself, and why bits by frequency do not decide.
+#
+# **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 45 minutes.
+# **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
+#
+# | symbol | shape | meaning |
+# | --- | --- | --- |
+# | $x$, $\hat x$ | (n, H, W) | held-out slices, and what is left of them after the codes |
+# | $z$ | (N, D) | vectors that come out of the encoder, one at each position |
+# | $e_k$ | (D,) | code $k$ of $K$ |
+# | $p_k$ | (K,) | share of the positions at which code $k$ is used |
+# | $\lambda$ | | squared distance that one bit is worth |
+
+# %% tags=["parameters"]
+from typing import Optional
+
+profile: str = "quick"  # as in notebook 02
+run_name: str = "tutorial"  # the run whose data and settings are used
+alphabet_steps: Optional[int] = None  # steps of each VQ-VAE; none: a share of the run's own
+alphabet_prior_steps: Optional[int] = None  # steps of each prior; none: a share of the run's own
+fsq_levels: str = "8,4,4"  # values that each number of an FSQ code may take; two numbers or more
+bit_weight: float = 0.003  # what a bit is worth, as a share of the spread of the vectors
+
+# %% tags=[]
+import math
+
+import pandas as pd
+import torch
+
+from vqgen_utils import config, plots
+from vqgen_utils.evaluation import bootstrap, codes, metrics, targets
+from vqgen_utils.models import sample
+from vqgen_utils.models.beyond import alphabets
+from vqgen_utils.plots import show
+from vqgen_utils.plots.beyond import alphabets as pictures
+from vqgen_utils.runs import Run
+from vqgen_utils.runs.beyond import Judge, variants
+from vqgen_utils.runs.beyond import alphabets as recipe
+from vqgen_utils.teaching import predict, show_source
+from vqgen_utils.teaching.exercises.beyond import alphabets as exercises
+from vqgen_utils.teaching.widgets.beyond import alphabets as widgets
+
+run = Run(run_name)
+settings = config.change(run.settings(profile), codebook_update="ema")
+slices = run.load_slices(settings)
+steps = alphabet_steps or recipe.steps_for(settings, slices)
+prior_steps = alphabet_prior_steps or recipe.prior_steps_for(settings, slices)
+levels = [int(one) for one in fsq_levels.split(",")]
+judge = Judge(run, settings)
+x = judge.x  # (n, H, W), the held-out slices
+K, stride = settings.vqvae.num_embeddings, settings.vqvae.stride
+
+# %% [markdown] tags=[]
+# ## What an alphabet must do
+#
+# An alphabet for pictures has three duties:
+#
+# 1. It must **cover**: whatever the encoder says, a code is near.
+# 2. It must **be used**: a code that nobody needs only makes the list longer.
+# 3. It must **be cheap to predict**: a prior has to write with it, and what it cannot guess from what it has written, it
+#    pays for in bits.
+#
+# SSIM of the reconstructions measures the first, the number of codes in use and their entropy the second, and for the
+# third we must train a prior. We train the VQ-VAE of notebook 02 (van den Oord et al. 2017) once for each alphabet,
+# all with the same slices, seed and steps. To fit into a notebook, training is short.
+
+# %% tags=[]
+models, fits, table, x_hats = {}, {}, {}, {}
+
+
+def compare(name: str, file: str, settings=settings, alphabet=None) -> None:
+    """Train a VQ-VAE with an alphabet, and measure it on the held-out slices."""
+    models[name], fits[name] = recipe.train(run, settings, file, alphabet, steps)
+    x_hats[name], c = recipe.reconstruct(models[name], x)  # (n, H, W), (n, h, w)
+    counts = metrics.code_counts(c, models[name].num_embeddings)  # (K,)
+    table[name] = {
+        "numbers a code": settings.vqvae.embedding_dim,
+        "SSIM": metrics.mean_or_none(metrics.ssim(x.numpy(), x_hats[name].numpy())[0]),
+        "error": float((x - x_hats[name]).square().mean() / x.var()),
+        "codes used": int((counts > 0).sum()),
+        "bits by frequency": metrics.entropy_bits(counts),
+        "seconds": fits[name].seconds,
+    }
+
+
+D = settings.vqvae.embedding_dim
+plain = f"codebook, {D} numbers"
+compare(plain, "plain")
+own, _ = recipe.reconstruct(run.load_vqvae(), x)
+own_ssim = metrics.mean_or_none(metrics.ssim(x.numpy(), own.numpy())[0])
+print(f"{len(x)} held-out slices; {steps} steps each")
+print(f"{plain}: {fits[plain]}")
+print(f"SSIM {table[plain]['SSIM'] or math.nan:.3f}; of this run's own, longer training {own_ssim or math.nan:.3f}")
+
+# %% [markdown] tags=[]
+# The last line says how far these short trainings are from the end. What is compared here are alphabets *after so many
+# steps*: one that learns faster looks better than one that would catch up. We come back to this in the experiment.
+
+# %% [markdown] tags=[]
+# ## How many numbers a code needs
+#
+# Our codes have as many numbers as the table of notebook 02 says, 32 on the default settings. Codes are compared by
+# distance, and decoded by a network; neither asks for many numbers. Yu et al. 2022 found that few are better for large
+# codebooks.
+#
+# **Predict:** with two numbers a code, after the same steps, the SSIM will be
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("With two numbers a code, SSIM is", ["much lower", "about the same", "higher"])
+
+# %% tags=[]
+for number in (2, 4):
+    name = f"codebook, {number} numbers"
+    compare(name, f"dim{number}", config.change(settings, embedding_dim=number))
+two, four = "codebook, 2 numbers", "codebook, 4 numbers"
+gain = (table[two]["SSIM"] or 0) - (table[plain]["SSIM"] or 0)
+guess.compare("much lower" if gain < -0.02 else "higher" if gain > 0.005 else "about the same")
+targets.spelled_out(pd.DataFrame(table).T.round(3))
+
+# %% [markdown] tags=[]
+# Look at the column SSIM from top to bottom, and then at the entropy beside it. A code is chosen among $K$, so it
+# carries at most $\log_2 K$ bits, whatever the number of its numbers. More numbers give the encoder more freedom to
+# place its vectors, and the codebook more directions to follow.
+#
+# Codes of two numbers can be drawn. Each code owns a **cell**: all vectors to which it is the nearest.
+
+# %% tags=[]
+with torch.no_grad():
+    parts = x[:, None].split(32)
+    z_e = torch.cat([models[two].encoder(some.to(models[two].device)).cpu() for some in parts])
+z = z_e.permute(0, 2, 3, 1).flatten(0, 2)  # (n, 2, h, w) -> (n*h*w, 2)
+z = z[:: max(1, len(z) // 8000)]  # (N, 2), evenly picked
+embedding = models[two].codebook.embedding.cpu()  # (K, 2)
+faces = codes.decoded_codes(models[two]).mean((1, 2)).cpu().numpy()  # (K, s, s) -> (K,)
+plane = pictures.Plane(lambda some: torch.cdist(some, embedding).argmin(1), embedding, z, faces)
+show(
+    pictures.cells({"two numbers a code": plane}),
+    f"The plane cut into {K} cells, each as bright as its code decodes, with {len(z)} vectors in it.",
+)
+
+# %% [markdown] tags=[]
+# *The alphabet with two numbers a code. Each cell is as bright as its code when decoded alone; points are vectors of
+# held-out slices.*
+#
+# Neighbours in the plane look alike, and where vectors are dense the cells are small: the codebook has put its codes
+# where they are needed. It shows two numbers completely; of codes with more numbers we would only see a shadow.
+
+# %% [markdown] tags=[]
+# ## Without any codebook
+#
+# What does quantising itself cost? We take the codebook out, so that the decoder gets the vectors as they are.
+#
+# **Predict:** how much of the squared error goes away?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Of the error goes away", ["less than a third", "a third to two thirds", "more"])
+
+# %% tags=[]
+compare("no codebook", "none", alphabet=alphabets.NoCodebook())
+gone = 1 - table["no codebook"]["error"] / table[plain]["error"]
+table["no codebook"] |= {"codes used": math.nan, "bits by frequency": math.nan}
+guess.compare_number(gone, [1 / 3, 2 / 3])
+places = judge.rows["height"].to_numpy()
+some = sorted(range(len(x)), key=lambda n: places[n])[:: max(1, len(x) // 5)][:5]
+shown = {"held out": list(x[some].numpy())}
+shown |= {name.partition(",")[0]: list(x_hats[name][some].numpy()) for name in (plain, "no codebook")}
+show(
+    plots.slices.rows(shown, [f"place {places[n]:.2f}" for n in some]),
+    f"Held-out slices, and what is left with a codebook (SSIM {table[plain]['SSIM'] or math.nan:.3f}) and without "
+    f"(SSIM {table['no codebook']['SSIM'] or math.nan:.3f}).",
+)
+
+# %% [markdown] tags=[]
+# *Held-out slices (top), from a codebook, and without one.*
+#
+# That is the price of an alphabet: compare what the rows lose. Why pay it? Without codes there is nothing that a
+# PixelCNN could choose among, so no prior of ours can write such a picture. And a vector of 32-bit numbers is not
+# "7 bits, only better": it is a hundred times as much to say.
+
+# %% [markdown] tags=[]
+# ## A lattice: nothing to learn, nothing to die
+#
+# Finite scalar quantisation (Mentzer et al. 2023) has no codebook. It squashes each number into a range, and rounds it
+# to one of a few levels. With levels 8, 4 and 4 there are $8 \cdot 4 \cdot 4 = 128$ codes. No code is learned, so none
+# can lag behind, and there is no codebook loss, no moving average and no revival.
+
+# %% tags=[]
+show_source(alphabets.FSQ.digits, alphabets.FSQ.index, alphabets.FSQ.forward)
+
+# %% [markdown] tags=[]
+# Rounding has no gradient, so it is passed straight through, as in notebook 02 (Bengio et al. 2013).
+#
+# **Predict:** the lattice has about as many codes as the codebook. Will as many be used?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("The lattice uses", ["fewer codes than the codebook", "as many or more"])
+
+# %% tags=[]
+lattice = config.change(settings, embedding_dim=len(levels), num_embeddings=math.prod(levels))
+compare("FSQ", "fsq", lattice, alphabets.FSQ(levels))
+used = {name: table[name]["codes used"] / models[name].num_embeddings for name in (plain, "FSQ")}
+guess.compare("as many or more" if used["FSQ"] >= used[plain] else "fewer codes than the codebook")
+fsq, flat = models["FSQ"], alphabets.FSQ(levels[:2])
+with torch.no_grad():
+    z_e = torch.cat([fsq.encoder(some.to(fsq.device)).cpu() for some in parts])
+squashed = torch.tanh(z_e[:, :2]).permute(0, 2, 3, 1).flatten(0, 2)  # (n*h*w, 2)
+squashed = squashed[:: max(1, len(squashed) // 8000)]  # (N, 2)
+lattice_plane = pictures.Plane(
+    lambda some: flat.nearest(torch.atanh(some.clamp(-0.999, 0.999))), flat.embedding, squashed
+)
+show(
+    pictures.cells({"two numbers a code": plane, f"FSQ, its first two of {len(levels)}": lattice_plane}),
+    f"Cells of a learned codebook, and of the lattice; of it, {table['FSQ']['codes used']} of {math.prod(levels)} "
+    "codes are used.",
+)
+pd.DataFrame({name: table[name] for name in (plain, four, "FSQ")}).T.round(3)
+
+# %% [markdown] tags=[]
+# *Left: learned cells. Right: the lattice, seen from its first two numbers after squashing; its cells are the same for
+# any data.*
+#
+# A learned codebook moves its codes to the vectors. On a lattice the *vectors* have to move: the encoder must learn to
+# spread them evenly. Look whether it has, in these steps. FSQ was made for codebooks of thousands of codes, where
+# learned ones die; here, with so few codes, its main merit is that there is so little that can go wrong.
+
+# %% [markdown] tags=[]
+# ## Codes at right angles
+#
+# Shin et al. 2023 ask the codes to be orthogonal, so that no two say nearly the same. The loss gets one term more, the
+# mean squared cosine between different codes:
+#
+# $$\frac{1}{K^2} \left\| C C^\top - I \right\|^2, \qquad C: \text{the codes as rows, each of length 1}$$
+
+# %% tags=[]
+show_source(alphabets.orthogonality, alphabets.orthogonality_floor)
+
+# %% [markdown] tags=[]
+# It cannot reach zero where there are more codes than numbers: in $D$ dimensions only $D$ directions are at right
+# angles to each other. The least that $K > D$ directions can have is $K (K - D) / (D K^2)$ (Welch 1974).
+#
+# We try it twice: with codes that are running means (our default), and with codes that learn by gradient.
+#
+# **Predict:** under running means, what will the penalty change?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Under running means, the penalty", ["lowers SSIM", "raises SSIM", "changes nothing"])
+
+# %% tags=[]
+by_gradient = config.change(settings, codebook_update="gradient")
+for name, file, ours in (
+    ("running means, penalty", "ema_orthogonal", settings),
+    ("gradient", "gradient", by_gradient),
+    ("gradient, penalty", "gradient_orthogonal", by_gradient),
+):
+    penalty = "penalty" in name
+    penalised = alphabets.OrthogonalCodebook(ours.vqvae, weight=10.0) if penalty else None
+    compare(name, file, ours, penalised)
+floor = alphabets.orthogonality_floor(K, D)
+pairs = {plain: "running means"} | {name: name for name in list(table)[-3:]}
+angles = {
+    new: {
+        "penalty": alphabets.orthogonality(models[name].codebook.embedding.detach()).item(),
+        "codes used": table[name]["codes used"],
+        "SSIM": table[name]["SSIM"],
+    }
+    for name, new in pairs.items()
+}
+before, after = models[plain].state_dict(), models["running means, penalty"].state_dict()
+most = max(float((before[key] - after[key]).abs().max()) for key in before)
+guess.compare("changes nothing" if most == 0 else "raises SSIM" if angles["running means, penalty"]["SSIM"] > angles["running means"]["SSIM"] else "lowers SSIM")
+print(f"floor for {K} codes of {D} numbers: {floor:.4f}")
+print(f"largest difference between any two weights, with and without, under running means: {most}")
+targets.spelled_out(pd.DataFrame(angles).T.round(4))
+
+# %% [markdown] tags=[]
+# The first two rows belong to trainings that differ by the penalty alone. Under running means a code is the mean of
+# what it serves, and nothing else: the loss may say what it likes, **no gradient reaches the codes**. That is easily
+# overlooked, since the term is there, it is printed, and it even falls when the vectors change.
+#
+# In the last row it does reach them. Compare its penalty with the floor: is there anything left to gain? Then look at
+# codes used and SSIM, against the row above it. Codes that stand at right angles need not stand where the vectors
+# are. Both gradient rows also show what a plain gradient codebook does without data initialisation and revival (notebook
+# 02).
+
+# %% [markdown] tags=[]
+# ## A price on rare codes
+#
+# Sparsity can be had in another way. A code with share $p_k$ takes $-\log_2 p_k$ bits to write, so let that be a part
+# of the choice (Chou et al. 1989):
+#
+# $$k = \arg\min_j \; \|z - e_j\|^2 - \lambda \log_2 p_j$$
+
+# %% tags=[]
+show_source(alphabets.cheapest, alphabets.settle)
+
+# %% [markdown] tags=[]
+# With $\lambda = 0$ this is the nearest code. We first try it *without training*, on the two-number alphabet: codes and
+# vectors stay, only the choice changes. Choose, count, choose again, until nothing moves. $\lambda$ is given as a share
+# of the spread of the vectors, $\lambda = w \cdot \mathrm{mean}\,\|z - \bar z\|^2$, since the encoder is free to make all
+# vectors longer.
+
+# %% tags=[]
+weights = [0.0, 0.0003, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
+prices = pictures.price_list(z, embedding, weights)
+show(
+    pictures.priced(plane, 0.005, prices),
+    f"Cells where a bit is worth 0.005 of the spread: {prices.loc[0.005, 'used']:.0f} of {K} codes used, "
+    f"{prices.loc[0.005, 'bits']:.2f} bits; where it is worth nothing: {prices.loc[0.0, 'bits']:.2f} bits.",
+)
+
+# %% [markdown] tags=[]
+# *Left: cells when bits have a price; a cross is a code that serves nobody any more. Right: bits by frequency against
+# the error, for all prices.*
+#
+# Common codes grow at the cost of rare neighbours, and some cells are gone. Along the curve on the right, the first bits
+# saved cost hardly any error, the last ones much. It says nothing of the slice yet: that needs the decoder.
+#
+# Move the price, and see which codes go first. (The control needs a running kernel.)
+
+# %% tags=["nbval-ignore-output", "widget"]
+widgets.price(plane, prices, 0.005)
+
+# %% [markdown] tags=[]
+# Now with training: encoder, codes and decoder adapt to the price. For the first third of the steps bits are free, so
+# that codes can find their places; then each vector takes the *cheapest* code, and empty ones are not revived any more.
+# Nobody says how many codes shall be left. Such a codebook is called **dynamic**.
+#
+# **Predict:** at a price at which a good many codes go, how much SSIM goes with them?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Of SSIM goes", ["less than 0.005", "0.005 to 0.03", "more"])
+
+# %% tags=[]
+narrow = config.change(settings, embedding_dim=4)
+begins = steps // 3
+dynamic = {f"price {bit_weight * times:g}": bit_weight * times for times in (1, 3)}
+for number, (name, weight) in enumerate(dynamic.items()):
+    alphabet = alphabets.RateCodebook(narrow.vqvae, weight, free=begins)
+    compare(name, f"price{number}", narrow, alphabet)
+low, high = dynamic
+guess.compare_number((table[four]["SSIM"] or 0) - (table[high]["SSIM"] or 0), [0.005, 0.03])
+show(
+    pictures.use_over_training({name: fits[name].history for name in (four, low, high)}, begins, K),
+    f"Codes used and bits in a batch over {steps} steps. On held-out slices at the end: "
+    + "; ".join(
+        f"{name} {table[name]['codes used']} codes, {table[name]['bits by frequency']:.2f} bits"
+        for name in (four, low, high)
+    ),
+)
+pd.DataFrame({name: table[name] for name in (four, low, high)}).T.round(3)
+
+# %% [markdown] tags=[]
+# *Codes used and their entropy in a batch, over training; both alphabets with a price have codes of four numbers, like
+# the one without (a batch is small: it never shows all codes).*
+#
+# From the black line on bits cost something. Watch whether use goes on falling to the end, or settles. Then compare the
+# table's bits and SSIM: the saving and what it cost. Dieleman et al. 2021 go further, and let the *number* of codes
+# depend on what there is to say.
+
+# %% [markdown] tags=[]
+# ## The finalists, with a prior
+#
+# Bits by frequency say what a code costs when each is guessed alone. A prior guesses it from its neighbours. So an
+# alphabet may pay fewer bits by frequency and *not* fewer with a prior: if what it saved could be guessed anyway. We
+# train the same short prior on three of them.
+#
+# **Predict:** which alphabet pays fewest bits with the prior?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Fewest bits with the prior pays", [four, low, "FSQ"])
+
+# %% tags=[]
+finalists, files = (four, low, "FSQ"), ("dim4", "price0", "fsq")
+sizes = {four: narrow, low: narrow, "FSQ": lattice}
+bits, drawn, final = {}, {}, {}
+for name, file in zip(finalists, files, strict=True):
+    prior, how, all_codes = recipe.train_prior(run, sizes[name], file, models[name], prior_steps)
+    c = all_codes[judge.rows.index]  # (n, h, w)
+    bits[name] = metrics.bits_by_position(prior, c, judge.told).mean((1, 2)).numpy()  # (n,)
+    drawn[name] = models[name].decode(sample(prior, judge.told[some], range(5)))[:, 0]  # (5, H, W)
+    final[name] = {
+        "ssim": table[name]["SSIM"],
+        "order0": table[name]["bits by frequency"],
+        "prior": bits[name].mean(),
+        "bits_per_pixel": bits[name].mean() / stride**2,
+        "seconds_prior": how.seconds,
+    }
+final = pd.DataFrame(final).T
+guess.compare(final["prior"].idxmin())
+show(
+    pictures.bits_and_likeness(final.astype(float)),
+    "; ".join(
+        f"{name}: {row['order0']:.2f} bits by frequency, {row['prior']:.2f} with the prior"
+        for name, row in final.iterrows()
+    ),
+)
+
+# %% [markdown] tags=[]
+# *Bits a code by frequency (hollow) and with the prior (filled), against SSIM. Farther left and higher is better.*
+#
+# Do the filled marks keep the order of the hollow ones? The way from hollow to filled is what neighbours tell about a
+# code. The differences may be small: here is how sure they are, over held-out patients, as each slice is paid by both.
+
+# %% tags=[]
+whose = judge.patients
+for name in (low, "FSQ"):
+    saved = bits[four] - bits[name]  # (n,)
+    low_end, high_end = bootstrap.interval(saved, whose)
+    sure = "" if len(set(whose)) > 1 else " (one patient: how patients differ is not known)"
+    print(
+        f"{name}: {saved.mean():+.3f} bits a code saved ({low_end:+.3f} to {high_end:+.3f}){sure}; "
+        f"by frequency {final.loc[four, 'order0'] - final.loc[name, 'order0']:+.3f}"
+    )
+show(
+    plots.slices.rows(
+        {name.partition(",")[0]: list(images.numpy()) for name, images in drawn.items()},
+        [f"place {places[n]:.2f}" for n in some],
+    ),
+    f"Samples of {len(drawn)} short priors, {prior_steps} steps each.",
+)
+
+# %% [markdown] tags=[]
+# *Samples of the finalists, at the same places and from the same seeds, not chosen by hand.*
+#
+# These priors were trained for a few steps only, so look at what differs between rows, not at how good they are. An
+# alphabet for *generation* is good where both numbers are: SSIM says how good a sample could be, bits with the prior how
+# much is left to guess.
+
+# %% tags=[]
+scores = {name: judge.scores(x_hats[name], []) for name in table}
+more = {name: {"seconds": fits[name].seconds, "codes_used": row["codes used"], "bits_order0": row["bits by frequency"]} for name, row in table.items()}
+for name in finalists:
+    more[name] |= {"bits_per_code": final.loc[name, "prior"], "bits_per_pixel": final.loc[name, "bits_per_pixel"]}
+variants.keep(run, "10_other_alphabets", scores, more)
+last = variants.table(scores, ["ssim", "psnr"])
+last["codes used"] = [f"{more[name]['codes_used']:.0f}" if not math.isnan(more[name]["codes_used"]) else "none" for name in last.index]
+last["bits a pixel"] = [f"{more[name]['bits_per_pixel']:.4f}" if "bits_per_pixel" in more[name] else "none" for name in last.index]
+last["seconds"] = [f"{more[name]['seconds']:.0f}" for name in last.index]
+last
+
+# %% [markdown] tags=[]
+# The table has one seed and one length of training. Intervals are over held-out patients: they say how far another set of
+# patients might move a row, not what another seed would. "None" in the column of bits: no prior was trained on it.
+#
+# ## Exercises
+#
+# TODO
