@@ -490,7 +490,7 @@ three = {name: sets[name] for name in ("held out", "reconstructed", "generated")
 asked_and_read = {
     name: (np.tile(heights, len(some.slices)), some.reading.heights) for name, some in three.items()
 }
-no_place = failed["place"] or failed["reader"]
+no_place = failed["place"] or failed["reader"] or failed["patients"]
 if no_place:
     print(f"not measured, since {no_place}")
 else:

@@ -33,7 +33,7 @@ def settings(run):
 def test_a_share_of_the_steps_that_the_run_has(run, settings):
     slices = run.load_slices(settings)
     assert alphabets.steps_for(settings, slices) == round(0.3 * 24)
-    assert alphabets.prior_steps_for(settings, slices) == round(0.12 * 24)
+    assert alphabets.prior_steps_for(settings, slices) == round(0.1 * 24)
 
 
 def test_what_was_trained_is_loaded_and_another_alphabet_is_trained_anew(run, settings):

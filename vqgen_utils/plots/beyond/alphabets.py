@@ -154,7 +154,7 @@ def bits_and_likeness(table: pd.DataFrame) -> Figure:
     """Alphabets by what they keep and what they cost, by frequency and with a prior.
 
     Args:
-        table: a row an alphabet, with ssim, order0 and prior (bits a code).
+        table: a row an alphabet, with ssim, order0 and prior (bits a pixel).
     """
     figure = Figure(figsize=(8.5, 3.8), layout="constrained")
     ax = figure.subplots()
@@ -163,7 +163,7 @@ def bits_and_likeness(table: pd.DataFrame) -> Figure:
         ax.plot(row[["prior", "order0"]], [row["ssim"]] * 2, "-", color=colour, alpha=0.5)
         ax.plot(row["order0"], row["ssim"], marker, color=colour, mfc="white", ms=9)
         ax.plot(row["prior"], row["ssim"], marker, color=colour, ms=9, label=name)
-    ax.set(xlabel="bits a code (hollow: by frequency; filled: with a prior)", ylabel="SSIM")
+    ax.set(xlabel="bits a pixel (hollow: by frequency; filled: with a prior)", ylabel="SSIM")
     ax.set_xlim(0, None)
     ax.margins(y=0.2)
     ax.grid(alpha=0.3)

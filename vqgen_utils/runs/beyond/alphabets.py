@@ -17,7 +17,7 @@ from vqgen_utils.runs.train import new_vqvae, prior_lesson, vqvae_lesson
 from vqgen_utils.training.loop import Fit, Schedule, fit
 
 SHARE = 0.3  # of the VQ-VAE's steps: ten of them fit into a notebook's time
-PRIOR_SHARE = 0.12  # of the prior's steps
+PRIOR_SHARE = 0.1  # of the prior's steps
 
 
 def steps_for(settings: Profile, slices: Slices) -> int:

@@ -3,6 +3,4 @@
 alphabets    10: the floor of a penalty, the cheapest code, two alphabets
 """
 
-from vqgen_utils.teaching.exercises.beyond import alphabets
-
-__all__ = ["alphabets"]
+__all__ = ["alphabets", "together"]
