@@ -293,6 +293,8 @@ for name, file, ours in (
     penalty = "penalty" in name
     penalised = alphabets.OrthogonalCodebook(ours.vqvae, weight=10.0) if penalty else None
     compare(name, file, ours, penalised)
+
+# %% tags=[]
 floor = alphabets.orthogonality_floor(K, D)
 pairs = {plain: "running means"} | {name: name for name in list(table)[-3:]}
 angles = {
@@ -432,6 +434,8 @@ for name, (file, ours) in finalists.items():
         "prior": bits[name].mean() / stride**2,
         "seconds": how.seconds,
     }
+
+# %% tags=[]
 final = pd.DataFrame(final).T.astype(float)
 guess.compare(final["prior"].idxmin())
 show(
