@@ -96,6 +96,11 @@ K, stride = settings.vqvae.num_embeddings, settings.vqvae.stride
 models, fits, table, x_hats = {}, {}, {}, {}
 
 
+def in_digits(score: float | None) -> str:
+    """A score for a sentence; slices smaller than SSIM's window have none."""
+    return "none" if score is None else f"{score:.3f}"
+
+
 def compare(name: str, file: str, settings=settings, alphabet=None) -> None:
     """Train a VQ-VAE with an alphabet, and measure it on the held-out slices."""
     models[name], fits[name] = recipe.train(run, settings, file, alphabet, steps)
@@ -119,7 +124,7 @@ own_ssim = metrics.mean_or_none(metrics.ssim(x.numpy(), own.numpy())[0])
 print(f"{len(x)} held-out slices; {steps} steps each")
 print(f"{plain}: {fits[plain]}")
 print(
-    f"SSIM {table[plain]['SSIM'] or math.nan:.3f}; of this run's own, longer training {own_ssim or math.nan:.3f}"
+    f"SSIM {in_digits(table[plain]['SSIM'])}; of this run's own, longer training {in_digits(own_ssim)}"
 )
 
 # %% [markdown] tags=[]
@@ -202,8 +207,8 @@ shown |= {
 }
 show(
     plots.slices.rows(shown, [f"place {places[n]:.2f}" for n in some]),
-    f"Held-out slices, and what is left with a codebook (SSIM {table[plain]['SSIM'] or math.nan:.3f}) and without "
-    f"(SSIM {table['no codebook']['SSIM'] or math.nan:.3f}).",
+    f"Held-out slices, and what is left with a codebook (SSIM {in_digits(table[plain]['SSIM'])}) and without "
+    f"(SSIM {in_digits(table['no codebook']['SSIM'])}).",
 )
 
 # %% [markdown] tags=[]
@@ -251,7 +256,7 @@ show(
     f"Cells of a learned codebook, and of the lattice; of it, {table['FSQ']['codes used']} of {math.prod(levels)} "
     "codes are used.",
 )
-pd.DataFrame({name: table[name] for name in (plain, four, "FSQ")}).T.round(3)
+targets.spelled_out(pd.DataFrame({name: table[name] for name in (plain, four, "FSQ")}).T.round(3))
 
 # %% [markdown] tags=[]
 # *Left: learned cells. Right: the lattice, seen from its first two numbers after squashing; its cells are the same for
@@ -393,7 +398,7 @@ show(
         for name in (four, low, high)
     ),
 )
-pd.DataFrame({name: table[name] for name in (four, low, high)}).T.round(3)
+targets.spelled_out(pd.DataFrame({name: table[name] for name in (four, low, high)}).T.round(3))
 
 # %% [markdown] tags=[]
 # *Codes used and their entropy in a batch, over training; both alphabets with a price have codes of four numbers, like
