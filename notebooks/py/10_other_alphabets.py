@@ -98,7 +98,7 @@ models, fits, table, x_hats = {}, {}, {}, {}
 
 def in_digits(score: float | None) -> str:
     """A score for a sentence; slices smaller than SSIM's window have none."""
-    return "none" if score is None else f"{score:.3f}"
+    return "none" if score is None or math.isnan(score) else f"{score:.3f}"
 
 
 def compare(name: str, file: str, settings=settings, alphabet=None) -> None:
@@ -148,8 +148,9 @@ for number in (2, 4):
     name = f"codebook, {number} numbers"
     compare(name, f"dim{number}", config.change(settings, embedding_dim=number))
 two, four = "codebook, 2 numbers", "codebook, 4 numbers"
-gain = (table[two]["SSIM"] or 0) - (table[plain]["SSIM"] or 0)
-guess.compare("much lower" if gain < -0.02 else "higher" if gain > 0.005 else "about the same")
+if own_ssim is not None:
+    gain = table[two]["SSIM"] - table[plain]["SSIM"]
+    guess.compare("much lower" if gain < -0.02 else "higher" if gain > 0.005 else "about the same")
 targets.spelled_out(pd.DataFrame(table).T.round(3))
 
 # %% [markdown] tags=[]
@@ -177,8 +178,9 @@ show(
 # *The alphabet with two numbers a code. Each cell is as bright as its code when decoded alone; points are vectors of
 # held-out slices.*
 #
-# Neighbours in the plane look alike, and where vectors are dense the cells are small: the codebook has put its codes
-# where they are needed. It shows two numbers completely; of codes with more numbers we would only see a shadow.
+# Do neighbours in the plane look alike? Are the cells small where the vectors are dense? Both are what running means
+# work for: a code goes to the middle of what it serves. With two numbers this is the whole alphabet; of codes with more
+# numbers a plane shows only a shadow.
 
 # %% [markdown] tags=[]
 # ## Without any codebook
@@ -312,8 +314,9 @@ angles = {
 }
 before, after = models[plain].state_dict(), models["running means, penalty"].state_dict()
 most = max(float((before[key] - after[key]).abs().max()) for key in before)
-change = (angles["running means, penalty"]["SSIM"] or 0) - (table[plain]["SSIM"] or 0)
-guess.compare("changes nothing" if abs(change) < 1e-3 else "raises" if change > 0 else "lowers")
+if own_ssim is not None:
+    change = table["running means, penalty"]["SSIM"] - table[plain]["SSIM"]
+    guess.compare("changes nothing" if abs(change) < 1e-3 else "raises" if change > 0 else "lowers")
 print(f"floor for {K} codes of {D} numbers: {floor:.4f}")
 print(f"running means, with and without: weights differ by {most} at most")
 targets.spelled_out(pd.DataFrame(angles).T.round(4))
@@ -322,7 +325,7 @@ targets.spelled_out(pd.DataFrame(angles).T.round(4))
 # The first two rows belong to trainings that differ by the penalty alone; on a CPU their weights come out equal to the
 # last digit. Under running means a code is the mean of
 # what it serves, and nothing else: the loss may say what it likes, **no gradient reaches the codes**. That is easily
-# overlooked, since the term is there, it is printed, and it even falls when the vectors change.
+# overlooked, since the term is there, it is printed, and it may even fall while the vectors change.
 #
 # In the last row it does reach them. Compare its penalty with the floor: is there anything left to gain? Then look at
 # codes used and SSIM, against the row above it. Codes that stand at right angles need not stand where the vectors
@@ -361,8 +364,8 @@ show(
 # the error, for all prices.*
 #
 # Look where the crosses are: a code goes first where others stand close by, for there a more common neighbour does
-# nearly as well. Along the curve, from right to left, the first bits saved cost hardly any error, the last ones much.
-# It says nothing of the slice yet: that needs the decoder.
+# nearly as well. Then follow the curve from right to left: what error do the first bits cost that are saved, and what
+# the last? It says nothing of the slice yet: that needs the decoder.
 #
 # Move the price, and see which codes go first. (The control needs a running kernel.)
 
@@ -389,7 +392,8 @@ for number, (name, weight) in enumerate(dynamic.items()):
     alphabet = alphabets.RateCodebook(narrow.vqvae, weight, free=begins)
     compare(name, f"price{number}", narrow, alphabet)
 low, high = dynamic
-guess.compare_number((table[four]["SSIM"] or 0) - (table[high]["SSIM"] or 0), [0.02, 0.1])
+if own_ssim is not None:
+    guess.compare_number(table[four]["SSIM"] - table[high]["SSIM"], [0.02, 0.1])
 show(
     pictures.use_over_training({name: fits[name].history for name in (four, low, high)}, begins, K),
     f"Codes used and bits in a batch over {steps} steps. On held-out slices at the end: "
@@ -432,7 +436,9 @@ for name, (file, ours) in finalists.items():
     prior, how, all_codes = recipe.train_prior(run, ours, file, models[name], prior_steps)
     c = all_codes[judge.rows.index]  # (n, h, w)
     bits[name] = metrics.bits_by_position(prior, c, judge.told).mean((1, 2)).numpy()  # (n,)
-    drawn[name] = models[name].decode(sample(prior, judge.told[some], range(5)))[:, 0]  # (5, H, W)
+    drawn[name] = models[name].decode(sample(prior, judge.told[some], range(len(some))))[
+        :, 0
+    ]  # (5, H, W)
     final[name] = {
         "ssim": table[name]["SSIM"],
         "order0": table[name]["bits by frequency"] / stride**2,
@@ -446,7 +452,7 @@ guess.compare(final["prior"].idxmin())
 show(
     pictures.bits_and_likeness(final),
     "; ".join(
-        f"{name}: SSIM {row['ssim']:.3f}, {row['order0']:.3f} bits a pixel by frequency, {row['prior']:.3f} with the prior"
+        f"{name}: SSIM {in_digits(row['ssim'])}, {row['order0']:.3f} bits a pixel by frequency, {row['prior']:.3f} with the prior"
         for name, row in final.iterrows()
     ),
 )
@@ -467,10 +473,9 @@ for name in list(finalists)[1:]:
     saved = bits[four] - bits[name]  # (n,)
     ends = bootstrap.interval(saved, whose)
     alone = table[four]["bits by frequency"] - table[name]["bits by frequency"]
+    kept = in_digits(final.loc[name, "ssim"] - final.loc[four, "ssim"])
     print(f"{name}: saves {saved.mean():.2f} bits a code ({ends[0]:.2f} to {ends[1]:.2f}) with the")
-    print(
-        f"    prior, {alone:.2f} by frequency; SSIM {final.loc[name, 'ssim'] - final.loc[four, 'ssim']:+.3f}"
-    )
+    print(f"    prior, {alone:.2f} by frequency; SSIM changes by {kept}")
 if len(set(whose)) < 2:
     print("one patient: how patients differ is not known, and the intervals mean nothing")
 for one in finalists:
