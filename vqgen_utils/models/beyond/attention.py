@@ -24,7 +24,9 @@ def positions(grid: tuple[int, int]) -> Tensor:
     same distance from the other edge": both are sums of products of waves (Vaswani 2017, 3.5).
     """
     rows, columns = (torch.linspace(-1, 1, size) if size > 1 else torch.zeros(1) for size in grid)
-    rates = torch.pi / 2 * torch.arange(1, WAVES + 1)  # half a wave over the grid, and its multiples
+    rates = (
+        torch.pi / 2 * torch.arange(1, WAVES + 1)
+    )  # half a wave over the grid, and its multiples
     waves = [
         torch.cat([(axis[:, None] * rates).sin(), (axis[:, None] * rates).cos()], 1)
         for axis in (rows, columns)
