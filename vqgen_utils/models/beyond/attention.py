@@ -51,7 +51,7 @@ def attention_weights(q: Tensor, k: Tensor, allowed: Tensor) -> Tensor:
 
 
 def rows_so_far(grid: tuple[int, int]) -> Tensor:
-    """The causal mask of the vertical stack: (h*w, h*w) bool, True where the key's row is not below.
+    """The causal mask of the vertical stack: (h*w, h*w) bool, True where a key is not further down.
 
     Row i of the stack knows the codes of rows 0 to i - 1 alone, so a row may listen to itself.
     """

@@ -53,6 +53,9 @@ def farther(
         steps *= 1.0 if fresh else FURTHER
     steps = max(1, round(steps / WAYS[way]))
     settings = change(settings, prior_steps=steps, prior_epochs=0, prior_patience=1.0)
+    if not fresh:
+        import os
+        settings = change(settings, prior_learning_rate=float(os.environ.get("LR","1e-3")))
     grid = tuple(codes.shape[1:])
     model = new(settings, grid, way)
     made_from = run.prior_made_from(settings, grid, slices) | {"way": way, "fresh": fresh}

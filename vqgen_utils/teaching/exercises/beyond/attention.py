@@ -19,7 +19,7 @@ from vqgen_utils.teaching.exercises.feedback import (
 
 @check
 def check_keys(answer) -> str:
-    """Grid of 32 x 16: how many positions that of row 20, column 5 of the vertical stack may ask."""
+    """Grid of 32 x 16: positions that the one in row 20, column 5 of the vertical stack may ask."""
     got, width = number("your answer", answer), 16
     if close(got, 21 * width, 0.01):
         return (
