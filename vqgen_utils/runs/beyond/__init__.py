@@ -1,3 +1,9 @@
-"""What notebooks 10 to 14 train on top of a finished run, and how its variants are judged."""
+"""What notebooks 10 to 14 train on top of a finished run, and how its variants are judged.
 
-__all__: list[str] = []
+judging   every measure of any generator    variants   what was measured of each
+"""
+
+from vqgen_utils.runs.beyond import variants
+from vqgen_utils.runs.beyond.judging import MEASURES, Judge
+
+__all__ = ["MEASURES", "Judge", "variants"]
