@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqgen_utils.models.pixelcnn import PixelCNN
+
 WAVES = 6  # along either axis of the grid, each with a sine and a cosine: 24 numbers a position
 
 
@@ -132,3 +134,23 @@ class CachedRows:
         heard = F.scaled_dot_product_attention(q, self.keys[:, :, :end], self.values[:, :, :end])
         heard = heard.permute(2, 0, 1, 3).flatten(2)  # (W, B, C)
         return self.attention.out(heard).flatten(0, 1)  # (W*B, C)
+
+
+@torch.inference_mode()
+def heard_from(model: PixelCNN, codes: Tensor, condition: Tensor) -> Tensor:
+    """Whom each position of the vertical stack listens to, in a prior with attention.
+
+    Args:
+        model: with a `RowAttention` among its looks.
+        codes: (h, w).
+        condition: (F,).
+
+    Returns:
+        (heads, h*w, h*w), asking by asked; each row sums to 1.
+    """
+    into = []
+    look = next(look for look in model.looks.values() if isinstance(look, RowAttention))
+    hook = look.register_forward_pre_hook(lambda _, given: into.append(given[0]))
+    model(codes[None].to(model.device), condition[None].to(model.device))
+    hook.remove()
+    return look.weights(into[0])[0]

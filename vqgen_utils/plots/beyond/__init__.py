@@ -1,3 +1,8 @@
-"""Pictures of notebooks 10 to 14, a file for each notebook."""
+"""Pictures of notebooks 10 to 14, a file for each notebook.
 
-__all__: list[str] = []
+attention  where a prior pays, and where it looks
+"""
+
+from vqgen_utils.plots.beyond import attention
+
+__all__ = ["attention"]

@@ -1,3 +1,8 @@
-"""Controls of notebooks 10 to 14, on top of the plots of the same names."""
+"""Controls of notebooks 10 to 14, on top of the plots of the same names.
 
-__all__: list[str] = []
+attention  where a prior looks
+"""
+
+from vqgen_utils.teaching.widgets.beyond import attention
+
+__all__ = ["attention"]
