@@ -156,7 +156,7 @@ def slope(growth: list[dict], key: str) -> float:
 
 
 def attention_headline() -> dict[str, float]:
-    """How much faster the prior with attention is sampled than by its full grid, and how exactly."""
+    """How much faster than its full grid the prior with attention is sampled, and how exactly."""
     model, batches = make_prior(attends=True), (1, 16)
     times = {f"b{batch}": times_the_full_grid(model, batch, ROUNDS[batch]) for batch in batches}
     return {f"attention_sampling_{name}": value for name, value in times.items()} | {

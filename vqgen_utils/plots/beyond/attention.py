@@ -81,7 +81,9 @@ def where_it_looks(
     for number, (ax, head) in enumerate(zip(axes[0, 1:], weights, strict=True), start=1):
         codes = np.concatenate([head[1:], np.zeros((1, width), head.dtype)])  # (h, w)
         far = codes[: max(0, i - reach)].sum()
-        draw_slice(ax, codes, f"head {number}: {far:.0%}\nbeyond the layers", cmap="viridis", vmax=None)
+        draw_slice(
+            ax, codes, f"head {number}: {far:.0%}\nbeyond the layers", cmap="viridis", vmax=None
+        )
         outline_cells(ax, [position], 1)
         outline_cells(ax, [(height - 1 - i, j)], 1, "white")
     mark_reading_order(axes[0, 0], (0, 1), (1, 0))

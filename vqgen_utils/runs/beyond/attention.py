@@ -55,7 +55,8 @@ def farther(
     settings = change(settings, prior_steps=steps, prior_epochs=0, prior_patience=1.0)
     if not fresh:
         import os
-        settings = change(settings, prior_learning_rate=float(os.environ.get("LR","1e-3")))
+
+        settings = change(settings, prior_learning_rate=float(os.environ.get("LR", "1e-3")))
     grid = tuple(codes.shape[1:])
     model = new(settings, grid, way)
     made_from = run.prior_made_from(settings, grid, slices) | {"way": way, "fresh": fresh}

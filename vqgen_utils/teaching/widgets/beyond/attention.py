@@ -3,9 +3,9 @@
 import ipywidgets
 import torch
 
-from vqgen_utils import plots
 from vqgen_utils.models.beyond.attention import heard_from
 from vqgen_utils.models.pixelcnn import PixelCNN
+from vqgen_utils.plots.beyond import attention
 from vqgen_utils.teaching.widgets.panel import panel, slider
 
 
@@ -24,7 +24,7 @@ def where_it_looks(
     height, width = codes.shape
     reach = sum(layer.reach for layer in prior.layers)
     return panel(
-        lambda i, j: plots.beyond.attention.where_it_looks(
+        lambda i, j: attention.where_it_looks(
             image.numpy(),
             weights[:, i * width + j].unflatten(1, (height, width)).numpy(),
             (i, j),
