@@ -100,16 +100,18 @@ codes = all_codes[test.index[example]]  # (h, w)
 place = torch.tensor(test["height"].iloc[[example]].to_numpy(), dtype=torch.float32)  # (1,)
 asked = (3 * h // 4, w // 2)  # (row, column): the position that we ask about
 field = receptive_field.field_of_prior(run_prior, codes, height_features(place)[0], asked)
+x = vqvae.decode(codes[None])[0, 0].cpu().numpy()  # (H, W)
 layers = run_prior.config.prior_layers
-seen = (field == 1).sum() / np.isin(field, (0.5, 1)).sum()
+seen = (field == 1).sum() / (field > 0).sum()
 show(
-    plots.prior.receptive_fields({f"{layers} layers": field}, asked),
+    figures.seen(x, {f"{layers} layers": field}, asked),
     f"What the prior sees from line {asked[0] + 1} of {h}: {seen:.0%} of the codes before it.",
 )
 guess.compare_number(seen, [1 / 3, 2 / 3])
 
 # %% [markdown] tags=[]
-# *Bright: codes that the square position sees. Crosses: codes that were drawn before it, and that it does not see.*
+# *Bright: codes that the red position sees. Gray: drawn before it, and out of sight. Black: yet to be drawn. Arrows:
+# reading order.*
 #
 # What is out of sight is not all lost: each code was chosen with those before it in sight, and hands a little of them
 # on. But whatever is forgotten on the way has to be invented anew. On the default data, the far side has long been
@@ -234,12 +236,12 @@ show_source(recipe.new)
 # **Predict:** which way pays fewest bits on held-out slices in the end?
 
 # %% tags=["nbval-ignore-output", "predict"]
-WAYS = recipe.WAYS
-guess = predict("Fewest bits pays", list(WAYS))
+ways = ["plain", "more layers", "attention", "mirror"]
+guess = predict("Fewest bits pays", ways)
 
 # %% tags=[]
 priors, results = {}, {}
-for way in WAYS:
+for way in ways:
     priors[way], results[way] = recipe.farther(run, settings, way, farther_steps)
     print(f"{way}: {results[way]}")
 
@@ -250,7 +252,7 @@ table = pd.DataFrame(
     {
         name: {
             "weights": sum(p.numel() for p in prior.parameters()),
-            "step (plain: 1)": WAYS.get(name, np.nan),
+            "step (plain: 1)": recipe.WAYS.get(name, np.nan),
             "seconds": results[name].seconds if name in results else 0.0,
             "bits, first half": paid[name][:, : h // 2].mean(),
             "bits, last half": paid[name][:, h - h // 2 :].mean(),
@@ -259,14 +261,14 @@ table = pd.DataFrame(
         for name, prior in {"run's prior": run_prior, **priors}.items()
     }
 ).T
-best = table["bits"][list(WAYS)].idxmin()
+best = table["bits"][ways].idxmin()
 guess.compare(best)
 histories = {way: result.history for way, result in results.items()}
 if len(choose):
     show(
         figures.against_seconds(histories, before),
         "Bits a code on validation slices against seconds; at the end: "
-        + ", ".join(f"{way} {bits_of(priors[way], choose.rows).mean():.3f}" for way in WAYS),
+        + ", ".join(f"{way} {bits_of(priors[way], choose.rows).mean():.3f}" for way in ways),
     )
 
 # %% [markdown] tags=[]
@@ -282,7 +284,7 @@ table.astype({"weights": int}).round(
 
 # %% tags=[]
 whose = test["patient"].to_numpy()  # (n,)
-saved = {way: (paid["plain"] - paid[way]).mean((1, 2)) for way in WAYS if way != "plain"}  # (n,)
+saved = {way: (paid["plain"] - paid[way]).mean((1, 2)) for way in ways if way != "plain"}  # (n,)
 for way, each in saved.items():
     print(f"{way}: saves {bootstrap.in_words(each, whose)} bits a code beside plain")
 if test["patient"].nunique() < 2:
@@ -297,22 +299,30 @@ if test["patient"].nunique() < 2:
 lines = {name: bits.mean((0, 2)) for name, bits in paid.items()}  # (h,) each
 gap = {name: each[: h // 2].mean() - each[h - h // 2 :].mean() for name, each in lines.items()}
 show(
-    figures.halves({way: lines[way] for way in WAYS}),
+    figures.halves({way: lines[way] for way in ways}),
     "Bits a code by line of each way; the half drawn last is cheaper by "
-    + ", ".join(f"{gap[way]:.3f} ({way})" for way in WAYS),
+    + ", ".join(f"{gap[way]:.3f} ({way})" for way in ways),
 )
+
+# %% [markdown] tags=[]
+# *Bits a code by line for each way, from either edge to the middle.*
+
+# %% tags=[]
 fields = {
     way: receptive_field.field_of_prior(prior, codes, height_features(place)[0], asked)
     for way, prior in priors.items()
 }
-for way, field in fields.items():
-    share = (field == 1).sum() / np.isin(field, (0.5, 1)).sum()
-    print(
-        f"{way}: sees {share:.0%} of the codes before the same position, last half {gap[way]:+.3f}"
-    )
+sees = {way: (field == 1).sum() / (field > 0).sum() for way, field in fields.items()}
+show(
+    figures.seen(x, fields, asked),
+    "Codes before the position that each way sees: "
+    + ", ".join(f"{way} {share:.0%}" for way, share in sees.items()),
+)
+for way in ways:
+    print(f"{way}: sees {sees[way]:.0%}; half drawn last cheaper by {gap[way]:.3f} bits a code")
 
 # %% [markdown] tags=[]
-# *The same for each way to look farther.*
+# *What the position of the first figure sees with each way, measured on the trained priors.*
 #
 # Compare the share that a way sees with what its last half saves. If a prior sees all that was drawn and the gap
 # stays as it was, then the far side tells little about *single* codes. It may still matter for the whole body: whether
@@ -333,7 +343,6 @@ looking = priors["attention"]
 a = attention.heard_from(looking, codes, height_features(place)[0]).cpu()  # (heads, h*w, h*w)
 here = a[:, asked[0] * w + asked[1]].unflatten(1, (h, w)).numpy()  # (heads, h, w)
 reach = sum(layer.reach for layer in looking.layers)
-x = vqvae.decode(codes[None])[0, 0].cpu().numpy()  # (H, W)
 far = here[:, 1 : max(1, asked[0] - reach + 1)].sum((1, 2))  # (heads,)
 mirrored = here[:, max(0, h - 1 - asked[0]) : h + 2 - asked[0]].sum((1, 2))  # (heads,)
 even = 3 / (asked[0] + 1)  # what three lines would get of an even share
@@ -448,7 +457,7 @@ guess.compare_number(naive / seconds["attention"], [10, 100])
 # **Predict:** which way keeps the symmetry best?
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict("Symmetry is kept best by", list(WAYS))
+guess = predict("Symmetry is kept best by", ways)
 
 # %% tags=[]
 judge = Judge(run, settings)
@@ -471,7 +480,7 @@ else:
         )
         for rule in ("symmetry", "all")
     }
-    guess.compare(kept["symmetry"]["mean"][list(WAYS)].idxmax())
+    guess.compare(kept["symmetry"]["mean"][ways].idxmax())
 
 # %% tags=[]
 pictures = {
@@ -664,7 +673,7 @@ quiz("12")
 # %% tags=[]
 measured = {
     f"{name}_{way.replace(' ', '_')}": value
-    for way in WAYS
+    for way in ways
     for name, value in {
         "bits_per_code": paid[way].mean(),
         "seconds": results[way].seconds,

@@ -12,6 +12,26 @@ from vqgen_utils.plots.slices import axes_grid, draw_slice, mark_reading_order, 
 STYLES = (("-", "o"), ("--", "s"), (":", "D"), ("-.", "^"), ("-", "v"))
 
 
+def seen(image: np.ndarray, fields: dict[str, np.ndarray], position: tuple[int, int]) -> Figure:
+    """What a position sees of a slice: bright what it sees, gray what it does not, black the rest.
+
+    Args:
+        image: (H, W) in [0, 1].
+        fields: name -> (h, w), 1 seen, 0.5 drawn before and not seen, 0 yet to be drawn.
+        position: (row, column), the red square.
+    """
+    figure, axes = axes_grid(1, len(fields), image.shape, width=min(11.0, 5.5 * len(fields)))
+    figure.set_figheight(figure.get_figheight() + 0.4)
+    for ax, (name, field) in zip(axes[0], fields.items(), strict=True):
+        share = (field == 1).sum() / max(1, (field > 0).sum())
+        side = image.shape[0] // field.shape[0]
+        light = np.kron(np.choose((2 * field).astype(int), [0, 0.35, 1]), np.ones((side, side)))
+        draw_slice(ax, light * (0.3 + 0.7 * image), f"{name}: sees {share:.0%}\nof what was drawn")
+        outline_cells(ax, [position], side)
+    mark_reading_order(axes[0, 0], (0, 1), (1, 0))
+    return figure
+
+
 def halves(bits: dict[str, np.ndarray]) -> Figure:
     """What lines of codes cost from the edge to the middle: drawn first, and their mirror images.
 
@@ -29,7 +49,7 @@ def halves(bits: dict[str, np.ndarray]) -> Figure:
         saved = lines[:half].mean() - lines[::-1][:half].mean()
         words = "cheaper" if saved >= 0 else "dearer"
         ax.set_title(f"{title}:\nlast half {abs(saved):.2f} bits a code {words}", fontsize=10)
-        ax.set(xlabel="line of codes, edge to middle", ylim=(0, None))
+        ax.set(xlabel="line of codes, edge to middle")
         whole_numbers(ax.xaxis)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("bits a code")

@@ -21,6 +21,7 @@ from vqgen_utils.training.loop import Fit, Schedule, fit
 WAYS = {"plain": 1.0, "more layers": 1.5, "attention": 1.3, "mirror": 1.05, "both": 1.35}
 DEEPER = 1.5  # times as many layers as the run's prior
 FURTHER = 0.2  # as many steps as a share of those that the run's prior was given
+GENTLY = 1 / 3  # of its peak learning rate: more would undo what has been learned
 
 
 def farther(
@@ -47,16 +48,15 @@ def farther(
     """
     slices, codes, vqvae = run.load_slices(settings), run.load_codes(), run.load_vqvae()
     settings = change(settings, prior_seed=seed)
+    if not fresh:
+        gently = settings.prior_training.learning_rate * GENTLY
+        settings = change(settings, prior_learning_rate=gently)
     lesson = prior_lesson(settings, slices, codes, vqvae)
     if steps is None:
         steps = Schedule(len(lesson.train), settings.prior_training).steps
         steps *= 1.0 if fresh else FURTHER
     steps = max(1, round(steps / WAYS[way]))
     settings = change(settings, prior_steps=steps, prior_epochs=0, prior_patience=1.0)
-    if not fresh:
-        import os
-
-        settings = change(settings, prior_learning_rate=float(os.environ.get("LR", "1e-3")))
     grid = tuple(codes.shape[1:])
     model = new(settings, grid, way)
     made_from = run.prior_made_from(settings, grid, slices) | {"way": way, "fresh": fresh}
