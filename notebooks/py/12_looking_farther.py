@@ -524,27 +524,22 @@ if kept:
 # %% tags=[]
 choosing = choose.rows if len(choose) else test
 winner = min(saved, key=lambda way: bits_of(priors[way], choosing).mean())
-told_rows = all_codes[judge.rows.index]
-x_hat = vqvae.decode(told_rows)[:, 0].cpu()  # (n, H, W)
+x_hat = vqvae.decode(all_codes[judge.rows.index])[:, 0].cpu()  # (n, H, W)
 scores = {way: judge.scores(x_hat, rounds[way]) for way in ("plain", winner)}
-numbers = {
+more = {
     way: {
         "bits_per_pixel": paid[way].mean() / vqvae.config.stride**2,
         "seconds": results[way].seconds,
     }
     for way in scores
 }
-variants.keep(run, "12_looking_farther", scores, numbers)
-for name in {name for name, why in judge.failed.items() if why}:
-    print(f"{name}: not measured, {judge.failed[name]}")
-measures = [
-    "anatomy_pass_samples",
-    "symmetry",
-    "frechet_samples",
-    "precision",
-    "recall",
-    "memorised_share",
-]
+variants.keep(run, "12_looking_farther", scores, more)
+for name, why in judge.failed.items():
+    if why:
+        print(f"{name}: not measured, {why}")
+
+# %% tags=[]
+measures = ["anatomy_pass_samples", "symmetry", "frechet_samples", "precision", "memorised_share"]
 variants.table(scores, measures).assign(
     bits=[f"{paid[way].mean():.3f}" for way in scores],
     seconds=[f"{results[way].seconds:.0f}" for way in scores],
