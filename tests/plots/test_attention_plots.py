@@ -33,12 +33,12 @@ def test_a_dearer_half_is_said_to_be_dearer():
     assert "0.50 bits a code dearer" in titles(attention.halves({"a": np.array([1.0, 1.5])}))[0]
 
 
-def test_curves_begin_where_all_ways_do():
+def test_curves_go_through_the_looks_at_validation_slices():
     history = pd.DataFrame({"seconds": [1.0, 2.0], "val_loss": [np.nan, np.log(2)]})
-    figure = attention.against_seconds({"plain": history}, 1.5)
+    figure = attention.against_seconds({"plain": history})
     line = figure.axes[0].lines[0]
-    assert line.get_xdata().tolist() == [0, 2.0]
-    assert line.get_ydata() == pytest.approx([1.5, 1.0])
+    assert line.get_xdata().tolist() == [2.0]
+    assert line.get_ydata() == pytest.approx([1.0])
 
 
 def test_attention_is_drawn_where_the_codes_are_that_it_hears_of():

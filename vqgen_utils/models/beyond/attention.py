@@ -64,7 +64,7 @@ def rows_so_far(grid: tuple[int, int]) -> Tensor:
 class RowAttention(nn.Module):
     """Multi-head attention from each position of the vertical stack to its row and all above.
 
-    What it adds is zero until it is trained, so it can be put into a prior that is trained already.
+    What it adds is zero until it is trained: a prior that has it begins as one without.
 
     Args:
         channels: C of the stack.

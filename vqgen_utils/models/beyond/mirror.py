@@ -14,7 +14,7 @@ class Mirror(nn.Module):
     """What the first half of the vertical stack's rows tells the second half, row by row mirrored.
 
     For the first of the stack's layers: its row i + 1 is row i of the codes. What it adds is zero
-    until it is trained, so it can be put into a prior that is trained already.
+    until it is trained: a prior that has it begins as one without.
 
     Args:
         channels: C of the stack.

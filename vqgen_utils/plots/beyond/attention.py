@@ -57,21 +57,19 @@ def halves(bits: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def against_seconds(histories: dict[str, pd.DataFrame], start: float) -> Figure:
+def against_seconds(histories: dict[str, pd.DataFrame]) -> Figure:
     """Bits a code on validation slices against seconds of training, a line a way.
 
     Args:
         histories: name -> of `training.fit`, losses in nats, with `val_loss`.
-        start: bits a code of the prior that all ways start from.
     """
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     ax = figure.subplots()
     for (name, rows), (style, marker) in zip(histories.items(), cycle(STYLES), strict=False):
         looks = rows.dropna(subset="val_loss")
-        seconds = [0, *looks["seconds"]]
-        bits = [start, *(looks["val_loss"] / np.log(2))]
-        ax.plot(seconds, bits, style, marker=marker, ms=5, label=f"{name}: {bits[-1]:.3f}")
-    ax.axhline(start, color="black", linewidth=1, linestyle=":")
+        bits = looks["val_loss"] / np.log(2)
+        label = f"{name}: {bits.iloc[-1]:.3f}"
+        ax.plot(looks["seconds"], bits, style, marker=marker, ms=5, label=label)
     ax.set(xlabel="seconds of training", ylabel="bits a code, validation")
     ax.grid(alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=9)
