@@ -25,10 +25,10 @@
 #
 # - to judge slices that have no original: distances, coverage, anatomy, place, copies, texture;
 # - to test the tests themselves, with sets that you know to be wrong;
-# - to say which part of the model loses most, and what more patients would change.
+# - to say which part of the model loses most.
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
-# **Time to learn:** 55 minutes.
+# **Time to learn:** 52 minutes.
 # **Time to run:** about 2 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
@@ -75,7 +75,7 @@ from vqgen_utils.evaluation import (
 from vqgen_utils.evaluation.texture import classes, judges, octaves
 from vqgen_utils.models import height_features, sample
 from vqgen_utils.plots import show
-from vqgen_utils.runs import Run, compare
+from vqgen_utils.runs import Run
 from vqgen_utils.teaching import predict, show_source, widgets
 from vqgen_utils.teaching.exercises import evaluation as exercises
 from vqgen_utils.training import fit
@@ -490,7 +490,7 @@ three = {name: sets[name] for name in ("held out", "reconstructed", "generated")
 asked_and_read = {
     name: (np.tile(heights, len(some.slices)), some.reading.heights) for name, some in three.items()
 }
-no_place = failed["place"] or failed["reader"]
+no_place = failed["place"] or failed["reader"] or failed["patients"]
 if no_place:
     print(f"not measured, since {no_place}")
 else:
@@ -794,55 +794,9 @@ lost.round(3)
 # %% [markdown] tags=[]
 # This tells where to work next (an empty table: nothing could be measured). A better decoder cannot help where the
 # prior loses, and a longer training of the prior cannot help where the codes cannot show it.
-
-# %% [markdown] tags=[]
-# ## What would more patients change?
 #
-# All of this comes from one set of training patients and one seed. `python -m benchmarks.few_patients` trains on the
-# first 8, 15 and more patients of one phantom, with up to three seeds each, and keeps its results. Those held out
-# are the same each time. All samples are read by one network and compared with one set of real slices, those of the
-# largest study. The numbers below are the results that are there, on the phantom, whatever data you look at here. Its
-# held-out patients are other people than those of the default data, so 120 patients do not give the same bits there
-# as in notebook 04: the intervals of notebook 06 say how much twelve patients can differ from twelve others.
-#
-# **Predict:** with more patients, what falls by the larger share, the autoencoder's error (1 − SSIM) or the prior's
-# bits? And what will become of the gap between the patients it has learned from and the others?
-
-# %% tags=["nbval-ignore-output", "predict"]
-guess = predict("More patients help", ["the autoencoder most", "the prior most"])
-
-# %% tags=[]
-published = compare.published_patients()
-if len(published):
-    fewest, most = published.iloc[0], published.iloc[-1]
-    changes = ", ".join(
-        f"{name} {fewest[name]:.2f} to {most[name]:.2f}"
-        for name in ("ssim", "bits_per_code", "precision", "recall", "frechet")
-    )
-    show(
-        plots.runs.by_patients(published),
-        f"Scores against patients, {fewest['patients']:.0f} to {most['patients']:.0f}: {changes}.",
-    )
-if len(published) > 1:
-    left = {  # shares that are left of the error, and of the bits
-        "the autoencoder most": (1 - most["ssim"]) / (1 - fewest["ssim"]),
-        "the prior most": most["bits_per_code"] / fewest["bits_per_code"],
-    }
-    guess.compare(min(left, key=lambda name: left[name]))
-
-# %% [markdown] tags=[]
-# *Scores against the number of training patients: the median over seeds, with a bar from the lowest seed to the
-# highest (no bar: one seed): reconstructions, the prior on held-out patients and on those it has learned from, and
-# samples. Mind the narrow axes.*
-#
-# Compare a step from one number of patients to the next with the length of the bars: where the bars overlap, one seed
-# alone could have shown the opposite. The autoencoder looks at small blocks and their surroundings, and a few
-# patients show most of those. The prior has to know how whole bodies vary. The distance between its two lines says
-# how much of what it knows is of its own patients alone.
-#
-# The training time is the same for all from a certain number of slices on, so with the most patients each slice is
-# seen least often: more of them need not help where there is no time to learn from them. Notebook 09 is about what
-# can be done when patients are few.
+# All of it comes from one set of training patients and one seed. What more patients change, and how much seeds differ,
+# is told by notebook 09, for all of these measures.
 
 # %% [markdown] tags=[]
 # ## Exercises

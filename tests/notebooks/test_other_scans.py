@@ -79,6 +79,7 @@ def test_a_score_is_measured_or_has_its_reason(told):
         assert metrics["vqvae"]["ssim"] is None and "ssim" in metrics["vqvae"]["not_measured"]
         assert {"ssim", "frechet_samples", "precision", "memorised_share"} <= missing
         assert {"auc_full", "auc_half", "auc_quarter", "texture_power"} <= missing
+        assert "height_within_3" in missing
         few = metrics["few_patients"]
         assert few["copies_last"] is None and "one patient" in few["not_measured"]["copies_last"]
     card = (folder / "model_card.md").read_text("utf-8")

@@ -91,15 +91,6 @@ def test_comparing_nothing_says_so():
         compare.side_by_side(["x"])
 
 
-def test_more_patients_are_drawn_against_every_stage():
-    names = [name for _, _, columns in plots.runs.BY_PATIENTS for name in columns]
-    scores = {f"{name}{end}": [0.5, None] for name in names for end in ("", "_low", "_high")}
-    table = pd.DataFrame({"patients": [15, 30], **scores})
-    figure = plots.runs.by_patients(table)
-    assert [ax.get_title() for ax in figure.axes] == [title for title, *_ in plots.runs.BY_PATIENTS]
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["15", "30"]
-
-
 def test_few_patients_are_drawn_with_all_their_scores_and_the_band_of_their_seeds(
     tmp_path, monkeypatch
 ):

@@ -28,8 +28,9 @@ INSTRUMENTS = {
     ),
     "patients": (  # two held-out patients at least: a floor is what patients differ by
         *("frechet_samples", "frechet_reconstructions", "frechet_floor", "kid_samples"),
-        *("precision", "recall", "anatomy_pass_real", "memorised_share"),
-        *("auc_full", "auc_half", "auc_quarter", "texture_power", "inception_score"),
+        *("precision", "recall", "anatomy_pass_samples", "anatomy_pass_real", "memorised_share"),
+        *("height_within_3", "auc_full", "auc_half", "auc_quarter", "texture_power"),
+        "inception_score",
     ),
     "ceiling": ("frechet_reconstructions",),  # what cannot be read is no ceiling to compare with
     "place": ("height_within_3",),

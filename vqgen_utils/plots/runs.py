@@ -1,54 +1,7 @@
 """Several runs in one figure."""
 
-from itertools import cycle
-
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-
-BY_PATIENTS = (  # title, what the axis says, columns and their names
-    ("reconstruction", "SSIM on held-out patients", {"ssim": "whole slice", "ssim_body": "body"}),
-    (
-        "prior",
-        "bits a code",
-        {"bits_per_code": "held-out patients", "bits_per_code_train": "patients it learned from"},
-    ),
-    (
-        "samples: shares",
-        "share",
-        {
-            "anatomy_pass": "keep every rule",
-            "precision": "precision",
-            "recall": "recall",
-            "memorised": "look memorised",
-        },
-    ),
-    ("samples: distance", "Fréchet distance (low is good)", {"frechet": "to 240 patients' slices"}),
-)
-
-
-def by_patients(table: pd.DataFrame) -> Figure:
-    """Scores against the number of training patients, with a bar from lowest to highest seed.
-
-    Args:
-        table: `runs.compare.published_patients`.
-    """
-    figure = Figure(figsize=(10, 6.2), layout="constrained")
-    x = np.arange(len(table))
-    for ax, (title, ylabel, columns) in zip(figure.subplots(2, 2).flat, BY_PATIENTS, strict=True):
-        styles = cycle(("o-", "s--", "^:", "D-."))
-        for (column, name), style in zip(columns.items(), styles, strict=False):
-            middle, low, high = (
-                table[f"{column}{end}"].astype(float) for end in ("", "_low", "_high")
-            )
-            ax.errorbar(x, middle, [middle - low, high - middle], fmt=style, label=name, capsize=3)
-        ax.set(title=title, xlabel="training patients", ylabel=ylabel)
-        ax.set_xticks(x, [str(number) for number in table["patients"]])
-        ax.margins(y=0.15)
-        ax.grid(alpha=0.3)
-        ax.legend(fontsize=8)
-    return figure
-
 
 FEW_PATIENTS = {  # column of the table -> what its panel is called
     "ssim": "SSIM, held out",
