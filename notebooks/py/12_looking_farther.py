@@ -80,10 +80,11 @@ print(f"{len(test)} held-out slices, grids of {h} x {w} codes, K = {K}")
 # %% [markdown] tags=[]
 # ## How far does it see?
 #
-# Our prior is a gated PixelCNN (van den Oord et al. 2016). Codes are drawn row after row of the grid. In our pictures these rows stand upright, and are drawn from left to
-# right; we call them **lines**. Each layer with a kernel of 3 sees one line further. Six layers and the shift at the
-# entrance make seven lines. The measurement of notebook 04 shows it on the trained prior: a logit depends on a code
-# exactly where its derivative is not zero.
+# Our prior is a gated PixelCNN (van den Oord et al. 2016). Codes are drawn row after row of the grid. In our pictures
+# these rows stand upright, and are drawn from left to right; we call them **lines**. Each layer with a kernel of 3
+# sees one line further; the six layers of the default settings and the shift at the entrance make seven lines. The
+# measurement of notebook 04 shows it on the trained prior: a logit depends on a code exactly where its derivative is
+# not zero.
 
 # %% tags=[]
 show_source(receptive_field.field_of_prior)
@@ -159,8 +160,8 @@ guess.compare_number(last / first, [0.8, 1.2])
 #
 # A convolution hears its neighbours, with fixed weights for each distance. Attention (Vaswani et al. 2017) lets each
 # position decide itself whom to listen to. It makes three vectors of what it knows: a **query** $q$, what it asks
-# for; a **key** $k$, what it has to offer; a **value** $u$, what it says. Position $n$ listens to position $m$ with
-# a weight that grows with the product of its query and the other's key:
+# for; a **key** $k$, what it has to offer; a **value** $u$, what it says. Position $n$ listens to position $m$ with a
+# weight that grows with the product of its query and the other's key:
 #
 # $$a_{nm} = \frac{e^{q_n \cdot k_m / \sqrt d}}{\sum_{m'} e^{q_n \cdot k_{m'} / \sqrt d}}, \qquad
 # \text{heard}_n = \sum_m a_{nm} u_m$$
@@ -172,9 +173,9 @@ guess.compare_number(last / first, [0.8, 1.2])
 show_source(attention.attention_weights, attention.rows_so_far)
 
 # %% [markdown] tags=[]
-# Two things are needed besides. First, *where* a position is has to be told: the sum is the same in whatever order the
-# positions come. We add waves of several lengths to queries and keys, so that a product can say "two lines back" as
-# well as "as far from the other edge".
+# Two things are needed besides. First, *where* a position is has to be told: the sum is the same in whatever order
+# the positions come. We add waves of several lengths to queries and keys, so that a product can say "two lines back"
+# as well as "as far from the other edge".
 #
 # Second, who asks? PixelSNAIL (Chen et al. 2018) lets each position ask all before it. We let the rows of the
 # *vertical* stack ask. They know whole rows above, and nothing of their own row, so a row may ask all at once. That
@@ -207,10 +208,10 @@ guess.compare("90")
 # %% [markdown] tags=[]
 # ## The other side
 #
-# Attention has to find out from data what is worth a look. Where we know it beforehand, we can say so. The body is
-# nearly symmetric, the grid is drawn from one side to the other: at line $i$ of the second half, line $h-1-i$ is the
-# one to look at. When the second half begins, the *whole* first half is known. So a small network may look at it in
-# all directions, without any mask, and hand what it finds to the mirrored lines:
+# Attention has to find out from data what is worth a look. Where we know it beforehand, we can say so. In axial
+# slices the body is nearly symmetric, and the grid is drawn from one side to the other: at line $i$ of the second
+# half, line $h-1-i$ is the one to look at. When the second half begins, the *whole* first half is known. So a small
+# network may look at it in all directions, without any mask, and hand what it finds to the mirrored lines:
 
 # %% tags=[]
 show_source(Mirror.forward)
@@ -224,15 +225,17 @@ show_source(Mirror.forward)
 # ## The same seconds
 #
 # More of anything helps a little. So the dull alternatives come along: the plain prior, and one with half as many
-# layers more. All learn from the beginning, from the same slices, and for the same time: a fifth of what the run's own
-# prior was given, so that this notebook takes minutes. That prior is the yardstick for what more time brings.
+# layers more. All learn from the beginning, from the same slices, and for the same time: by default a fifth of what
+# the run's own prior was given, so that this notebook takes minutes. That prior is the yardstick for what time
+# brings.
 
 # %% tags=[]
 show_source(recipe.new)
 
 # %% [markdown] tags=[]
-# A step of a larger network takes longer, so it gets fewer steps. How many fewer is fixed in `WAYS` from a measurement
-# on one machine, so that a run can be repeated to the last digit; the seconds that it really took are in the table.
+# A step of a larger network takes longer, so it gets fewer steps. How many fewer is fixed in `WAYS` from a
+# measurement on one machine, so that a run can be repeated to the last digit; the seconds that it really took are in
+# the table.
 #
 # **Predict:** which way pays fewest bits on held-out slices in the end?
 
@@ -295,8 +298,8 @@ if test["patient"].nunique() < 2:
 
 # %% [markdown] tags=[]
 # Each line compares two priors on the same slices, with an interval over patients. An interval that holds zero shows
-# no difference; one that does not shows a difference for *these two trainings*. Another seed would give other numbers,
-# and one seed is one seed. Now the halves again:
+# no difference; one that does not shows a difference for *these two trainings*. Another seed would give other
+# numbers, and one seed is one seed. Now the halves again:
 
 # %% tags=[]
 lines = {name: bits.mean((0, 2)) for name, bits in paid.items()}  # (h,) each
@@ -328,8 +331,9 @@ for way in ways:
 # *What the position of the first figure sees with each way, measured on the trained priors.*
 #
 # Compare the share that a way sees with what its last half saves. If a prior sees all that was drawn and the gap
-# stays as it was, then the far side tells little about *single* codes. It may still matter for the whole body: whether
-# an outline closes is decided in a few codes, and the mean over all of them hardly moves. So we must look at samples.
+# stays as it was, then the far side tells little about *single* codes. It may still matter for the whole body:
+# whether an outline closes is decided in a few codes, and the mean over all of them hardly moves. So we must look at
+# samples.
 
 # %% [markdown] tags=[]
 # ## Where it looks
@@ -346,7 +350,7 @@ looking = priors["attention"]
 a = attention.heard_from(looking, codes, height_features(place)[0]).cpu()  # (heads, h*w, h*w)
 here = a[:, asked[0] * w + asked[1]].unflatten(1, (h, w)).numpy()  # (heads, h, w)
 reach = sum(layer.reach for layer in looking.layers)
-far = here[:, 1 : max(1, asked[0] - reach + 1)].sum((1, 2))  # (heads,)
+far = here[:, 1 : max(1, asked[0] - reach)].sum((1, 2))  # (heads,)
 mirrored = here[:, max(0, h - 1 - asked[0]) : h + 2 - asked[0]].sum((1, 2))  # (heads,)
 even = 3 / (asked[0] + 1)  # what three lines would get of an even share
 show(
@@ -362,8 +366,8 @@ guess.compare_number(far.mean(), [0.2, 0.5])
 # listens to each position, on a scale of its own.*
 #
 # A head that gives every position the same is of little use: it hears a mean. Bright spots are questions with an
-# answer. Are any near the white square? Attention shows what is *listened to*, and not what it is used for: the layers
-# after it may ignore it.
+# answer. Are any near the white square? Attention shows what is *listened to*, and not what it is used for: the
+# layers after it may ignore it.
 #
 # Move the position. (The controls need a running kernel.)
 
@@ -374,8 +378,8 @@ widgets.where_it_looks(looking, torch.tensor(x), codes, height_features(place)[0
 # ## It must not see what is to come
 #
 # Everything above is worth something only if no way sees its own answer. A forgotten mask would look like a triumph
-# (notebook 04). So we do not argue, we test: small priors with all weights random, and each code changed in turn. Does
-# a guess move that stands at the changed code, or before it?
+# (notebook 04). So we do not argue, we test: small priors with all weights random, and each code changed in turn.
+# Does a guess move that stands at the changed code, or before it?
 
 # %% tags=["nbval-check-output"]
 grid, tiny = (6, 4), config.PriorConfig(prior_channels=8, prior_layers=3, prior_hidden_dim=16)
@@ -516,8 +520,8 @@ if kept:
 # *Shares of samples that keep the rule of symmetry, and all rules, with intervals over patients.*
 #
 # Where intervals overlap widely, these samples do not tell the ways apart. Compare each way with *plain*, which had
-# the same seconds; the run's prior had about five times as many, and shows what time alone brings. Do the rules follow
-# the bits?
+# the same seconds; the run's prior had more of them (by default five times), and shows what time alone brings. Do the
+# rules follow the bits?
 
 # %% [markdown] tags=[]
 # ## What it is worth
@@ -550,15 +554,15 @@ variants.table(scores, measures).assign(
 )
 
 # %% [markdown] tags=[]
-# One seed, and one short training. What a way is worth in a whole training, with more seeds, is measured by
-# `python -m benchmarks.beyond`. If the numbers of the two rows lie within each other's
-# intervals, the honest sentence is: its gain could not be seen in this test.
+# One seed, and one short training. What a way is worth in a whole training, with more seeds, is measured by `python
+# -m benchmarks.beyond`. If the numbers of the two rows lie within each other's intervals, the honest sentence is: its
+# gain could not be seen in this test.
 
 # %% [markdown] tags=[]
 # ## Exercises
 #
-# Replace the three dots, run the cell and then its check. Once you have tried, look into
-# [the solutions](solutions/12_looking_farther.ipynb).
+# Replace the three dots, run the cell and then its check. Once you have tried, look into [the
+# solutions](solutions/12_looking_farther.ipynb).
 
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: who may be asked

@@ -46,7 +46,7 @@ def test_attention_is_drawn_where_the_codes_are_that_it_hears_of():
     weights = np.zeros((1, 4, 2))
     weights[0, 1, 0] = 0.75
     weights[0, 3, 1] = 0.25
-    figure = attention.where_it_looks(np.zeros((8, 4)), weights, (3, 1), reach=2)
+    figure = attention.where_it_looks(np.zeros((8, 4)), weights, (3, 1), reach=1)
     shown = figure.axes[1].images[0].get_array().T  # (h, w)
     assert shown[0, 0] == 0.75 and shown[2, 1] == 0.25
     assert titles(figure) == ["asked at line 4, place 2", "head 1: 75% beyond the layers"]

@@ -86,7 +86,7 @@ def where_it_looks(
         weights: (heads, h, w), each head's sum to 1; row i of the stack stands for the codes of
             row i - 1, and is drawn there: what stands at row 0 has no code, and is left out.
         position: (row, column) of the code that is to be guessed; red. White: its mirror image.
-        reach: rows up that the layers see without attention.
+        reach: rows up that the layers see without attention, after the one that the entrance adds.
     """
     heads, height, width = weights.shape
     i, j = position
@@ -98,7 +98,7 @@ def where_it_looks(
     outline_cells(axes[0, 0], [(height - 1 - i, j)], side, "white")
     for number, (ax, head) in enumerate(zip(axes[0, 1:], weights, strict=True), start=1):
         codes = np.concatenate([head[1:], np.zeros((1, width), head.dtype)])  # (h, w)
-        far = codes[: max(0, i - reach)].sum()
+        far = codes[: max(0, i - reach - 1)].sum()
         draw_slice(
             ax, codes, f"head {number}: {far:.0%}\nbeyond the layers", cmap="viridis", vmax=None
         )
