@@ -18,6 +18,9 @@ from torch import Tensor
 from vqgen_utils.data.tissues import BLADDER, RECTUM
 from vqgen_utils.evaluation import code_lengths, fidelity
 from vqgen_utils.models.beyond import alphabets
+
+
+from vqgen_utils.models.beyond import attention
 from vqgen_utils.teaching.exercises.evaluation import pelvis
 from vqgen_utils.teaching.exercises.feedback import NotYet, call, close
 
@@ -388,3 +391,24 @@ def check_cheapest_code(rng: Generator) -> Case:
     z, codes = normal(rng, int(rng.integers(20, 60)), d), normal(rng, k, d)
     shares, weight = torch.from_numpy(rng.dirichlet(np.ones(k))).float(), float(rng.uniform(0.1, 2))
     return Case((z, codes, shares, weight), alphabets.cheapest(z, codes, shares, weight))
+
+
+# ---- 12 ------------------------------------------------------------------------------------------
+
+
+def check_attend(rng: Generator) -> Case:
+    grid, d = tuple(map(int, rng.integers(2, 5, 2))), int(rng.integers(2, 9))
+    allowed = attention.rows_so_far(grid)
+    q, k = (2 * normal(rng, len(allowed), d) for _ in range(2))
+    values = normal(rng, len(allowed), int(rng.integers(2, 6)))
+    return Case((q, k, values, allowed), attention.attention_weights(q, k, allowed) @ values)
+
+
+def check_hear_row(rng: Generator) -> Case:
+    old, width, d, size = map(int, rng.integers(2, 7, 4))
+    q, k, values = normal(rng, width, d), normal(rng, width, d), normal(rng, width, size)
+    old_k, old_values = normal(rng, old, d), normal(rng, old, size)
+    keys, kept = torch.cat([old_k, k]), torch.cat([old_values, values])
+    allowed = torch.ones(width, len(keys), dtype=torch.bool)
+    heard = attention.attention_weights(q, keys, allowed) @ kept
+    return Case((q, k, values, old_k, old_values), (heard, keys, kept))
