@@ -169,10 +169,14 @@ class VQVAE(nn.Module):
                 f"{self.num_embeddings}: these codes come from another VQ-VAE."
             )
         images = [
-            self.decoder(self.codebook.lookup(some.to(self.device))).clamp(0, 1).to(codes.device)
+            self.decoder(self.lookup(some.to(self.device))).clamp(0, 1).to(codes.device)
             for some in codes.split(AT_ONCE)
         ]
         return torch.cat(images)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """What the decoder sees of a grid of codes: (B, h, w) -> (B, D, h, w)."""
+        return self.codebook.lookup(codes)
 
     @property
     def device(self) -> torch.device:

@@ -1,3 +1,8 @@
-"""Pictures of notebooks 10 to 14, a file for each notebook."""
+"""Pictures of notebooks 10 to 14, a file for each notebook.
 
-__all__: list[str] = []
+critic    a decoder and its critics
+"""
+
+from vqgen_utils.plots.beyond import critic
+
+__all__ = ["critic"]

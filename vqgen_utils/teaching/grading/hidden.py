@@ -366,3 +366,11 @@ def check_mean_of_draw(rng: Generator) -> Case:
     drawn = rng.choice(np.unique(patients), 4).tolist()
     wanted = np.concatenate([values[patients == name] for name in drawn]).mean()
     return Case((values, patients, drawn), float(wanted))
+
+
+# ---- 13 ------------------------------------------------------------------------------------------
+
+
+def check_hinge(rng: Generator) -> Case:
+    real, painted = (2 * normal(rng, int(rng.integers(2, 9))) for _ in range(2))
+    return Case((real, painted), float(F.relu(1 - real).mean() + F.relu(1 + painted).mean()))
