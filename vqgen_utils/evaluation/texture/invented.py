@@ -11,9 +11,10 @@ import numpy as np
 from scipy import ndimage
 from torch import Tensor
 
+from vqgen_utils.data.tissues import BLADDER
 from vqgen_utils.evaluation.metrics import body_mask
+from vqgen_utils.evaluation.outliers import ENOUGH
 
-ENOUGH = 0.004  # share of a picture that an organ must have to count as seen
 RADIUS = 0.05  # of a hole, in heights of the picture
 
 
@@ -57,9 +58,9 @@ def painted_over(before: np.ndarray, odd: np.ndarray, decoded: np.ndarray) -> np
     return (back * got).sum((1, 2)) / np.square(back).sum((1, 2))
 
 
-def sees(tissues: np.ndarray, organ: int) -> np.ndarray:
-    """Whether a reader sees an organ that is large enough: tissues (N, H, W) -> (N,) bool."""
-    return (tissues == organ).mean((1, 2)) >= ENOUGH
+def sees_bladder(tissues: np.ndarray) -> np.ndarray:
+    """Whether a reader sees a bladder that is large enough: tissues (N, H, W) -> (N,) bool."""
+    return (tissues == BLADDER).mean((1, 2)) >= ENOUGH
 
 
 def left_open(paintings: Tensor) -> np.ndarray:

@@ -97,7 +97,8 @@ def sharpened(
         "width": settings.evaluation.domain_width,
         **{name: run.fingerprint(f"{name}.safetensors") for name in ("vqvae", "prior")},
     }
-    name = "critic" if seed == 0 else f"critic_{seed}"
+    usual = steps == round(config.longer * own) and seed == 0 and config == CriticConfig()
+    name = "critic" if usual else "critic_other"  # a trial does not push out what 14 looks at
     files = TrainingFiles(run.path(f"{name}.safetensors"), json.loads(json.dumps(made_from)))
     both = nn.ModuleDict({n: NoisyDecoder(vqvae, config.blocks) for n in ("smooth", "sharp")})
     with exclusive(run.folder):
