@@ -403,7 +403,7 @@ changes = {
     "bladder missing": outliers.no_bladder,
     "a hole": invented.hole,
 }
-odd, before, after, hidden = {}, {}, {}, {}
+odd, before, after = {}, {}, {}
 for name, change in changes.items():
     changed, which = outliers.change_all(x.numpy(), labels, change)  # (m, H, W), (m,)
     if not len(which):
@@ -412,10 +412,13 @@ for name, change in changes.items():
     odd[name], before[name] = changed, x.numpy()[which]
     codes = vqvae.encode(torch.from_numpy(changed)[:, None])  # (m, h, w)
     after[name] = {who: decode(codes)[:, 0].numpy() for who, decode in decoders.items()}
-    hidden[name] = {
-        who: invented.painted_over(before[name], changed, some).mean()
-        for who, some in after[name].items()
-    } | {"slices": len(which)}
+
+# %% tags=[]
+hidden = {
+    name: {"slices": len(some)}
+    | {who: invented.painted_over(before[name], some, after[name][who]).mean() for who in decoders}
+    for name, some in odd.items()
+}
 hidden = pd.DataFrame(hidden).T
 hidden.astype({"slices": int}).round(3)
 

@@ -32,7 +32,7 @@ class NoisyDecoder(nn.Module):
 
     Codes leave open what a patch looks like in detail. A decoder that is a function of the codes
     alone must answer the same each time; with noise it can answer differently each time, as
-    texture does. At first the noise does next to nothing, and the blocks that are added nothing.
+    texture does. At first neither the noise nor the blocks that are added change anything.
 
     Args:
         vqvae: a trained one, with whatever codes its `lookup` takes; it stays as it is.
@@ -55,7 +55,7 @@ class NoisyDecoder(nn.Module):
         self.head = nn.Sequential(*layers[before:])  # (B, hidden, h, w) -> (B, 1, H, W)
         noises = [nn.Conv2d(self.folded, hidden, 3, padding=1, bias=False) for _ in range(2)]
         for noise in noises:
-            nn.init.normal_(noise.weight, std=0.02)
+            nn.init.zeros_(noise.weight)
         self.early, self.late = noises  # what is bent by the blocks, and what is not
 
     @property
@@ -154,6 +154,31 @@ def critic_loss(real: Tensor, painted: Tensor) -> Tensor:
 def painter_loss(painted: Tensor) -> Tensor:
     """What the decoder pays for a critic's answers to what it painted: the higher, the less."""
     return -painted.mean()
+
+
+def power_loss(painted: Tensor, real: Tensor) -> Tensor:
+    """How far the detail of a batch is from that of real slices in amount, in three octaves.
+
+    The squared logarithm of the ratio of their mean powers, added up over the finest octaves.
+    Critics find out that power is missing, but slowly; this says by how much. It does not say
+    where: that is the critics' part.
+
+    Args:
+        painted, real: (B, 1, H, W) and (B', 1, H, W).
+    """
+    apart = _log_power(painted) - _log_power(real)  # (3,)
+    return apart.square().sum()
+
+
+def _log_power(x: Tensor) -> Tensor:
+    """Logarithm of the mean power of slices (B, 1, H, W) in the three finest octaves: (3,)."""
+    height, width = x.shape[2:]
+    waves = torch.fft.rfft2(x[:, 0] - x.mean((1, 2, 3))[:, None, None])  # (B, H, W/2 + 1)
+    power = waves.abs().square().mean(0)  # (H, W/2 + 1)
+    rows = torch.fft.fftfreq(height, device=x.device)[:, None]
+    frequency = torch.hypot(rows, torch.fft.rfftfreq(width, device=x.device)[None])
+    rings = [(frequency >= 0.5 / 2 ** (n + 1)) & (frequency < 0.5 / 2**n) for n in range(3)]
+    return torch.stack([(power[ring].mean() + 1e-8).log() for ring in rings])
 
 
 def adaptive_weight(truth: Tensor, looks: Tensor, last: nn.Parameter) -> Tensor:

@@ -24,13 +24,8 @@ from vqgen_utils.evaluation.domain import DomainNetwork
 from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
 from vqgen_utils.machine.speed import best_device, training_settings
-from vqgen_utils.models.beyond.critic import (
-    NoisyDecoder,
-    PatchCritic,
-    adaptive_weight,
-    critic_loss,
-    painter_loss,
-)
+from vqgen_utils.models.beyond import critic as painting
+from vqgen_utils.models.beyond.critic import NoisyDecoder
 from vqgen_utils.models.pixelcnn import PixelCNN, height_features
 from vqgen_utils.models.sampling import sample
 from vqgen_utils.models.vqvae import VQVAE
@@ -50,11 +45,13 @@ class CriticConfig:
     join: float = 0.5  # from here on there are critics (the late start)
     listen: float = 0.55  # from here on the decoder listens to them
     batch_size: int = 8  # slices a step, and half as many samples
-    learning_rate: float = 1e-3  # of the decoder; half of it against critics
+    learning_rate: float = 1e-3  # of the decoder, alone
+    against_critics: float = 0.3  # times that rate: slower than they learn, or it outruns them
     critic_rate: float = 2e-3
     betas: tuple[float, float] = (0.5, 0.9)  # Adam's: a short memory, for the critics move
-    critic_says: float = 0.8  # weight of what critics say, on top of the adaptive one (VQGAN's)
+    critic_says: float = 1.2  # weight of what critics say, on top of the adaptive one
     heeded: float = 1.0  # largest adaptive weight
+    power: float = 0.03  # weight of the difference in amount of detail
     features: float = 0.1  # weight of the difference of the reader's features
     samples: int = 600  # of the prior, drawn once, for the critics to look at
     blocks: int = 1  # that the decoder gets
@@ -197,7 +194,9 @@ class Game:
         self.device = self.decoder.last.device
         self.steps, self.done = steps, 0
         self.join, self.listen = round(config.join * steps), round(config.listen * steps)
-        self.critics = nn.ModuleList([PatchCritic(1), PatchCritic(2)]).to(self.device)
+        self.critics = nn.ModuleList([painting.PatchCritic(1), painting.PatchCritic(2)]).to(
+            self.device
+        )
         self.reader = lesson.reader.to(self.device).eval().requires_grad_(False)
         self.random = torch.Generator().manual_seed(seed)
         weights = [w for w in self.decoder.parameters() if w.requires_grad]
@@ -225,9 +224,12 @@ class Game:
         if self.done <= self.listen:
             return {"critics": told}
         truth = self._truth(painted[: len(x)], x)
-        looks = sum(painter_loss(critic.compare(x, painted)[1]) for critic in self.critics)
-        weight = adaptive_weight(truth, looks, self.decoder.last).clamp(max=self.config.heeded)
-        self._learn(truth + self.config.critic_says * weight * looks)
+        looks = sum(painting.painter_loss(critic.compare(x, painted)[1]) for critic in self.critics)
+        weight = painting.adaptive_weight(truth, looks, self.decoder.last).clamp(
+            max=self.config.heeded
+        )
+        amount = painting.power_loss(painted, x)
+        self._learn(truth + self.config.critic_says * weight * looks + self.config.power * amount)
         return {"truth": truth.detach(), "critics": told, "looks": looks.detach(), "weight": weight}
 
     def _truth(self, x_hat: Tensor, x: Tensor) -> Tensor:
@@ -241,7 +243,7 @@ class Game:
     def _critics_learn(self, x: Tensor, painted: Tensor) -> Tensor:
         """A step of the critics; what they pay: 2 each when they cannot tell."""
         self.critics.requires_grad_(True)
-        loss = sum(critic_loss(*critic.compare(x, painted)) for critic in self.critics)
+        loss = sum(painting.critic_loss(*critic.compare(x, painted)) for critic in self.critics)
         self.critic.zero_grad()
         loss.backward()
         self.critic.step()
@@ -268,7 +270,8 @@ class Game:
         if alone:
             falling *= min(1.0, (self.done + 1) / max(1, 0.05 * self.join))  # warm-up
         rates = {
-            self.painter: self.config.learning_rate * (1.0 if alone else 0.5),
+            self.painter: self.config.learning_rate
+            * (1.0 if alone else self.config.against_critics),
             self.critic: self.config.critic_rate,
         }
         for optimizer, rate in rates.items():
