@@ -43,6 +43,15 @@ def test_what_happens_elsewhere_is_not_counted():
     assert np.allclose(invented.painted_over(before, odd, decoded), 0)
 
 
+def test_brightness_is_read_where_signal_was_taken_away():
+    before = bodies()
+    odd = before.copy()
+    odd[:, 30:34, 10:14], odd[:, 40:44, 10:14] = 0.02, 1.0
+    assert np.isclose(invented.brightness(odd, before, odd), 0.02)
+    assert invented.brightness(before, before, odd) > 0.5
+    assert np.isnan(invented.brightness(before, before, before))
+
+
 def test_a_bladder_of_some_size_is_seen():
     _, labels = phantom.render_slice(0, 0, 28)
     none = np.where(labels == 3, 1, labels)

@@ -85,6 +85,17 @@ def test_the_hinge_loss_is_that_of_the_paper():
     assert critic.painter_loss(painted) == 2
 
 
+def test_detail_is_asked_for_in_its_amount_and_its_place_and_not_in_its_pattern():
+    generator = torch.Generator().manual_seed(0)
+    real, other = 0.1 * torch.randn(2, 6, 1, 64, 32, generator=generator)
+    real[..., 32:, :], other[..., 32:, :] = 0.5, 0.5  # nothing in the lower half
+    smooth, elsewhere = 0.3 * real, other.flip(2)
+    sets = {"itself": real, "other": other, "smooth": smooth, "elsewhere": elsewhere}
+    loss = {name: critic.detail_loss(some, real).item() for name, some in sets.items()}
+    assert loss["itself"] == 0
+    assert loss["other"] < 0.2 * min(loss["smooth"], loss["elsewhere"])
+
+
 def test_the_adaptive_weight_makes_both_losses_pull_equally_hard():
     last = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     truth, looks = (3 * last).sum(), (0.5 * last).sum()

@@ -13,7 +13,7 @@ def test_the_dials_ask_for_their_settings():
 
     def draw(number, share, strength, seed):
         asked.append((number, share, strength, seed))
-        return figures.dialled(*RNG.random((2, 16, 8)), "painted", (4, 0, 8))
+        return figures.dialled(*RNG.random((2, 16, 8)), "painted", (4, 0))
 
     widget = controls.dials(draw, 6, 2)
     by_name = {control.description: control for control in widget.children[0].children}

@@ -15,6 +15,7 @@ from vqgen_utils.data.tissues import BLADDER
 from vqgen_utils.evaluation.metrics import body_mask
 from vqgen_utils.evaluation.outliers import ENOUGH
 
+DARK = 0.05  # of 1; there is no signal
 RADIUS = 0.05  # of a hole, in heights of the picture
 
 
@@ -56,6 +57,12 @@ def painted_over(before: np.ndarray, odd: np.ndarray, decoded: np.ndarray) -> np
     """
     back, got = (np.asarray(some, np.float64) - odd for some in (before, decoded))
     return (back * got).sum((1, 2)) / np.square(back).sum((1, 2))
+
+
+def brightness(pictures: np.ndarray, before: np.ndarray, odd: np.ndarray) -> float:
+    """Mean brightness of pictures (N, H, W) where a change took the signal away; NaN: nowhere."""
+    gone = (odd < DARK) & (before >= DARK)  # (N, H, W)
+    return float(pictures[gone].mean()) if gone.any() else float("nan")
 
 
 def sees_bladder(tissues: np.ndarray) -> np.ndarray:

@@ -130,8 +130,7 @@ class PatchCritic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Slices (B, 1, H, W), H and W multiples of 4 -> (B, 1, H/8, W/8), above 0 if real."""
         x = F.avg_pool2d(x, self.pixels) if self.pixels > 1 else x  # (B, 1, H/pixels, W/pixels)
-        around = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-        return self.layers(torch.cat([x, LOUD * (x - around)], 1))
+        return self.layers(torch.cat([x, LOUD * fine(x)], 1))
 
     def compare(self, real: Tensor, painted: Tensor) -> tuple[Tensor, Tensor]:
         """Its answers to real and to painted slices, seen side by side.
@@ -156,29 +155,32 @@ def painter_loss(painted: Tensor) -> Tensor:
     return -painted.mean()
 
 
-def power_loss(painted: Tensor, real: Tensor) -> Tensor:
-    """How far the detail of a batch is from that of real slices in amount, in three octaves.
+def detail_loss(painted: Tensor, real: Tensor) -> Tensor:
+    """How far each block of a slice is from its true amount of detail; 1: no better than the mean.
 
-    The squared logarithm of the ratio of their mean powers, added up over the finest octaves.
-    Critics find out that power is missing, but slowly; this says by how much. It does not say
-    where: that is the critics' part.
+    Amount is the mean square of what a pixel differs from those around it, in blocks of 8 x 8
+    pixels, at full and at half resolution. The detail itself may be any: least is paid for the
+    mean *amount* of what the codes leave open, where squared error asks for the mean picture.
+    Critics find out that detail is missing, but slowly; this says how much, and about where.
 
     Args:
-        painted, real: (B, 1, H, W) and (B', 1, H, W).
+        painted, real: (B, 1, H, W), H and W multiples of 4.
     """
-    apart = _log_power(painted) - _log_power(real)  # (3,)
-    return apart.square().sum()
+    loss = painted.new_zeros(())
+    for pixels in (1, 2):
+        ours, theirs = (_amount(F.avg_pool2d(some, pixels)) for some in (painted, real))
+        loss = loss + F.mse_loss(ours, theirs) / theirs.var().clamp(min=1e-12)
+    return loss
 
 
-def _log_power(x: Tensor) -> Tensor:
-    """Logarithm of the mean power of slices (B, 1, H, W) in the three finest octaves: (3,)."""
-    height, width = x.shape[2:]
-    waves = torch.fft.rfft2(x[:, 0] - x.mean((1, 2, 3))[:, None, None])  # (B, H, W/2 + 1)
-    power = waves.abs().square().mean(0)  # (H, W/2 + 1)
-    rows = torch.fft.fftfreq(height, device=x.device)[:, None]
-    frequency = torch.hypot(rows, torch.fft.rfftfreq(width, device=x.device)[None])
-    rings = [(frequency >= 0.5 / 2 ** (n + 1)) & (frequency < 0.5 / 2**n) for n in range(3)]
-    return torch.stack([(power[ring].mean() + 1e-8).log() for ring in rings])
+def _amount(x: Tensor) -> Tensor:
+    """Mean square of the detail in each block: (B, 1, H, W) -> (B, 1, H/4, W/4), overlapping."""
+    return F.avg_pool2d(fine(x).square(), 8, stride=4, padding=2, count_include_pad=False)
+
+
+def fine(x: Tensor) -> Tensor:
+    """What each pixel differs from the mean of the nine around it: (B, 1, H, W), the same shape."""
+    return x - F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def adaptive_weight(truth: Tensor, looks: Tensor, last: nn.Parameter) -> Tensor:

@@ -1,11 +1,11 @@
 """Figures of notebook 13: a decoder and its critics, how much detail and how much of it is true."""
 
-from collections.abc import Sequence
 from itertools import cycle
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from vqgen_utils.plots.evaluation import BLUE, MARKERS, ORANGE
 from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
@@ -13,11 +13,12 @@ from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
 STYLES = ("-", "--", ":", "-.")
 
 
-def game(history: pd.DataFrame, cannot_tell: float) -> Figure:
+def game(history: pd.DataFrame, joined: int, cannot_tell: float) -> Figure:
     """The decoder's error (left) and what the critics pay (right), step by step.
 
     Args:
         history: with step, truth and critics; a column has NaN where it was not measured.
+        joined: the step at which the critics joined.
         cannot_tell: what critics pay that can do no better than chance.
     """
     figure = Figure(figsize=(10, 3.2), layout="constrained")
@@ -29,10 +30,11 @@ def game(history: pd.DataFrame, cannot_tell: float) -> Figure:
         ax.set(xlabel="step", ylabel=label)
         whole_numbers(ax.xaxis)
         ax.grid(alpha=0.3)
-    joined = history.loc[history["critics"].first_valid_index(), "step"]
     for ax in axes:
-        ax.axvline(joined, color="black", linestyle=":", label=f"critics join: step {joined:,.0f}")
+        ax.axvline(joined, color="black", linestyle=":", label=f"critics join: step {joined:,}")
     axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter(LogFormatter())
     axes[1].axhline(cannot_tell, color=ORANGE, linestyle="--", label="they cannot tell")
     axes[1].set_ylim(0, None)
     for ax in axes:
@@ -89,22 +91,39 @@ def plane(ways: dict[str, pd.DataFrame], xlabel: str, ylabel: str) -> Figure:
     return figure
 
 
-def dialled(x: np.ndarray, painted: np.ndarray, title: str, below: Sequence[int]) -> Figure:
-    """A slice, what a decoder paints of its codes, and a piece of both, enlarged.
+def dialled(x: np.ndarray, painted: np.ndarray, title: str, corner: tuple[int, int]) -> Figure:
+    """A slice, what a decoder paints of its codes, and a piece of both at twice the size.
 
     Args:
         x, painted: (H, W) in [0, 1].
         title: of what is painted.
-        below: first row, first column, and side of the piece, in pixels.
+        corner: row and column where the piece begins; its sides are half of the slice's.
     """
-    row, column, side = below
-    piece = slice(row, row + side), slice(column, column + side)
-    figure, axes = axes_grid(1, 4, x.shape)
-    for ax, image, words in zip(
-        axes[0],
-        (x, painted, x[piece], painted[piece]),
-        ("the slice", title, "a piece of it", "the same piece"),
-        strict=True,
+    piece = tuple(slice(at, at + size // 2) for at, size in zip(corner, x.shape, strict=True))
+    figure, axes = axes_grid(2, 2, x.shape, width=9.0, together=0.95)
+    words = (("the slice", title), ("a piece of it", "the same piece"))
+    for row, of, titles in zip(
+        axes, ((x, painted), (x[piece], painted[piece])), words, strict=True
     ):
-        draw_slice(ax, image, words)
+        for ax, image, written in zip(row, of, titles, strict=True):
+            draw_slice(ax, image, written)
+    return figure
+
+
+def warned(x: np.ndarray, painted: np.ndarray, differs: np.ndarray, wrong: np.ndarray) -> Figure:
+    """A slice and a painting of its codes, and, on one scale, two maps of what may be wrong.
+
+    Args:
+        x, painted: (H, W) in [0, 1].
+        differs: (H, W), how far paintings with other seeds differ.
+        wrong: (H, W), how far this one is from the slice.
+    """
+    figure, axes = axes_grid(2, 2, x.shape, width=9.0)
+    draw_slice(axes[0, 0], x, "the slice")
+    draw_slice(axes[0, 1], painted, "painted from its codes")
+    most = max(float(np.percentile(some, 99.5)) for some in (differs, wrong)) or 1.0
+    titles = ("differs between seeds", "differs from the slice")
+    for ax, some, title in zip(axes[1], (differs, wrong), titles, strict=True):
+        draw_slice(ax, some, title, cmap="viridis", vmax=most)
+    figure.colorbar(axes[1, 1].images[0], ax=axes[1], shrink=0.8, extend="max")
     return figure

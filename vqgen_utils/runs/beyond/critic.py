@@ -2,11 +2,13 @@
 
 Three parts, on the training slices and their codes: squared error alone, at its end the smooth
 decoder; then the critics alone, while the decoder waits; then both against each other (VQGAN's late
-start). The critics see samples of the prior as well, so that these are to look real, too.
+start). The critics see samples of the prior as well, so that these are to look real, too. The sharp
+decoder is a running mean of what the last part goes through.
 
 A training that was interrupted begins anew: two optimisers and three networks are not kept for it.
 """
 
+import copy
 import dataclasses
 import json
 import time
@@ -51,7 +53,8 @@ class CriticConfig:
     betas: tuple[float, float] = (0.5, 0.9)  # Adam's: a short memory, for the critics move
     critic_says: float = 1.2  # weight of what critics say, on top of the adaptive one
     heeded: float = 1.0  # largest adaptive weight
-    power: float = 0.03  # weight of the difference in amount of detail
+    detail: float = 0.03  # weight of the difference in amount of detail
+    memory: float = 0.995  # of the running mean of weights that is kept: single steps go to and fro
     features: float = 0.1  # weight of the difference of the reader's features
     samples: int = 600  # of the prior, drawn once, for the critics to look at
     blocks: int = 1  # that the decoder gets
@@ -153,7 +156,7 @@ def draw(prior: PixelCNN, heights: Tensor, number: int) -> Tensor:
 def train(
     both: nn.ModuleDict, lesson: Lesson, steps: int, seed: int, config: CriticConfig
 ) -> TrainingProgress:
-    """Train `both["sharp"]`, and put it as it was when the critics joined into `both["smooth"]`."""
+    """Train `both`: "smooth" is as it was when the critics joined, "sharp" heard them."""
     device = best_device()
     data = TrainingConfig(batch_size=config.batch_size, seed=seed)
     progress, began = TrainingProgress(), time.perf_counter()
@@ -190,7 +193,8 @@ class Game:
     def __init__(
         self, both: nn.ModuleDict, lesson: Lesson, config: CriticConfig, steps: int, seed: int
     ):
-        self.both, self.decoder, self.lesson, self.config = both, both["sharp"], lesson, config
+        self.both, self.lesson, self.config = both, lesson, config
+        self.decoder = copy.deepcopy(both["sharp"])
         self.device = self.decoder.last.device
         self.steps, self.done = steps, 0
         self.join, self.listen = round(config.join * steps), round(config.listen * steps)
@@ -208,7 +212,8 @@ class Game:
     def step(self, x: Tensor, codes: Tensor) -> dict[str, Tensor]:
         """Learn from slices (B, 1, H, W) and their codes (B, h, w); the terms of the losses."""
         if self.done == self.join:
-            self.both["smooth"].load_state_dict(self.decoder.state_dict())
+            for kept in self.both.values():
+                kept.load_state_dict(self.decoder.state_dict())
         self._set_rates()
         self.done += 1
         if self.done <= self.join:
@@ -228,8 +233,10 @@ class Game:
         weight = painting.adaptive_weight(truth, looks, self.decoder.last).clamp(
             max=self.config.heeded
         )
-        amount = painting.power_loss(painted, x)
-        self._learn(truth + self.config.critic_says * weight * looks + self.config.power * amount)
+        amount = painting.detail_loss(painted[: len(x)], x)
+        says = self.config.critic_says * weight * looks
+        self._learn(truth + says + self.config.detail * amount)
+        self._remember()
         return {"truth": truth.detach(), "critics": told, "looks": looks.detach(), "weight": weight}
 
     def _truth(self, x_hat: Tensor, x: Tensor) -> Tensor:
@@ -256,6 +263,14 @@ class Game:
         loss.backward()
         nn.utils.clip_grad_norm_(self.decoder.parameters(), CLIP_NORM)
         self.painter.step()
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        """The sharp decoder is a running mean of what is learned (Yazici et al. 2019)."""
+        for kept, new in zip(
+            self.both["sharp"].parameters(), self.decoder.parameters(), strict=True
+        ):
+            kept.lerp_(new, 1 - self.config.memory)
 
     def _some_drawn(self, number: int) -> Tensor:
         """Codes of a few samples, at random: (number, h, w)."""
