@@ -412,3 +412,11 @@ def check_hear_row(rng: Generator) -> Case:
     allowed = torch.ones(width, len(keys), dtype=torch.bool)
     heard = attention.attention_weights(q, keys, allowed) @ kept
     return Case((q, k, values, old_k, old_values), (heard, keys, kept))
+
+
+# ---- 13 ------------------------------------------------------------------------------------------
+
+
+def check_hinge(rng: Generator) -> Case:
+    real, painted = (2 * normal(rng, int(rng.integers(2, 9))) for _ in range(2))
+    return Case((real, painted), float(F.relu(1 - real).mean() + F.relu(1 + painted).mean()))
