@@ -3,15 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from vqgen_utils.config import Profile
 from vqgen_utils.evaluation.targets import Target
-from vqgen_utils.models.beyond.levels import draw_bottom
-from vqgen_utils.models.sampling import sample
-from vqgen_utils.runs.beyond import attention, critic, levels
-from vqgen_utils.runs.run import Run
 
 # what was asked of the best generator, on the default data and with profile quick
 TARGETS = (

@@ -17,10 +17,7 @@ from torch import Tensor
 
 from vqgen_utils.data.tissues import BLADDER, RECTUM
 from vqgen_utils.evaluation import code_lengths, fidelity
-from vqgen_utils.models.beyond import alphabets
-
-
-from vqgen_utils.models.beyond import attention
+from vqgen_utils.models.beyond import alphabets, attention
 from vqgen_utils.teaching.exercises.evaluation import pelvis
 from vqgen_utils.teaching.exercises.feedback import NotYet, call, close
 
@@ -372,6 +369,16 @@ def check_mean_of_draw(rng: Generator) -> Case:
     return Case((values, patients, drawn), float(wanted))
 
 
+# ---- 10 ------------------------------------------------------------------------------------------
+
+
+def check_cheapest_code(rng: Generator) -> Case:
+    k, d = map(int, rng.integers(3, 9, 2))
+    z, codes = normal(rng, int(rng.integers(20, 60)), d), normal(rng, k, d)
+    shares, weight = torch.from_numpy(rng.dirichlet(np.ones(k))).float(), float(rng.uniform(0.1, 2))
+    return Case((z, codes, shares, weight), alphabets.cheapest(z, codes, shares, weight))
+
+
 # ---- 11 ------------------------------------------------------------------------------------------
 
 
@@ -381,16 +388,6 @@ def check_residual_codes(rng: Generator) -> Case:
     top = torch.cdist(z, first).argmin(1)  # (N,)
     bottom = torch.cdist(z - first[top], second).argmin(1)  # (N,)
     return Case((z, first, second), torch.stack([top, bottom], 1))
-
-
-# ---- 10 ------------------------------------------------------------------------------------------
-
-
-def check_cheapest_code(rng: Generator) -> Case:
-    k, d = map(int, rng.integers(3, 9, 2))
-    z, codes = normal(rng, int(rng.integers(20, 60)), d), normal(rng, k, d)
-    shares, weight = torch.from_numpy(rng.dirichlet(np.ones(k))).float(), float(rng.uniform(0.1, 2))
-    return Case((z, codes, shares, weight), alphabets.cheapest(z, codes, shares, weight))
 
 
 # ---- 12 ------------------------------------------------------------------------------------------
