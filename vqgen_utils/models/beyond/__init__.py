@@ -1,6 +1,6 @@
 """Ideas beyond the plain VQ-VAE and PixelCNN, one file each.
 
-alphabets  what can stand in place of the codebook    levels  two codes a place, a prior in two stages
+alphabets  what can stand in place of the codebook    levels  two codes, a prior in two stages
 attention  a prior that asks all rows above           mirror  one that looks up the other side
 critic     a decoder with noise, and the critics that it learns from
 """

@@ -10,8 +10,10 @@ A training that was interrupted begins anew: two optimisers and three networks a
 
 import copy
 import dataclasses
+import functools
 import json
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
@@ -27,10 +29,12 @@ from vqgen_utils.machine.lock import exclusive
 from vqgen_utils.machine.progress import progress_bar
 from vqgen_utils.machine.speed import best_device, training_settings
 from vqgen_utils.models.beyond import critic as painting
+from vqgen_utils.models.beyond import levels as two_stages
 from vqgen_utils.models.beyond.critic import NoisyDecoder
-from vqgen_utils.models.pixelcnn import PixelCNN, height_features
+from vqgen_utils.models.pixelcnn import height_features
 from vqgen_utils.models.sampling import sample
 from vqgen_utils.models.vqvae import VQVAE
+from vqgen_utils.runs.beyond import levels
 from vqgen_utils.runs.beyond.judging import trained_reader
 from vqgen_utils.runs.run import Run
 from vqgen_utils.training.loop import CLIP_NORM, LOG_EVERY, Fit, Schedule, batches, half_cosine
@@ -74,6 +78,7 @@ def sharpened(
     steps: int | None = None,
     seed: int = 0,
     config: CriticConfig | None = None,
+    two_levels: bool = False,
 ) -> Sharpened:
     """Train the decoder of a run's VQ-VAE on, or load what an equal training left.
 
@@ -83,8 +88,10 @@ def sharpened(
         steps: of the whole training; None: a multiple of the VQ-VAE's own.
         seed: of critics, noise and order of slices.
         config: None: the one that the notebook has.
+        two_levels: the decoder of the residual codes of notebook 11 instead.
     """
-    config, slices, vqvae = config or CriticConfig(), run.load_slices(settings), run.load_vqvae()
+    config, slices = config or CriticConfig(), run.load_slices(settings)
+    base = (two_levels_of if two_levels else plain_of)(run, settings, slices)
     learn, _ = slices.to_learn_from()
     own = Schedule(len(learn), settings.vqvae_training).steps
     steps = steps or round(config.longer * own)
@@ -95,22 +102,51 @@ def sharpened(
         "data": slices.content,
         "reader": dataclasses.asdict(settings.domain_training),
         "width": settings.evaluation.domain_width,
-        **{name: run.fingerprint(f"{name}.safetensors") for name in ("vqvae", "prior")},
+        **{name: run.fingerprint(f"{name}.safetensors") for name in base.made_from},
     }
     usual = steps == round(config.longer * own) and seed == 0 and config == CriticConfig()
     name = "critic" if usual else "critic_other"  # a trial does not push out what 14 looks at
+    name += "_two_levels" if two_levels else ""
     files = TrainingFiles(run.path(f"{name}.safetensors"), json.loads(json.dumps(made_from)))
-    both = nn.ModuleDict({n: NoisyDecoder(vqvae, config.blocks) for n in ("smooth", "sharp")})
+    both = nn.ModuleDict({n: NoisyDecoder(base.vqvae, config.blocks) for n in ("smooth", "sharp")})
     with exclusive(run.folder):
         progress = files.load_weights(both)
     if progress is None:
-        lesson = lesson_of(run, settings, slices, vqvae, config)
+        lesson = lesson_of(run, settings, slices, base, config)
         progress = train(both, lesson, steps, seed, config)
         with exclusive(run.folder):
             files.save_weights(both, progress)
     both.eval().to(best_device())
     fit = Fit(pd.DataFrame(progress.rows), progress.seconds, steps)
     return Sharpened(both["smooth"], both["sharp"], fit)
+
+
+class Base(NamedTuple):
+    """What a decoder is trained on top of; codes are (n, h, w), or (n, 2, h, w) of two levels."""
+
+    vqvae: VQVAE
+    codes: Tensor  # of all slices
+    draw: Callable[[Tensor, list[int]], Tensor]  # what a prior is told (n, 16), n seeds -> codes
+    made_from: tuple[str, ...]  # the files of the models in it, without their endings
+
+
+def plain_of(run: Run, settings: Profile, slices: Slices) -> Base:
+    """The run's own VQ-VAE and prior."""
+    draw = functools.partial(sample, run.load_prior())
+    return Base(run.load_vqvae(), run.load_codes(), draw, ("vqvae", "prior"))
+
+
+def two_levels_of(run: Run, settings: Profile, slices: Slices) -> Base:
+    """The residual codes of notebook 11, and the run's prior with a second stage."""
+    model, _ = levels.residual(run, settings, slices)
+    below, _ = levels.bottom_stage(run, settings, slices, model, "residual")
+    first = run.load_prior()
+
+    def draw(told: Tensor, seeds: list[int]) -> Tensor:
+        return torch.stack(two_stages.draw(first, below, told, seeds), 1)  # (n, 2, h, w)
+
+    names = ("vqvae", "prior", "levels_residual", "levels_residual_bottom")
+    return Base(model, model.encode(slices.tensor), draw, names)
 
 
 class Pairs(Dataset):
@@ -136,21 +172,22 @@ class Lesson(NamedTuple):
 
 
 def lesson_of(
-    run: Run, settings: Profile, slices: Slices, vqvae: VQVAE, config: CriticConfig
+    run: Run, settings: Profile, slices: Slices, base: Base, config: CriticConfig
 ) -> Lesson:
-    """Training slices with the run's codes, samples of its prior, and a reader of their own."""
+    """Training slices with their codes, samples of the prior, and a reader of their own."""
     learn, _ = slices.to_learn_from()
     heights = torch.tensor(learn.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
-    drawn = draw(run.load_prior(), heights, min(config.samples, 4 * len(learn)))
+    drawn = draw(base, heights, min(config.samples, 4 * len(learn)))
     reader = trained_reader(run, settings, slices, READER_SEED)
-    return Lesson(Pairs(learn, run.load_codes()), drawn, reader, float(vqvae.data_variance))
+    variance = float(base.vqvae.data_variance)
+    return Lesson(Pairs(learn, base.codes), drawn, reader, variance)
 
 
-def draw(prior: PixelCNN, heights: Tensor, number: int) -> Tensor:
-    """Samples at places as frequent as `heights` (n,): (number, h, w)."""
+def draw(base: Base, heights: Tensor, number: int) -> Tensor:
+    """Codes of `number` samples at places as frequent as `heights` (n,)."""
     picked = heights[torch.linspace(0, len(heights) - 1, number).long()]
     seeds = torch.arange(number).split(100)
-    return torch.cat([sample(prior, height_features(picked[s]), s.tolist()) for s in seeds])
+    return torch.cat([base.draw(height_features(picked[s]), s.tolist()) for s in seeds])
 
 
 def train(
