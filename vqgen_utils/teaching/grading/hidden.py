@@ -71,7 +71,7 @@ def brief(value) -> str:
         return text if len(text) < 300 else f"{text[:300]}..."
     if isinstance(value, (np.ndarray, Tensor)) and math.prod(value.shape) > 12:
         return f"an array of shape {tuple(value.shape)}"
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "iufc":
         return str(value)
     if isinstance(value, (np.ndarray, Tensor)):
         return str(np.round(value.tolist(), 3).tolist() if value.shape else round(value.item(), 3))
