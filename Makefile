@@ -64,6 +64,7 @@ notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep th
 	  --ClearMetadataPreprocessor.preserve_nb_metadata_mask "['jupytext', 'kernelspec', 'widgets']" \
 	  runs/published/notebooks/*.ipynb
 	cp runs/published/samples.png notebooks/samples.png
+	cd runs/published && cp config.json vqvae.safetensors codes.npz prior.safetensors ../../notebooks/pretrained/
 	cp runs/published/metrics.json benchmarks/results/tutorial.json
 	cp runs/published/evaluation.json benchmarks/results/evaluation.json
 	cp runs/published/model_card.md notebooks/model_card.md

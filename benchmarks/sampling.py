@@ -13,6 +13,9 @@ Ours is a whole run: one thread, and for larger batches all of them in the verti
 two get every core; they are timed on some positions and scaled to all of them, since a whole run of
 theirs takes up to hours. The limit is what the products of one forward pass would take at the rate
 of a large matrix product on all cores: no exact sampler can compute less than each position once.
+
+A second prior has causal attention before its middle layer (notebook 12), and is timed against its
+own full grid.
 """
 
 import matplotlib.pyplot as plt
@@ -25,6 +28,7 @@ from benchmarks import report
 from vqgen_utils.config import PriorConfig
 from vqgen_utils.machine import speed, write_atomic
 from vqgen_utils.models import PixelCNN, height_features, sample, sampling
+from vqgen_utils.models.beyond import RowAttention
 from vqgen_utils.plots import to_png
 
 GRID = (64, 32)
@@ -35,11 +39,18 @@ GRIDS = ((8, 8), (16, 8), (32, 16), (64, 32), (128, 64))  # for the growth of co
 ROWS_TIMED = 5  # of the rows-so-far loop, spread over the grid
 
 
-def make_prior(grid: tuple[int, int] = GRID, config: PriorConfig = CONFIG) -> PixelCNN:
+def make_prior(
+    grid: tuple[int, int] = GRID, config: PriorConfig = CONFIG, attends: bool = False
+) -> PixelCNN:
     """An untrained prior; speed does not depend on what its weights are."""
     torch.manual_seed(0)
-    model = PixelCNN(config, CODES, grid).eval().requires_grad_(False)
-    model.atlas.weight.normal_(std=0.1)  # starts at zero; the equality should have it to test
+    middle = config.prior_layers // 2
+    looks = {middle: RowAttention(config.prior_channels, grid)} if attends else {}
+    model = PixelCNN(config, CODES, grid, looks=looks).eval().requires_grad_(False)
+    # what starts at zero would not be tested by the equality
+    model.atlas.weight.normal_(std=0.1)
+    for look in model.looks.values():
+        look.out.weight.normal_(std=0.1)
     return model
 
 
@@ -77,6 +88,21 @@ def seconds_a_sample(model: PixelCNN, batch: int, rounds: int) -> dict[str, floa
         "full_grid": seconds["full"] * height * width,
         "rows_so_far": float(mean_row) * height * width,
     }
+
+
+def times_the_full_grid(model: PixelCNN, batch: int, rounds: int) -> float:
+    """Seconds of the full-grid loop over those of `sample`, for any prior."""
+    condition = height_features(torch.linspace(0, 1, batch, device=model.device))
+    codes = torch.zeros(batch, *model.grid, dtype=torch.long, device=model.device)
+    seconds = report.in_turns(
+        {
+            "ours": lambda: sample(model, condition, range(batch)),
+            "full": lambda: sampling.full_grid_step(model, codes, condition, 0, 0),
+        },
+        rounds,
+        model.device.type,
+    )
+    return seconds["full"] * codes[0].numel() / seconds["ours"]
 
 
 def largest_difference(model: PixelCNN, batch: int) -> float:
@@ -129,6 +155,15 @@ def slope(growth: list[dict], key: str) -> float:
     )
 
 
+def attention_headline() -> dict[str, float]:
+    """How much faster than its full grid the prior with attention is sampled, and how exactly."""
+    model, batches = make_prior(attends=True), (1, 16)
+    times = {f"b{batch}": times_the_full_grid(model, batch, ROUNDS[batch]) for batch in batches}
+    return {f"attention_sampling_{name}": value for name, value in times.items()} | {
+        "attention_logits_max_abs_diff": max(largest_difference(model, batch) for batch in batches)
+    }
+
+
 def main() -> None:
     """Measure, print, write `benchmarks/results/sampling.json` and `sampling.png`."""
     if speed.worthwhile_threads() < torch.get_num_threads():
@@ -151,6 +186,7 @@ def main() -> None:
         for name in ("vs_full_grid", "vs_rows", "over_limit"):
             headline[f"sampling_{name}_b{batch}"] = row[name]
     headline["logits_max_abs_diff"] = max(largest_difference(model, batch) for batch in (1, 16))
+    headline |= attention_headline()
 
     growth = []
     for grid in GRIDS:

@@ -62,6 +62,15 @@ def test_the_three_ways_to_sample_are_timed_and_ours_is_exact():
     assert sampling.largest_difference(model, 2) <= 1e-4
 
 
+def test_a_prior_with_attention_is_timed_too_and_its_sampler_is_exact():
+    model = sampling.make_prior((6, 4), TINY, attends=True)
+    assert sampling.times_the_full_grid(model, batch=2, rounds=1) > 0
+    assert sampling.largest_difference(model, 2) <= 1e-4
+    plain = sampling.make_prior((6, 4), TINY)
+    codes, condition = torch.zeros(1, 6, 4, dtype=torch.long), height_features(torch.zeros(1))
+    assert not torch.allclose(model(codes, condition), plain(codes, condition))
+
+
 def test_the_growth_is_the_slope_on_log_scales():
     growth = [{"positions": n, "ours": 3.0 * n, "full_grid": 0.5 * n**2} for n in (64, 256, 1024)]
     assert sampling.slope(growth, "ours") == pytest.approx(1)

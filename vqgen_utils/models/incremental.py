@@ -46,6 +46,10 @@ class Rows:
         self.shifts = list(itertools.pairwise(slots))
         self.v = slots[-1].unbind()  # L of (W*B, C): what comes into each layer
         self.up = self.place.new_empty(len(layers), size, 2 * channels)
+        self.looks = [
+            model.looks[str(n)].rows(batch) if str(n) in model.looks else None
+            for n in range(len(layers))
+        ]
         self.layers = []
         everywhere = model.everywhere(condition)
         starts = range(0, (2 * reach + 1) * batch, batch)
@@ -78,8 +82,10 @@ class Rows:
         self.v[0].copy_(self.place[i])
         if above is not None:
             self.v[0].add_(self.embedding(above.flatten()))
-        into = zip(self.v, [*self.v[1:], None], self.layers, strict=True)
-        for v, v_next, (bias, products, up, a, b, out) in into:
+        into = zip(self.v, [*self.v[1:], None], self.looks, self.layers, strict=True)
+        for v, v_next, look, (bias, products, up, a, b, out) in into:
+            if look is not None:
+                v.add_(look.next(i, v))
             up.copy_(bias)
             for window, tap in products:
                 up.addmm_(window, tap)

@@ -82,6 +82,9 @@ class PixelCNN(nn.Module):
         num_embeddings: K, the codes to choose from.
         grid: (h, w) of the code grid.
         features: length of the conditioning vector (default: `height_features`; append others).
+        looks: number of a layer -> what its vertical stack looks up before it: a module of v
+            (B, C, h, w), whose row i is added to row i of v and depends on rows 0 to i of v alone;
+            its `rows(batch)` does the same a row at a time (`models.beyond`).
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class PixelCNN(nn.Module):
         num_embeddings: int,
         grid: tuple[int, int],
         features: int = HEIGHT_FEATURES,
+        looks: dict[int, nn.Module] | None = None,
     ):
         super().__init__()
         channels = config.prior_channels
@@ -112,6 +116,7 @@ class PixelCNN(nn.Module):
             nn.Dropout(config.prior_dropout),
             nn.Conv2d(config.prior_hidden_dim, num_embeddings, 1),
         )
+        self.looks = nn.ModuleDict({str(layer): look for layer, look in (looks or {}).items()})
 
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
         """Logits of each code given those before it.
@@ -136,7 +141,9 @@ class PixelCNN(nn.Module):
         v = F.pad(embedded, (0, 0, 1, -1)) + place_v  # down by a row
         row = F.pad(embedded, (1, -1)) + place_row  # right by a column
         everywhere = self.everywhere(condition)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
+            if str(number) in self.looks:
+                v = v + self.looks[str(number)](v)
             v, row = layer(v, row, everywhere)
         return self.head(row)
 

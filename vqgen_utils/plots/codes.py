@@ -141,10 +141,12 @@ def patch_plane(points: np.ndarray, patches: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def outline_cells(ax: Axes, cells: Sequence[tuple[int, int]], side: int) -> None:
-    """Red squares around grid positions (i, j), `side` pixels wide, of a drawn slice."""
+def outline_cells(
+    ax: Axes, cells: Sequence[tuple[int, int]], side: int, color: str = "red"
+) -> None:
+    """Squares around grid positions (i, j), `side` pixels wide, of a drawn slice."""
     squares = [Rectangle((i * side - 0.5, j * side - 0.5), side, side) for i, j in cells]
-    ax.add_collection(PatchCollection(squares, facecolor="none", edgecolor="red", linewidth=1.2))
+    ax.add_collection(PatchCollection(squares, facecolor="none", edgecolor=color, linewidth=1.2))
 
 
 def edit(

@@ -36,24 +36,30 @@ from vqgen_utils.data.slices import Slices, load_slices
 from vqgen_utils.errors import InputError
 from vqgen_utils.evaluation import targets
 from vqgen_utils.machine.files import load_json, save_json, write_atomic
-from vqgen_utils.machine.places import run_folder
+from vqgen_utils.machine.places import REPOSITORY, run_folder
 from vqgen_utils.machine.speed import best_device
 from vqgen_utils.made_from import MAKER, must_fit
 from vqgen_utils.models.pixelcnn import PixelCNN
 from vqgen_utils.models.vqvae import VQVAE
 from vqgen_utils.training import checkpoint
 
+SHIPPED = REPOSITORY / "notebooks" / "pretrained"
+
 
 class Run:
     """A run folder, its settings, and what it holds.
 
     Args:
-        name: of the folder under `runs/`.
+        name: of the folder under `runs/`. "pretrained" is the run that comes with the series: both
+            models, trained on the built-in data with profile `quick`.
     """
 
     def __init__(self, name: str):
         self.name = str(name)  # papermill makes a number of `-p run_name 2024`
         self.folder = run_folder(self.name)
+        if self.name == SHIPPED.name and not self.path("config.json").exists():
+            for file in sorted(SHIPPED.iterdir(), key=lambda file: file.suffix == ".json"):
+                write_atomic(self.path(file.name), file.read_bytes())
 
     def path(self, file: str) -> Path:
         """Where `file` is or will be."""

@@ -29,19 +29,27 @@ def octave_power(images: Tensor) -> pd.Series:
     edges: a Fourier transform takes left and right for neighbours, and where these do not meet it
     sees a step, which has power in every octave.
     """
+    return _by_octave(_waves(images).abs().square().mean(0))
+
+
+def _waves(images: Tensor) -> Tensor:
+    """The Fourier transform of slices that fade out towards their edges: (N, H, W), complex."""
     images = images.float()  # slices are stored in halves of that precision
     height, width = images.shape[1:]
     window = torch.from_numpy(np.outer(tukey(height, FADED), tukey(width, FADED))).float()  # (H, W)
     mean = (images * window).sum((1, 2), keepdim=True) / window.sum()  # (N, 1, 1)
-    waves = torch.fft.fft2((images - mean) * window)  # (N, H, W)
-    power = waves.abs().square().mean(0)  # (H, W)
-    rows, columns = torch.fft.fftfreq(height), torch.fft.fftfreq(width)
+    return torch.fft.fft2((images - mean) * window)
+
+
+def _by_octave(values: Tensor) -> pd.Series:
+    """Means over rings of frequencies: (H, W) -> as `octave_names`."""
+    rows, columns = (torch.fft.fftfreq(size) for size in values.shape)
     frequency = torch.hypot(rows[:, None], columns)  # (H, W), in waves a pixel
-    names = octave_names((height, width))
+    names = octave_names(tuple(values.shape))
     rings = [
         (frequency >= 0.5 / 2 ** (n + 1)) & (frequency < 0.5 / 2**n) for n in range(len(names))
     ]
-    return pd.Series([power[ring].mean().item() for ring in rings], index=names)
+    return pd.Series([values[ring].mean().item() for ring in rings], index=names)
 
 
 def power_over_real(sets: dict[str, Tensor], real: Tensor) -> pd.DataFrame:
@@ -57,3 +65,26 @@ def power_over_real(sets: dict[str, Tensor], real: Tensor) -> pd.DataFrame:
     of_real = octave_power(real)
     rows = {name: octave_power(some) / of_real for name, some in sets.items()}
     return pd.DataFrame(rows).T.replace([np.inf, -np.inf], np.nan)
+
+
+def agreement_with_real(sets: dict[str, Tensor], real: Tensor) -> pd.DataFrame:
+    """How far the detail of each set is that of the real slices, octave by octave.
+
+    The correlation of the two at the same frequencies (Fourier ring correlation: van Heel & Schatz
+    2005): 1 where all of it is where it should be, 0 where it only looks like it. It does not see
+    how much detail there is; that is `power_over_real`.
+
+    Args:
+        sets: name -> slices (N, H, W) in [0, 1], such as reconstructions.
+        real: (N, H, W), each the truth of the slice of the same number.
+
+    Returns:
+        A row a set, a column an octave, the finest first; NaN where there is no detail at all.
+    """
+    truth = _waves(real)  # (N, H, W)
+    of_real, rows = _by_octave(truth.abs().square().mean(0)), {}
+    for name, some in sets.items():
+        waves = _waves(some)
+        both = _by_octave((waves * truth.conj()).real.mean(0))
+        rows[name] = both / (of_real * _by_octave(waves.abs().square().mean(0))) ** 0.5
+    return pd.DataFrame(rows).T

@@ -95,6 +95,32 @@ def gated_field(
     return embedded.grad[0].abs().sum(-1) != 0
 
 
+def field_of_prior(
+    model: PixelCNN, codes: Tensor, condition: Tensor, position: tuple[int, int]
+) -> np.ndarray:
+    """What a trained prior sees from `position` of a grid of codes, by the gradient of its logits.
+
+    Args:
+        model: in eval mode.
+        codes: (h, w).
+        condition: (F,).
+        position: (row, column).
+
+    Returns:
+        (h, w): 1 seen, 0.5 it comes before the position and is not seen, 0 neither.
+    """
+    codes, condition = codes[None].to(model.device), condition[None].to(model.device)
+    embedded = model.embedding(codes).detach().requires_grad_()  # (1, h, w, C)
+    hook = model.embedding.register_forward_hook(lambda *_: embedded)
+    with torch.enable_grad():
+        logits = model(codes, condition)[0, :, position[0], position[1]]  # (K,)
+        logits.square().sum().backward(inputs=[embedded])
+    hook.remove()
+    seen = (embedded.grad[0].abs().sum(-1) != 0).cpu()  # (h, w)
+    place = torch.arange(seen.numel()).view(seen.shape)  # number in reading order
+    return np.where(seen, 1.0, np.where(place < place[position], 0.5, 0.0))
+
+
 NETWORKS: dict[str, Callable[..., Tensor]] = {
     "plain masked stack": plain_field,
     "gated, two stacks": gated_field,

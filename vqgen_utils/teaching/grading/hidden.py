@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vqgen_utils.data.tissues import BLADDER, RECTUM
 from vqgen_utils.evaluation import code_lengths, fidelity
+from vqgen_utils.models.beyond import alphabets, attention
 from vqgen_utils.teaching.exercises.evaluation import pelvis
 from vqgen_utils.teaching.exercises.feedback import NotYet, call, close
 
@@ -368,6 +369,16 @@ def check_mean_of_draw(rng: Generator) -> Case:
     return Case((values, patients, drawn), float(wanted))
 
 
+# ---- 10 ------------------------------------------------------------------------------------------
+
+
+def check_cheapest_code(rng: Generator) -> Case:
+    k, d = map(int, rng.integers(3, 9, 2))
+    z, codes = normal(rng, int(rng.integers(20, 60)), d), normal(rng, k, d)
+    shares, weight = torch.from_numpy(rng.dirichlet(np.ones(k))).float(), float(rng.uniform(0.1, 2))
+    return Case((z, codes, shares, weight), alphabets.cheapest(z, codes, shares, weight))
+
+
 # ---- 11 ------------------------------------------------------------------------------------------
 
 
@@ -377,3 +388,41 @@ def check_residual_codes(rng: Generator) -> Case:
     top = torch.cdist(z, first).argmin(1)  # (N,)
     bottom = torch.cdist(z - first[top], second).argmin(1)  # (N,)
     return Case((z, first, second), torch.stack([top, bottom], 1))
+
+
+# ---- 12 ------------------------------------------------------------------------------------------
+
+
+def check_attend(rng: Generator) -> Case:
+    grid, d = tuple(map(int, rng.integers(2, 5, 2))), int(rng.integers(2, 9))
+    allowed = attention.rows_so_far(grid)
+    q, k = (2 * normal(rng, len(allowed), d) for _ in range(2))
+    values = normal(rng, len(allowed), int(rng.integers(2, 6)))
+    return Case((q, k, values, allowed), attention.attention_weights(q, k, allowed) @ values)
+
+
+def check_hear_row(rng: Generator) -> Case:
+    old, width, d, size = map(int, rng.integers(2, 7, 4))
+    q, k, values = normal(rng, width, d), normal(rng, width, d), normal(rng, width, size)
+    old_k, old_values = normal(rng, old, d), normal(rng, old, size)
+    keys, kept = torch.cat([old_k, k]), torch.cat([old_values, values])
+    allowed = torch.ones(width, len(keys), dtype=torch.bool)
+    heard = attention.attention_weights(q, keys, allowed) @ kept
+    return Case((q, k, values, old_k, old_values), (heard, keys, kept))
+
+
+# ---- 13 ------------------------------------------------------------------------------------------
+
+
+def check_hinge(rng: Generator) -> Case:
+    real, painted = (2 * normal(rng, int(rng.integers(2, 9))) for _ in range(2))
+    return Case((real, painted), float(F.relu(1 - real).mean() + F.relu(1 + painted).mean()))
+
+
+# ---- 14 ------------------------------------------------------------------------------------------
+
+
+def check_front(rng: Generator) -> Case:
+    scores = rng.integers(0, 6, (int(rng.integers(5, 12)), 2)).astype(float)  # with ties
+    no_worse = (scores[None] <= scores[:, None]).all(2) & (scores[None] < scores[:, None]).any(2)
+    return Case((scores,), ~no_worse.any(1))
