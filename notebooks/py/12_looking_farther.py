@@ -532,6 +532,8 @@ if kept:
 # judged by everything notebook 07 has, beside the plain prior.
 
 # %% tags=[]
+if not len(choose):
+    print("no validation slices: the held-out ones have to choose, which flatters what they choose")
 choosing = choose.rows if len(choose) else test
 winner = min(saved, key=lambda way: bits_of(priors[way], choosing).mean())
 x_hat = vqvae.decode(all_codes[judge.rows.index])[:, 0].cpu()  # (n, H, W)
