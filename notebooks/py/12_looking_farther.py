@@ -292,7 +292,7 @@ table.astype({"weights": int}).round(
 whose = test["patient"].to_numpy()  # (n,)
 saved = {way: (paid["plain"] - paid[way]).mean((1, 2)) for way in ways if way != "plain"}  # (n,)
 for way, each in saved.items():
-    print(f"{way}: saves {bootstrap.in_words(each, whose)} bits a code beside plain")
+    print(f"{way}: bits a code saved beside plain {bootstrap.in_words(each, whose)}")
 if test["patient"].nunique() < 2:
     print("of one patient there is no interval: how patients differ is not known")
 
@@ -306,7 +306,7 @@ lines = {name: bits.mean((0, 2)) for name, bits in paid.items()}  # (h,) each
 gap = {name: each[: h // 2].mean() - each[h - h // 2 :].mean() for name, each in lines.items()}
 show(
     figures.halves({way: lines[way] for way in ways}),
-    "Bits a code by line of each way; the half drawn last is cheaper by "
+    "Bits a code by line of each way; first half minus last half: "
     + ", ".join(f"{gap[way]:.3f} ({way})" for way in ways),
 )
 
@@ -325,7 +325,7 @@ show(
     + ", ".join(f"{way} {share:.0%}" for way, share in sees.items()),
 )
 for way in ways:
-    print(f"{way}: sees {sees[way]:.0%}; half drawn last cheaper by {gap[way]:.3f} bits a code")
+    print(f"{way}: sees {sees[way]:.0%}; first half minus last half {gap[way]:+.3f} bits a code")
 
 # %% [markdown] tags=[]
 # *What the position of the first figure sees with each way, measured on the trained priors.*
@@ -532,6 +532,8 @@ if kept:
 # judged by everything notebook 07 has, beside the plain prior.
 
 # %% tags=[]
+if not len(choose):
+    print("no validation slices: the held-out ones have to choose, which flatters what they choose")
 choosing = choose.rows if len(choose) else test
 winner = min(saved, key=lambda way: bits_of(priors[way], choosing).mean())
 x_hat = vqvae.decode(all_codes[judge.rows.index])[:, 0].cpu()  # (n, H, W)
