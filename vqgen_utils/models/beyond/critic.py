@@ -158,8 +158,8 @@ def painter_loss(painted: Tensor) -> Tensor:
 def detail_loss(painted: Tensor, real: Tensor) -> Tensor:
     """How far each block of a slice is from its true amount of detail; 1: no better than the mean.
 
-    Amount is the mean square of what a pixel differs from those around it, in blocks of 8 x 8
-    pixels, at full and at half resolution. The detail itself may be any: least is paid for the
+    Amount is the mean square of the finest detail in blocks of 8 x 8 pixels, at full and at half
+    resolution. The detail itself may be any: least is paid for the
     mean *amount* of what the codes leave open, where squared error asks for the mean picture.
     Critics find out that detail is missing, but slowly; this says how much, and about where.
 
@@ -175,7 +175,8 @@ def detail_loss(painted: Tensor, real: Tensor) -> Tensor:
 
 def _amount(x: Tensor) -> Tensor:
     """Mean square of the detail in each block: (B, 1, H, W) -> (B, 1, H/4, W/4), overlapping."""
-    return F.avg_pool2d(fine(x).square(), 8, stride=4, padding=2, count_include_pad=False)
+    finest = fine(fine(x))  # once is not enough: an edge would outweigh all texture
+    return F.avg_pool2d(finest.square(), 8, stride=4, padding=2, count_include_pad=False)
 
 
 def fine(x: Tensor) -> Tensor:
