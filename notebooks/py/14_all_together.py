@@ -72,12 +72,12 @@ else:
 # %% [markdown] tags=[]
 # ## The judge, and its limits
 #
-# All slices of this notebook are judged by a network that none of the generators has learned from: it is trained like
-# that of notebook 07, from another seed. Before it judges anything, it is tested, as there. AUC is that of judges of
-# texture (Lopez-Paz & Oquab 2017).
+# All slices of this notebook are judged by the network of notebook 07. None of the generators has learned from it: the
+# decoder of notebook 13 heard another one, from another seed. Before it judges anything, it is tested, as there. AUC is
+# that of judges of texture (Lopez-Paz & Oquab 2017).
 
 # %% tags=[]
-judge = Judge(run, settings, reader_seed=1)
+judge = Judge(run, settings)
 x = judge.x  # (n, H, W)
 floor = judge.floor()
 print(f"{len(x)} held-out slices; patients: {len(set(judge.patients))}")
