@@ -92,7 +92,7 @@ def test_detail_is_asked_for_in_its_amount_and_its_place_and_not_in_its_pattern(
     smooth, elsewhere = 0.3 * real, other.flip(2)
     sets = {"itself": real, "other": other, "smooth": smooth, "elsewhere": elsewhere}
     loss = {name: critic.detail_loss(some, real).item() for name, some in sets.items()}
-    assert loss["itself"] == 0
+    assert loss["itself"] < 1e-6
     assert loss["other"] < 0.2 * min(loss["smooth"], loss["elsewhere"])
 
 

@@ -156,27 +156,36 @@ def painter_loss(painted: Tensor) -> Tensor:
 
 
 def detail_loss(painted: Tensor, real: Tensor) -> Tensor:
-    """How far each block of a slice is from its true amount of detail; 1: no better than the mean.
+    """How far slices are from the true amount of detail, in all and about where.
 
-    Amount is the mean square of the finest detail in blocks of 8 x 8 pixels, at full and at half
-    resolution. The detail itself may be any: least is paid for the
-    mean *amount* of what the codes leave open, where squared error asks for the mean picture.
-    Critics find out that detail is missing, but slowly; this says how much, and about where.
+    Amount is the mean square of fine detail: of the finest octave in the whole batch (the squared
+    logarithm of the ratio), and in blocks of 8 x 8 pixels, at full and at half resolution (1: no
+    better than the mean). The detail itself may be any: where squared error asks for the mean
+    picture of all that codes leave open, this asks for the mean *amount*. Critics find out that
+    detail is missing, but slowly; this says how much.
 
     Args:
         painted, real: (B, 1, H, W), H and W multiples of 4.
     """
-    loss = painted.new_zeros(())
+    loss = (finest_power(painted) / finest_power(real)).log().square()
     for pixels in (1, 2):
         ours, theirs = (_amount(F.avg_pool2d(some, pixels)) for some in (painted, real))
         loss = loss + F.mse_loss(ours, theirs) / theirs.var().clamp(min=1e-12)
     return loss
 
 
+def finest_power(x: Tensor) -> Tensor:
+    """Mean power of slices (B, 1, H, W) in waves of two to four pixels: one number above 0."""
+    waves = torch.fft.rfft2(x[:, 0])  # (B, H, W/2 + 1)
+    rows = torch.fft.fftfreq(x.shape[2], device=x.device)[:, None]
+    frequency = torch.hypot(rows, torch.fft.rfftfreq(x.shape[3], device=x.device)[None])
+    ring = (frequency >= 0.25) & (frequency < 0.5)
+    return waves.abs().square().mean(0)[ring].mean() + 1e-8
+
+
 def _amount(x: Tensor) -> Tensor:
     """Mean square of the detail in each block: (B, 1, H, W) -> (B, 1, H/4, W/4), overlapping."""
-    finest = fine(fine(x))  # once is not enough: an edge would outweigh all texture
-    return F.avg_pool2d(finest.square(), 8, stride=4, padding=2, count_include_pad=False)
+    return F.avg_pool2d(fine(x).square(), 8, stride=4, padding=2, count_include_pad=False)
 
 
 def fine(x: Tensor) -> Tensor:

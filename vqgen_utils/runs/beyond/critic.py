@@ -47,9 +47,9 @@ READER_SEED = 13  # of the network whose features are compared: it judges nobody
 class CriticConfig:
     """How the decoder is trained on. Lengths are shares of the steps."""
 
-    longer: float = 2.0  # times the steps of the VQ-VAE's own training
-    join: float = 0.5  # from here on there are critics (the late start)
-    listen: float = 0.55  # from here on the decoder listens to them
+    longer: float = 1.7  # times the steps of the VQ-VAE's own training
+    join: float = 0.6  # from here on there are critics (the late start)
+    listen: float = 0.64  # from here on the decoder listens to them
     batch_size: int = 8  # slices a step, and half as many samples
     learning_rate: float = 1e-3  # of the decoder, alone
     against_critics: float = 0.3  # times that rate: slower than they learn, or it outruns them
@@ -57,8 +57,8 @@ class CriticConfig:
     betas: tuple[float, float] = (0.5, 0.9)  # Adam's: a short memory, for the critics move
     critic_says: float = 1.2  # weight of what critics say, on top of the adaptive one
     heeded: float = 1.0  # largest adaptive weight
-    detail: float = 0.03  # weight of the difference in amount of detail
-    memory: float = 0.995  # of the running mean of weights that is kept: single steps go to and fro
+    detail: float = 0.1  # weight of the difference in amount of detail
+    memory: float = 0.99  # of the running mean of weights that is kept: single steps go to and fro
     features: float = 0.1  # weight of the difference of the reader's features
     samples: int = 600  # of the prior, drawn once, for the critics to look at
     blocks: int = 1  # that the decoder gets
