@@ -27,7 +27,7 @@
 # - what attention computes (queries, keys, values), and how it is kept from seeing what is yet to come;
 # - to compare ideas at equal seconds, and to sample with attention without computing anything twice.
 #
-# **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 45 minutes.
+# **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 63 minutes.
 # **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
