@@ -184,6 +184,33 @@ def few() -> str:
     return table(rows, ("what", "seeds", "median"))
 
 
+def beyond() -> str:
+    """The generators of notebook 14."""
+    measures = {
+        "ssim": "SSIM",
+        "bits_per_pixel": "bits a pixel",
+        "anatomy_pass_samples": "keep every rule",
+        "precision": "precision",
+        "recall": "recall",
+        "frechet_samples": "Fréchet",
+        "auc_half": "AUC, half",
+        "auc_quarter": "AUC, quarter",
+        "texture_power": "power, finest octave",
+        "memorised_share": "copies",
+    }
+
+    def cell(row: dict, score: str) -> str:
+        if row.get(score) is None:
+            return "not measured"
+        return spread(row, score, ".3f") if "seeds" in row else f"{row[score]:.3f}"
+
+    rows = [
+        (row["generator"], *(cell(row, score) for score in measures))
+        for row in load_json(RESULTS / "beyond.json")["generators"]
+    ]
+    return table(rows, ("generator", *measures.values()))
+
+
 def series() -> str:
     """Where the minutes of the series go."""
     rows = [
@@ -281,7 +308,7 @@ def seconds_to_target(seeds: list[dict]) -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     function.__name__: function
     for function in (
-        *(tutorial, evaluation, original, codes, patients, few, series),
+        *(tutorial, evaluation, original, codes, patients, few, beyond, series),
         *(sampling, codebook, loading, training),
     )
 }
