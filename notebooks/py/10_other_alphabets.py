@@ -436,9 +436,8 @@ for name, (file, ours) in finalists.items():
     prior, how, all_codes = recipe.train_prior(run, ours, file, models[name], prior_steps)
     c = all_codes[judge.rows.index]  # (n, h, w)
     bits[name] = metrics.bits_by_position(prior, c, judge.told).mean((1, 2)).numpy()  # (n,)
-    drawn[name] = models[name].decode(sample(prior, judge.told[some], range(len(some))))[
-        :, 0
-    ]  # (5, H, W)
+    new_codes = sample(prior, judge.told[some], range(len(some)))  # (5, h, w)
+    drawn[name] = models[name].decode(new_codes)[:, 0]  # (5, H, W)
     final[name] = {
         "ssim": table[name]["SSIM"],
         "order0": table[name]["bits by frequency"] / stride**2,
@@ -471,13 +470,14 @@ show(
 whose = judge.patients
 for name in list(finalists)[1:]:
     saved = bits[four] - bits[name]  # (n,)
-    ends = bootstrap.interval(saved, whose)
+    low_end, high_end = bootstrap.interval(saved, whose)
+    sure = f" ({low_end:.2f} to {high_end:.2f})" if len(set(whose)) > 1 else ""
     alone = table[four]["bits by frequency"] - table[name]["bits by frequency"]
     kept = in_digits(final.loc[name, "ssim"] - final.loc[four, "ssim"])
-    print(f"{name}: saves {saved.mean():.2f} bits a code ({ends[0]:.2f} to {ends[1]:.2f}) with the")
-    print(f"    prior, {alone:.2f} by frequency; SSIM changes by {kept}")
+    print(f"{name}: saves {saved.mean():.2f} bits a code{sure} with the prior,")
+    print(f"    {alone:.2f} by frequency; SSIM changes by {kept}")
 if len(set(whose)) < 2:
-    print("one patient: how patients differ is not known, and the intervals mean nothing")
+    print("one patient: how patients differ is not known, so there is no interval")
 for one in finalists:
     for other in finalists:
         better = final.loc[one, "ssim"] >= final.loc[other, "ssim"]

@@ -487,11 +487,17 @@ show(
 # %% [markdown] tags=[]
 # *Bits a bottom code of the hierarchical model while two second stages learn, one told the top and one told zeros.*
 #
-# The gap between the circles of both panels is what the top says *about the bottom*. But a top may save no bits there
-# and still be needed, if it says just what the bottom does not. So two things must be seen before one may say that it
-# says nothing: it saves nothing, *and* the picture does not change with it.
+# The gap between the circles of both panels is what the top says *about the bottom*. That alone decides nothing. A top
+# may save no bits there and still be needed, if it says just what the bottom does not. Or it may save some, and only
+# say once more what the bottom says anyway. So we also ask what the top costs itself, and whether the picture needs it.
 
 # %% tags=[]
+top_stage, top_fit = recipes.top_stage(run, settings, slices, hierarchical, "hierarchical", short)
+
+
+def a_slice(prior, codes: torch.Tensor) -> float:
+    """Bits of a slice, by a first stage and its codes (n, h, w)."""
+    return metrics.bits_by_position(prior, codes, told).sum((1, 2)).mean().item()
 
 
 def moved_by_top(model) -> float:
@@ -502,18 +508,20 @@ def moved_by_top(model) -> float:
     return (moved / (own[partner] - own).abs().mean().clamp(min=1e-9)).item()
 
 
+coarse, fine = grids["hierarchical"]
+cost_top = a_slice(top_stage, coarse)
+with_top, without = (fine[0].numel() * one for one in costs.values())
+print(f"a slice: top {cost_top:.0f} + bottom {with_top:.0f} = {cost_top + with_top:.0f} bits")
+print(f"a slice, if there were no top: {without:.0f} bits")
 for name, model in two.items():
     print(f"{name}: another top moves the picture by {moved_by_top(model):.0%} of the way")
-print("hierarchical:", ", ".join(f"{name} {one:.2f} bits" for name, one in costs.items()))
-if saved < 0.05 and moved_by_top(hierarchical) < 0.1:
-    print("its top says next to nothing: the trap")
-else:
-    print("its top does say something")
+needed = moved_by_top(hierarchical) > 0.1
+print("the hierarchical picture", "needs its top" if needed else "hardly needs its top: the trap")
 
 # %% [markdown] tags=[]
-# Why are the two models so different, if they are? In the residual model the first level had learned *alone*, in
-# notebook 02, so it had to say all that it could. In the hierarchical one both levels learn at once, and the bottom is
-# the shorter way.
+# If a picture does not need its top, the top's bits are wasted, unless they save as many below. Are the two models
+# different in this, and why? In the residual model the first level had learned *alone*, in notebook 02, so it had to
+# say all that it could. In the hierarchical one both levels learn at once, and the bottom is the shorter way.
 #
 # De Fauw et al. 2019 give a level a decoder of its own, which must do without the levels below. We can have about the
 # same with one decoder: for a quarter of the slices in training the bottom is left out, and its mean stands in its
@@ -550,7 +558,7 @@ compared = pd.DataFrame(
 compared.round(3)
 
 # %% tags=[]
-rows = {"the slice": x, "top alone": alone["hierarchical"], "that speaks": pictures["top alone"]}
+rows = {"slice": x, "top alone": alone["hierarchical"], "speaking top": pictures["top alone"]}
 said = compared["SSIM, top alone"]
 show(
     plots.slices.rows({name: list(some[picks, 0].numpy()) for name, some in rows.items()}),
@@ -573,21 +581,12 @@ show(
 # had more, and the table says how many seconds.
 
 # %% tags=[]
-top_stage, top_fit = recipes.top_stage(run, settings, slices, hierarchical, "hierarchical", short)
 few_steps = max(1, short // 4)  # its grid has four times as many codes to learn from in a step
 finer_prior, finer_prior_fit = recipes.top_stage(run, settings, slices, finer, "finer", few_steps)
-
-
-def a_slice(prior, codes: torch.Tensor) -> float:
-    """Bits of a slice, by a first stage and its codes (n, h, w)."""
-    return metrics.bits_by_position(prior, codes, told).sum((1, 2)).mean().item()
-
-
-coarse, fine = grids["hierarchical"]
 cost["bits with the prior"] = {
     "one level": a_slice(first_prior, *grids["one level"]),
     "one level, finer": a_slice(finer_prior, *grids["one level, finer"]),
-    "hierarchical": a_slice(top_stage, coarse) + costs["told the top"] * fine[0].numel(),
+    "hierarchical": cost_top + with_top,
     "residual": sum(some.sum((1, 2)).mean().item() for some in paid.values()),
 }
 

@@ -559,6 +559,19 @@ targets.spelled_out(variants.table(scores, measures))
 # prior, so what is alike in both rows may be its doing. One seed is one seed.
 
 # %% [markdown] tags=[]
+# ## On richer codes
+#
+# The critics do not ask which codes are painted. Notebook 11 gave each place a second code. If it has run here, the
+# decoder of its codes is trained in the same way, for notebook 14 to put together with the rest.
+
+# %% tags=[]
+if run.path("levels_residual_bottom.safetensors").exists():
+    richer = recipe.sharpened(run, settings, critic_steps, critic_seed, config, two_levels=True)
+    print(f"two levels: {richer.fit.best_step:,} steps in {richer.fit.seconds:.0f} s")
+else:
+    print("notebook 11 has not run here, so there are no such codes")
+
+# %% [markdown] tags=[]
 # ## Exercises
 #
 # Replace the three dots, run the cell and then its check. Once you have tried, look into

@@ -13,7 +13,7 @@ from vqgen_utils.series import runner
 
 TEXTS = {
     path.name[:2]: path.read_text("utf-8")
-    for path in sorted((REPOSITORY / "notebooks" / "py").glob("0*.py"))
+    for path in sorted((REPOSITORY / "notebooks" / "py").glob("[0-9]*.py"))
 }
 EXPERIMENTS = {
     number: re.search(r"^# ### Experiment · .*?^# ## Summary", text, re.M | re.S)[0]
@@ -24,6 +24,8 @@ COMMANDS = [
     for number, text in EXPERIMENTS.items()
     for command in re.findall(r"`vqgen (run [^`]+)`", text)
 ]
+BEYOND = [pair for pair in COMMANDS if pair[0] > "09"]
+COMMANDS = [pair for pair in COMMANDS if pair not in BEYOND]
 each_command = pytest.mark.parametrize(("number", "command"), COMMANDS)
 
 
@@ -80,3 +82,14 @@ def test_runs_that_are_compared_are_found_by_their_name():
 
 def test_every_notebook_of_the_course_has_one():
     assert [number for number, _ in COMMANDS] == [f"{n:02d}" for n in (*range(1, 10), 9)]
+
+
+@pytest.mark.parametrize(("number", "command"), BEYOND)
+def test_beyond_the_course_a_command_is_accepted_too(number, command, asked):
+    done = CliRunner().invoke(cli.app, shlex.split(command))
+    assert done.exit_code == 0, done.output
+    assert asked["profile"] == "quick"
+
+
+def test_every_notebook_beyond_the_course_has_one():
+    assert sorted({number for number, _ in BEYOND}) == ["10", "11", "12", "13", "14"]

@@ -8,7 +8,7 @@ import pytest
 from vqgen_utils.machine import REPOSITORY
 
 GUIDE = (REPOSITORY / "docs" / "teaching.md").read_text(encoding="utf-8")
-TEXTS = sorted((REPOSITORY / "notebooks" / "py").glob("0[1-9]_*.py"))
+TEXTS = sorted((REPOSITORY / "notebooks" / "py").glob("[0-9]*.py"))
 each = pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
 
 

@@ -90,10 +90,10 @@ WRONG = [
         lambda q, k, v, o, p: (hear_row(q, k, v, o, p)[0], k, v),
         "the keys",
     ),
-    (exercises.check_claim, "A", "plain prior"),
-    (exercises.check_claim, "c", "worth it"),
-    (exercises.check_claim, "D", "anybody tried"),
-    (exercises.check_claim, "E", "none of the four"),
+    (exercises.check_finding, "A", "plain prior"),
+    (exercises.check_finding, "c", "worth it"),
+    (exercises.check_finding, "D", "anybody tried"),
+    (exercises.check_finding, "E", "none of the four"),
 ]
 
 
@@ -108,7 +108,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(check, answer, words):
         (exercises.check_keys, 336),
         (exercises.check_attend, attend),
         (exercises.check_hear_row, hear_row),
-        (exercises.check_claim, "B"),
+        (exercises.check_finding, "B"),
     ],
 )
 def test_a_right_answer_is_told_why(check, answer, capsys):

@@ -140,11 +140,12 @@ def test_nothing_to_grade_is_said_in_a_sentence(make, tmp_path):
 
 # ---- The hidden variants -------------------------------------------------------------------------
 
+BEYOND = ("alphabets", "levels", "attention", "critic", "together")
 MODULES = dict(
     zip(
-        [f"{n:02d}" for n in range(1, 10)],
+        [f"{n:02d}" for n in range(1, 15)],
         ("data", "vqvae", "codebook", "pixelcnn", "generation", "reconstructions", "evaluation",
-         "outliers", "few_patients"),
+         "outliers", "few_patients", *(f"beyond.{name}" for name in BEYOND)),
         strict=True,
     )
 )  # fmt: skip

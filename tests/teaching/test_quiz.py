@@ -10,7 +10,7 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine import REPOSITORY
 from vqgen_utils.teaching import quiz, read_quiz
 
-TEXTS = sorted((REPOSITORY / "notebooks" / "py").glob("0[1-9]_*.py"))
+TEXTS = sorted((REPOSITORY / "notebooks" / "py").glob("[0-9]*.py"))
 NUMBERS = [path.stem[:2] for path in TEXTS]
 each = pytest.mark.parametrize("number", NUMBERS)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,21 +141,22 @@ def ssim_of_the_original(content: str, version: str = "original") -> float | Non
     return published["headline"][f"ssim_{version}"] if published.get("data") == content else None
 
 
-def verdict(headline: dict) -> pd.DataFrame:
+def verdict(headline: dict, asked: Sequence[Target] = TARGETS) -> pd.DataFrame:
     """The targets beside what a run got.
 
     Args:
-        headline: the keys of HEADLINE; None where there was nothing to measure.
+        headline: the scores that they ask about; None where there was nothing to measure.
+        asked: the targets.
 
     Returns:
         A row a target: asked, got (NaN: not measured), met ("yes", "no" or "not measured").
     """
     rows = []
-    for target in TARGETS:
+    for target in asked:
         value = plain(target.value(headline))  # NaN becomes None
         met = "not measured" if value is None else ("yes" if target.met(value) else "no")
         rows.append((target.asked(), float("nan") if value is None else value, met))
-    return pd.DataFrame(rows, columns=["asked", "got", "met"], index=[t.what for t in TARGETS])
+    return pd.DataFrame(rows, columns=["asked", "got", "met"], index=[t.what for t in asked])
 
 
 def spelled_out(table: pd.DataFrame) -> pd.DataFrame:

@@ -74,7 +74,7 @@ exercises.check_hear_row(our_hear_row)
 
 # %% tags=["solution"]
 our_honest = "B"
-exercises.check_claim(our_honest)
+exercises.check_finding(our_honest)
 
 # %% [markdown] tags=[]
 # **Why**

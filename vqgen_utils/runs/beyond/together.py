@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from vqgen_utils.config import Profile
-from vqgen_utils.evaluation import metrics
-from vqgen_utils.evaluation.targets import Target
+from vqgen_utils.evaluation import metrics, targets
+from vqgen_utils.evaluation.targets import Target, plain
+from vqgen_utils.machine.files import load_json, save_json
 from vqgen_utils.models.beyond.levels import draw_bottom, told
 from vqgen_utils.models.sampling import sample
 from vqgen_utils.runs.beyond import attention, critic, levels
 from vqgen_utils.runs.beyond.judging import Judge
+from vqgen_utils.runs.compare import RESULTS
 from vqgen_utils.runs.run import Run
 
 # what was asked of the best generator, on the default data and with profile quick
@@ -28,9 +32,9 @@ TARGETS = (
     Target("Fréchet distance of samples", "frechet_samples", most=0.28),
     Target("share of samples that look memorised", "memorised_share", most=0.015),
 )
-# what a part is, and the weights that say that it is there
+# what can stand in place of a plain part, and the weights that say that it is there
 PARTS = {
-    "farther": "farther_mirror.safetensors",
+    **{way: f"farther_{way}.safetensors" for way in ("mirror", "attention", "both")},
     "two levels": "levels_residual_bottom.safetensors",
     "critic": "critic.safetensors",
     "critic of two levels": "critic_two_levels.safetensors",
@@ -60,13 +64,13 @@ def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator
         settings: of the run.
         judge: of the run; its held-out slices are reconstructed.
     """
-    parts = there(run)
+    parts = [part for part, here in there(run).items() if here]
+    alone = [part for part in parts if part != "critic of two levels"]
     found = {"plain": put_together(run, settings, judge)}
-    for part in ("farther", "two levels", "critic"):
-        if parts[part]:
-            found[part] = put_together(run, settings, judge, part)
-    painter = "critic of two levels" if parts["two levels"] else "critic"
-    wanted = [part for part in ("farther", "two levels", painter) if parts[part]]
+    found |= {part: put_together(run, settings, judge, part) for part in alone}
+    # the critics of one level have never seen codes of two
+    two = "two levels" in parts and ("critic" not in parts or "critic of two levels" in parts)
+    wanted = set(parts) - ({"critic"} if two else {"two levels", "critic of two levels"})
     if len(wanted) > 1:
         found["all together"] = put_together(run, settings, judge, *wanted)
     return found
@@ -74,9 +78,8 @@ def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator
 
 def put_together(run: Run, settings: Profile, judge: Judge, *parts: str) -> Generator:
     """A generator with these of PARTS in place of the plain ones; arguments as for `generators`."""
-    prior = (
-        attention.farther(run, settings, "mirror")[0] if "farther" in parts else run.load_prior()
-    )
+    ways = [part for part in parts if part in attention.WAYS]
+    prior = attention.farther(run, settings, ways[0])[0] if ways else run.load_prior()
     two, critics = "two levels" in parts, [part for part in parts if part.startswith("critic")]
     if two:
         slices = run.load_slices(settings)
@@ -114,3 +117,114 @@ def rounds_of(generator: Generator, judge: Judge, number: int, first_seed: int) 
         generator.draw(judge.told, range(first_seed + r * n, first_seed + (r + 1) * n))
         for r in range(number)
     ]
+
+
+def blind_sets(
+    x: Tensor, drawn: Sequence[Tensor], number: int, seed: int, size: int = 20
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sets of slices, half of them real, in an order that says nothing.
+
+    Args:
+        x: (n, H, W) real slices.
+        drawn: rounds of (n, H, W) samples.
+        number: of sets.
+        seed: of what is picked, and of the order.
+        size: slices in a set, if there are so many.
+
+    Returns:
+        For each set (m, H, W) slices and (m,) bool, whether each is real.
+    """
+    rng, samples, sets = np.random.default_rng(seed), torch.cat(list(drawn)), []
+    half = min(size // 2, len(x), len(samples))
+    for _ in range(number):
+        slices = torch.cat(
+            [some[rng.choice(len(some), half, replace=False)] for some in (x, samples)]
+        )
+        order = rng.permutation(2 * half)
+        sets.append((slices.numpy()[order], (np.arange(2 * half) < half)[order]))
+    return sets
+
+
+def asked(titles: dict[str, str]) -> dict[str, tuple[float, float]]:
+    """What TARGETS ask for: title -> lowest and highest; `titles` has one for each measure."""
+    ranges: dict[str, tuple[float, float]] = {}
+    for target in TARGETS:
+        if target.score in titles:
+            low, high = ranges.get(titles[target.score], (-np.inf, np.inf))
+            low = low if target.least is None else target.least
+            high = high if target.most is None else target.most
+            ranges[titles[target.score]] = (low, high)
+    return ranges
+
+
+MORE_IS_BETTER = {"ssim", "precision", "recall", "anatomy_pass_samples", "symmetry"}
+LESS_IS_BETTER = {"frechet_samples", "memorised_share", "auc_full", "auc_half", "auc_quarter"}
+
+
+def behind(scores: dict[str, pd.DataFrame], best: str) -> dict[str, str]:
+    """The measures in which another generator is better than `best` beyond both intervals.
+
+    Args:
+        scores: generator -> `Judge.scores`.
+        best: one of them.
+
+    Returns:
+        Measure -> the generator that does best in it.
+    """
+    found = {}
+    for measure in (*MORE_IS_BETTER, *LESS_IS_BETTER):
+        sign = 1 if measure in MORE_IS_BETTER else -1
+        rows = pd.DataFrame({name: table.loc[measure] for name, table in scores.items()}).T
+        first = (sign * rows["mean"]).fillna(-np.inf).idxmax()
+        theirs, ours = rows.loc[first], rows.loc[best]
+        gap = theirs["low"] - ours["high"] if sign > 0 else ours["low"] - theirs["high"]
+        if gap > 0:
+            found[measure] = first
+    return dict(sorted(found.items()))
+
+
+def headline(scores: pd.DataFrame) -> dict[str, float | None]:
+    """The measures that TARGETS ask about, of one generator; None: not measured."""
+    names = dict.fromkeys(target.score for target in TARGETS)
+    return plain({name: scores.loc[name, "mean"] for name in names})
+
+
+def published(content: str) -> pd.DataFrame:
+    """The medians of `benchmarks.beyond`, a row a generator; no row for other data than its own.
+
+    Args:
+        content: of the data, see `Slices`.
+    """
+    path = RESULTS / "beyond.json"
+    known = load_json(path) if path.exists() else {}
+    rows = known["generators"] if known.get("data") == content else []
+    return pd.DataFrame(rows).set_index("generator") if rows else pd.DataFrame()
+
+
+def keep(
+    run: Run, best: str, failed: dict[str, str], scores: dict[str, pd.DataFrame]
+) -> dict[str, float | None]:
+    """Write comparison.json: the headline of the best generator, why what is none, all scores.
+
+    Args:
+        run: whose folder it goes into.
+        best: the generator of the headline.
+        failed: `Judge.failed`.
+        scores: generator -> `Judge.scores`.
+
+    Returns:
+        The headline.
+    """
+    of_best = headline(scores[best])
+    missing = {name for name, value in of_best.items() if value is None}
+    known = targets.not_measured(failed)
+    results = {
+        "headline": of_best,
+        "best": best,
+        "not_measured": {name: known.get(name, "there was nothing to measure") for name in missing},
+        "targets": targets.verdict(of_best, TARGETS),
+        "generators": scores,
+        "vqvae": run.fingerprint("vqvae.safetensors"),
+    }
+    save_json(run.path("comparison.json"), plain(results))
+    return of_best

@@ -71,7 +71,7 @@ def brief(value) -> str:
         return text if len(text) < 300 else f"{text[:300]}..."
     if isinstance(value, (np.ndarray, Tensor)) and math.prod(value.shape) > 12:
         return f"an array of shape {tuple(value.shape)}"
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "iufc":
         return str(value)
     if isinstance(value, (np.ndarray, Tensor)):
         return str(np.round(value.tolist(), 3).tolist() if value.shape else round(value.item(), 3))
@@ -417,3 +417,12 @@ def check_hear_row(rng: Generator) -> Case:
 def check_hinge(rng: Generator) -> Case:
     real, painted = (2 * normal(rng, int(rng.integers(2, 9))) for _ in range(2))
     return Case((real, painted), float(F.relu(1 - real).mean() + F.relu(1 + painted).mean()))
+
+
+# ---- 14 ------------------------------------------------------------------------------------------
+
+
+def check_front(rng: Generator) -> Case:
+    scores = rng.integers(0, 6, (int(rng.integers(5, 12)), 2)).astype(float)  # with ties
+    no_worse = (scores[None] <= scores[:, None]).all(2) & (scores[None] < scores[:, None]).any(2)
+    return Case((scores,), ~no_worse.any(1))

@@ -20,6 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from vqgen_utils.machine import load_json, save_json
 from vqgen_utils.teaching import exercises
+from vqgen_utils.teaching.exercises import beyond
 from vqgen_utils.teaching.exercises.feedback import NotYet, judged
 from vqgen_utils.teaching.grading.hidden import try_hidden
 
@@ -38,8 +39,8 @@ def prepare(task: str, megabytes: int) -> None:
 
     Memory is limited on top of what the packages take, where the system can do it: on Linux.
     """
-    for name in exercises.__all__:
-        module = importlib.import_module(f"{exercises.__name__}.{name}")
+    names = [f"{room.__name__}.{name}" for room in (exercises, beyond) for name in room.__all__]
+    for module in map(importlib.import_module, names):
         for check in [check for check in vars(module) if check.startswith("check_")]:
             CHECKS[check] = getattr(module, check).__wrapped__
             setattr(module, check, functools.partial(_take, check))

@@ -137,7 +137,7 @@ def check_hear_row(hear_row: Callable) -> str:
 
 
 @check
-def check_claim(answer) -> str:
+def check_finding(answer) -> str:
     """What equal steps and one seed allow one to say: "A", "B", "C" or "D"."""
     problems = {
         "A": "a step with attention took longer. What would the plain prior do with that time?",

@@ -1,0 +1,122 @@
+"""The generators of notebook 14, part by part and all together, with three seeds.
+
+    python -m benchmarks.beyond [--jobs 2]
+
+Each seed trains a VQ-VAE and a prior as the series does (profile `quick`, default data); then comes
+what notebooks 11, 12 and 13 train on top of them: a second level of codes with its prior, a prior
+that looks at the mirrored side, decoders that learn from critics. All samples are judged as in
+notebook 07, by a network that no generator has learned from.
+
+The first row is the recipe that this series started from (`benchmarks.original_recipe`), with a
+tenth of its learning rate and five times the seconds, as in `benchmarks.original`: at its own rate
+it collapses to one code.
+
+An hour on two cores; started again, it goes on where it was stopped. Runs stay in
+`runs/beyond-...`, scores go to `benchmarks/results/beyond.json`, which notebook 14 shows.
+"""
+
+import argparse
+
+import pandas as pd
+import torch
+
+from benchmarks import few_patients, original, report, sampling
+from vqgen_utils.config import Profile, get_profile
+from vqgen_utils.data import load_slices
+from vqgen_utils.machine import load_json
+from vqgen_utils.runs import Run
+from vqgen_utils.runs.beyond import Judge, attention, critic, levels, together
+from vqgen_utils.training import checkpoint
+
+SEEDS = (0, 1, 2)
+WAY = "mirror"  # of those of notebook 12, the one that pays least on validation slices
+ROUNDS = 5  # of samples at the held-out places
+FIRST_SEED = 200_000  # of these samples
+SHOWN = ("ssim", "bits_per_pixel", "anatomy_pass_samples", "auc_half", "texture_power", "precision")
+
+
+def train_parts(run: Run, settings: Profile) -> None:
+    """What notebooks 11, 12 and 13 add to a run; what is trained already is loaded."""
+    slices = run.load_slices(settings)
+    attention.farther(run, settings, WAY)
+    model, _ = levels.residual(run, settings, slices)
+    levels.bottom_stage(run, settings, slices, model, "residual")
+    critic.sharpened(run, settings)
+    critic.sharpened(run, settings, two_levels=True)
+
+
+def scores(run: Run) -> list[dict]:
+    """A row a generator: its measures, kept beside the weights."""
+    kept = run.path("beyond.json")
+    if not kept.exists():
+        settings = run.settings("quick")
+        train_parts(run, settings)
+        judge, rows = Judge(run, settings), []
+        for name, generator in together.generators(run, settings, judge).items():
+            drawn = together.rounds_of(generator, judge, ROUNDS, FIRST_SEED)
+            measured = judge.scores(generator.x_hat, drawn)["mean"].to_dict()
+            rows.append({"generator": name, "bits_per_pixel": generator.bits_per_pixel, **measured})
+        checkpoint.save_json(kept, rows)
+    return load_json(kept)
+
+
+def of_the_original(judge: Judge) -> dict:
+    """The measures of the original's recipe, as `benchmarks.original` gives it more time."""
+    settings = get_profile("quick")
+    slices = load_slices(settings.data)
+    train, test = (original.part(slices, split) for split in ("train", "test"))
+    seconds = report_of("original")["ours"]
+    outcome = original.original(
+        original.VERSIONS["original_more_time"],
+        train,
+        test,
+        torch.arange(len(test.images)),
+        seconds["seconds"],
+        seconds["prior_seconds"],
+    )
+    drawn = outcome.samples["samples"][:, 0]
+    measured = judge.scores(outcome.reconstructions[:, 0], [drawn, drawn])["mean"]
+    return {"generator": "the original's recipe", **measured.to_dict()}
+
+
+def report_of(name: str) -> dict[str, dict]:
+    """The rows of a published benchmark, by recipe."""
+    rows = load_json(report.RESULTS / f"{name}.json")["table"]
+    return {row["recipe"]: row for row in rows}
+
+
+def medians(rows: list[dict]) -> list[dict]:
+    """The median over seeds of every measure, with lowest and highest, a row a generator."""
+    frame = pd.DataFrame(rows)
+    groups = frame.groupby("generator", sort=False)
+    columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
+    joined = pd.concat([part.add_suffix(suffix) for suffix, part in columns.items()], axis=1)
+    joined["seeds"] = groups.size()
+    return joined.reset_index().to_dict("records")
+
+
+def main() -> None:
+    """Train what is not trained yet, seed by seed, and write what came of it so far."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    given = parser.parse_args()
+    few_patients.train({f"beyond-{seed}": [] for seed in SEEDS}, given.jobs)
+    first = Run(f"beyond-{SEEDS[0]}")
+    started = of_the_original(Judge(first, first.settings("quick")))
+    speed, wanted = sampling.attention_headline(), [target.score for target in together.TARGETS]
+    rows: list[dict] = []
+    for seed in SEEDS:
+        rows += scores(Run(f"beyond-{seed}"))
+        generators = medians(rows)
+        best = generators[-1]
+        report.table([{name: row[name] for name in ("generator", *SHOWN)} for row in generators])
+        report.write(
+            "beyond",
+            {name: best[name] for name in wanted} | speed,
+            data=load_slices(get_profile("quick").data).content,
+            generators=[started, *generators],
+        )
+
+
+if __name__ == "__main__":
+    main()
