@@ -85,28 +85,26 @@ print(slices.whose)
 # ## Why squared error blurs
 #
 # A code is one of $K$, and stands for many different patches of pixels. What differs between them is lost, and the
-# decoder has to paint *something*. Let us look at such patches: all places in training slices where the same four
-# codes lie side by side.
+# decoder has to paint *something*. Let us look at such patches: all places in training slices that have one code, and
+# of all codes the one whose patches have most detail that their mean has not.
 
 # %% tags=[]
 stride = x.shape[1] // c.shape[1]
 known_codes = all_codes[train.index]  # (N, h, w)
-four = known_codes.unfold(1, 2, 1).unfold(2, 2, 1)  # (N, h-1, w-1, 2, 2)
-kinds, kind, count = four.reshape(-1, 4).unique(dim=0, return_inverse=True, return_counts=True)
 known = torch.from_numpy(slices.images[train.index].astype(np.float32))  # (N, H, W)
-patches = known.unfold(1, 2 * stride, stride).unfold(2, 2 * stride, stride)  # (N, h-1, w-1, p, p)
-patches = patches.reshape(-1, 2 * stride, 2 * stride)
-often = count.argsort(descending=True)[:40].tolist()
-groups = [patches[kind == n] for n in often]  # each (m, p, p)
+blocks = known.unfold(1, stride, stride).unfold(2, stride, stride)  # (N, h, w, s, s)
+counts = metrics.code_counts(known_codes, vqvae.num_embeddings)  # (K,)
+often = counts.argsort(descending=True)[: max(1, int((counts >= 50).sum()))].tolist()
+groups = [blocks[known_codes == code] for code in often]  # each (m, s, s)
 lost = [(some.std((1, 2)).mean() - some.mean(0).std()).item() for some in groups]
-same = groups[int(np.argmax(lost))]  # of the forty commonest, where the mean loses most
-mean = same.mean(0)
-some = same[torch.linspace(0, len(same) - 1, 5).long()]  # (5, p, p)
+code, same = often[int(np.argmax(lost))], groups[int(np.argmax(lost))]
+mean = same.mean(0)  # (s, s)
+some = same[torch.linspace(0, len(same) - 1, 5).long()]  # (5, s, s)
 detail = {"one patch": same.std((1, 2)).mean().item(), "their mean": mean.std().item()}
-print(f"{len(same)} patches with the same codes")
+print(f"{len(same)} patches have code {code}")
 
 # %% [markdown] tags=[]
-# **Predict:** a decoder that sees these codes and nothing else is trained by squared error. What is best for it to
+# **Predict:** a decoder that sees this code and nothing else is trained by squared error. What is best for it to
 # paint?
 
 # %% tags=["nbval-ignore-output", "predict"]
@@ -122,7 +120,7 @@ show(
         [*some.numpy(), mean.numpy()],
         [f"patch {n + 1}" for n in range(len(some))] + [f"mean of {len(same)}"],
     ),
-    f"Five real patches with the same codes, and the mean of {len(same)}: contrast inside a patch "
+    f"Five real patches with the same code, and the mean of {len(same)}: contrast inside a patch "
     f"{detail['one patch']:.3f}, inside the mean {detail['their mean']:.3f}.",
 )
 for name, error in errors.items():
@@ -130,11 +128,10 @@ for name, error in errors.items():
 guess.compare("their mean")
 
 # %% [markdown] tags=[]
-# *Five real patches whose codes are the same, and the mean of all such patches (right).*
+# *Five real patches that have the same code, and the mean of all such patches (last).*
 #
-# The mean is never far from any of them, and looks like none of them. (The decoder sees the codes around these four
-# as well, so it knows more than we did here.) Nobody told it that real patches have detail: squared error does not
-# look at that.
+# Nobody told the decoder that real patches have detail: squared error does not look at that. (It sees the codes around
+# this one as well, so it knows more than we did here. What they leave open, it paints in this way.)
 
 # %% [markdown] tags=[]
 # ## A critic that sees patches

@@ -5,7 +5,6 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from vqgen_utils.plots.evaluation import BLUE, MARKERS, ORANGE
 from vqgen_utils.plots.slices import axes_grid, draw_slice, whole_numbers
@@ -32,9 +31,7 @@ def game(history: pd.DataFrame, joined: int, cannot_tell: float) -> Figure:
         ax.grid(alpha=0.3)
     for ax in axes:
         ax.axvline(joined, color="black", linestyle=":", label=f"critics join: step {joined:,}")
-    axes[0].set_yscale("log")
-    axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[0].yaxis.set_minor_formatter(LogFormatter())
+    axes[0].set_ylim(0, None)
     axes[1].axhline(cannot_tell, color=ORANGE, linestyle="--", label="they cannot tell")
     axes[1].set_ylim(0, None)
     for ax in axes:

@@ -57,7 +57,7 @@ class CriticConfig:
     betas: tuple[float, float] = (0.5, 0.9)  # Adam's: a short memory, for the critics move
     critic_says: float = 1.2  # weight of what critics say, on top of the adaptive one
     heeded: float = 1.0  # largest adaptive weight
-    detail: float = 0.1  # weight of the difference in amount of detail
+    detail: float = 0.2  # weight of the difference in amount of detail
     memory: float = 0.99  # of the running mean of weights that is kept: single steps go to and fro
     features: float = 0.1  # weight of the difference of the reader's features
     samples: int = 600  # of the prior, drawn once, for the critics to look at
