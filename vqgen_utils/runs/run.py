@@ -58,8 +58,8 @@ class Run:
         self.name = str(name)  # papermill makes a number of `-p run_name 2024`
         self.folder = run_folder(self.name)
         if self.name == SHIPPED.name and not self.path("config.json").exists():
-            for file in sorted(SHIPPED.iterdir(), key=lambda file: file.suffix == ".json"):
-                write_atomic(self.path(file.name), file.read_bytes())
+            for file in ("vqvae.safetensors", "codes.npz", "prior.safetensors", "config.json"):
+                write_atomic(self.path(file), (SHIPPED / file).read_bytes())
 
     def path(self, file: str) -> Path:
         """Where `file` is or will be."""
