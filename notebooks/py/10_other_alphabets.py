@@ -101,6 +101,7 @@ def in_digits(score: float | None) -> str:
     return "none" if score is None or math.isnan(score) else f"{score:.3f}"
 
 
+# %% tags=[]
 def compare(name: str, file: str, settings=settings, alphabet=None) -> None:
     """Train a VQ-VAE with an alphabet, and measure it on the held-out slices."""
     models[name], fits[name] = recipe.train(run, settings, file, alphabet, steps)

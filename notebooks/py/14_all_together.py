@@ -188,17 +188,27 @@ else:
 
 # %% [markdown] tags=[]
 # ## What was asked, and what we got
+#
+# Ten numbers were asked of the best generator, before any of these notebooks was written.
+#
+# **Predict:** how many of them does it reach?
+
+# %% tags=["nbval-ignore-output", "predict"]
+guess = predict("Of ten it reaches", ["fewer than five", "five to seven", "eight or more"])
 
 # %% tags=[]
 published = together.published(slices.content)  # of the original's recipe, by benchmarks.beyond
 headline = together.headline(scores[best])
 verdict = targets.verdict(headline, together.TARGETS)
+if (verdict["met"] != "not measured").all():
+    guess.compare_number((verdict["met"] == "yes").sum(), [4.5, 7.5])
 targets.spelled_out(verdict.round(3))
 
 # %% [markdown] tags=[]
 # A target that is missed names a stage: SSIM the codes or the decoder, AUC and power the decoder, rules of anatomy the
-# prior. One run is one seed, and seeds differ (Bouthillier et al. 2021). `python -m benchmarks.beyond` repeats all of it with three seeds; its medians, and the
-# recipe that this series started from as the first row, are below if they were measured on these data.
+# prior. One run is one seed, and seeds differ (Bouthillier et al. 2021). `python -m benchmarks.beyond` repeats all of it
+# with up to three seeds. Its medians are below if they were measured on these data; the first row is the recipe that
+# this series started from.
 
 # %% tags=[]
 if not len(published):
@@ -219,7 +229,7 @@ show(
         {name: list(some[picks].numpy()) for name, some in pictures.items()},
         [f"place {judge.heights[n]:.2f}" for n in picks],
     ),
-    f"Held-out slices, and samples of the generators 'plain' and '{best}' at the same places, not chosen by hand.",
+    f"{len(picks)} held-out slices, and samples of 'plain' and of '{best}' at the same places, not chosen by hand.",
 )
 
 # %% [markdown] tags=[]
