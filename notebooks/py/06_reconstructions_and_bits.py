@@ -28,7 +28,7 @@
 # - to place a prior among simpler ones, and to test whether its bits can really be sent.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 40 minutes.
-# **Time to run:** about 30 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 15 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -28,7 +28,7 @@
 # - to test yourself blind, and to know what chance would score.
 #
 # **You need** notebooks 02, 04, 07, and of 10 to 13 those that you want to compare. **Time to learn:** 40 minutes.
-# **Time to run:** about 2 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
