@@ -168,6 +168,8 @@ def move(control: Locator) -> bool:
         control.press("ArrowDown" if chosen + 1 < count else "ArrowUp")
         control.press("Enter")
         return count > 1
+    elif kind == "select-multiple":
+        control.select_option(index=0)
     else:
         now, end = (control.get_attribute(f"aria-value{name}") for name in ("now", "max"))
         control.press("ArrowLeft" if now == end else "ArrowRight")
