@@ -53,7 +53,7 @@ import pandas as pd
 import torch
 
 from vqgen_utils import config, plots
-from vqgen_utils.evaluation import anatomy, bootstrap, domain, metrics
+from vqgen_utils.evaluation import anatomy, bootstrap, domain, metrics, targets
 from vqgen_utils.machine import speed
 from vqgen_utils.models import PixelCNN, height_features, sample, sampling
 from vqgen_utils.models.beyond import Mirror, RowAttention, attention
@@ -284,9 +284,8 @@ if len(choose):
 # should: the table has them beside the bits.
 
 # %% tags=[]
-table.astype({"weights": int}).round(
-    {"seconds": 0, "bits": 3, "bits, first half": 3, "bits, last half": 3}
-)
+digits = {"seconds": 0, "bits": 3, "bits, first half": 3, "bits, last half": 3}
+targets.spelled_out(table.astype({"weights": int}).round(digits))
 
 # %% tags=[]
 whose = test["patient"].to_numpy()  # (n,)

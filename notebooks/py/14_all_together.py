@@ -151,12 +151,11 @@ panels = {
     for measure, title in titles.items()
 }
 asked = together.asked(titles)
+of_best = targets.spelled_out(scores[best].astype(float).round(2))["mean"]
 show(
     figures.variants(panels, asked),
     f"Eight measures of {len(rows)} sets. {best}: "
-    + ", ".join(
-        f"{title} {scores[best].loc[measure, 'mean']:.2f}" for measure, title in titles.items()
-    ),
+    + ", ".join(f"{title} {of_best[measure]}" for measure, title in titles.items()),
 )
 
 # %% [markdown] tags=[]
