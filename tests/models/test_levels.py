@@ -50,6 +50,7 @@ def learned(model, steps=20):
 
 @pytest.fixture(scope="module")
 def first():
+    torch.manual_seed(0)  # in one of eighty starts the second codes are still on their way
     return learned(VQVAE(TINY))
 
 
@@ -60,6 +61,7 @@ def residual(first):
 
 @pytest.fixture(scope="module")
 def hierarchical():
+    torch.manual_seed(0)
     return learned(levels.HierarchicalVQVAE(TINY))
 
 
