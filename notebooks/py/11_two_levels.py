@@ -78,6 +78,7 @@ told = height_features(torch.tensor(test["height"].to_numpy(), dtype=torch.float
 K, D = first.num_embeddings, first.config.embedding_dim
 
 
+# %% tags=[]
 def ssim_of(x_hat: torch.Tensor) -> np.ndarray:
     """SSIM of each held-out slice with its reconstruction (n, 1, H, W): (n,)."""
     return metrics.ssim(x[:, 0].numpy(), x_hat[:, 0].numpy())[0]

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.machine import processes
 
 KMEANS_STEPS = 10
@@ -188,6 +189,25 @@ class Codebook(nn.Module):
         rows = torch.multinomial(weights, number, replacement=True, generator=generator)
         drawn = processes.rows_of_all(vectors)[rows.to(vectors.device)]  # (number, D)
         return processes.from_first(drawn.to(self.embedding.dtype))
+
+
+def as_configured(config: VQVAEConfig) -> dict:
+    """What a `Codebook` is made of, but for its seed: `Codebook(**as_configured(config))`."""
+    return {
+        "num_embeddings": config.num_embeddings,
+        "embedding_dim": config.embedding_dim,
+        "commitment_cost": config.commitment_cost,
+        "update": config.codebook_update,
+        "decay": config.decay,
+        "revive_below": config.revive_below,
+    }
+
+
+def codes_of_grid(codebook: nn.Module, z_e: Tensor) -> Tensor:
+    """The code that a codebook has for each position: z_e (B, D, h, w) -> (B, h, w)."""
+    batch, dim, height, width = z_e.shape
+    vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
+    return codebook.nearest(vectors).view(batch, height, width)
 
 
 def first_argmax(scores: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.errors import InputError
-from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models.codebook import Codebook, as_configured, codes_of_grid
 
 AT_ONCE = 32  # slices that are encoded or decoded together: larger batches only take more memory
 
@@ -100,15 +100,7 @@ class VQVAE(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config)
-        self.codebook = Codebook(
-            config.num_embeddings,
-            config.embedding_dim,
-            commitment_cost=config.commitment_cost,
-            update=config.codebook_update,
-            decay=config.decay,
-            revive_below=config.revive_below,
-            seed=seed,
-        )
+        self.codebook = Codebook(**as_configured(config), seed=seed)
         self.decoder = make_decoder(config)
         self.register_buffer("data_variance", torch.tensor(float(data_variance)))
 
@@ -149,10 +141,7 @@ class VQVAE(nn.Module):
         return torch.cat(codes).to(x.device)
 
     def _encode(self, x: Tensor) -> Tensor:
-        z_e = self.encoder(x.float())  # (B, D, h, w)
-        batch, dim, height, width = z_e.shape
-        vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
-        return self.codebook.nearest(vectors).view(batch, height, width)  # (B, h, w)
+        return codes_of_grid(self.codebook, self.encoder(x.float()))  # (B, h, w)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from vqgen_utils.config import VQVAEConfig
 from vqgen_utils.machine import processes
-from vqgen_utils.models.codebook import Codebook, first_argmax
+from vqgen_utils.models.codebook import Codebook, as_configured, first_argmax
 
 RAREST = 2.0**-30  # no code is thought rarer: it costs 30 bits, and a far vector may still wake it
 
@@ -143,14 +143,7 @@ class RateCodebook(Codebook):
     """
 
     def __init__(self, config: VQVAEConfig, weight: float, free: int, seed: int = 0):
-        super().__init__(
-            config.num_embeddings,
-            config.embedding_dim,
-            commitment_cost=config.commitment_cost,
-            decay=config.decay,
-            revive_below=config.revive_below,
-            seed=seed,
-        )
+        super().__init__(**as_configured(config) | {"update": "ema", "seed": seed})
         self.weight, self.free = weight, free
         self.register_buffer("ema_spread", torch.zeros(()))
 
@@ -213,15 +206,7 @@ class OrthogonalCodebook(Codebook):
     """
 
     def __init__(self, config: VQVAEConfig, weight: float, seed: int = 0):
-        super().__init__(
-            config.num_embeddings,
-            config.embedding_dim,
-            commitment_cost=config.commitment_cost,
-            update=config.codebook_update,
-            decay=config.decay,
-            revive_below=config.revive_below,
-            seed=seed,
-        )
+        super().__init__(**as_configured(config), seed=seed)
         self.weight = weight
 
     def extra_repr(self) -> str:

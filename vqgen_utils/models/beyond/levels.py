@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqgen_utils.config import PriorConfig, VQVAEConfig
-from vqgen_utils.models.codebook import Codebook
+from vqgen_utils.models.codebook import Codebook, as_configured, codes_of_grid
 from vqgen_utils.models.pixelcnn import PixelCNN, height_features
 from vqgen_utils.models.sampling import sample
 from vqgen_utils.models.vqvae import AT_ONCE, VQVAE, ResidualBlock, make_decoder, make_encoder
@@ -29,19 +29,6 @@ from vqgen_utils.models.vqvae import AT_ONCE, VQVAE, ResidualBlock, make_decoder
 COARSER = 2  # how many times as far apart the top codes of `HierarchicalVQVAE` are
 LOOKS = 3  # blocks with which a `PriorToldTop` looks at the top, each one position farther
 OTHER_NOISE = 1_000_000_007  # from a top's seed to its bottom's: else they had the same noise
-
-
-def new_codebook(config: VQVAEConfig, seed: int) -> Codebook:
-    """An empty codebook of K vectors of D numbers, as `config` has it."""
-    return Codebook(
-        config.num_embeddings,
-        config.embedding_dim,
-        commitment_cost=config.commitment_cost,
-        update=config.codebook_update,
-        decay=config.decay,
-        revive_below=config.revive_below,
-        seed=seed,
-    )
 
 
 class ResidualVQVAE(VQVAE):
@@ -78,7 +65,7 @@ class ResidualVQVAE(VQVAE):
     def _encode(self, x: Tensor) -> Tensor:
         top = self.first.encode(x)  # (B, h, w)
         rest = self.encoder(x.float()) - self.first.lookup(top)  # (B, D, h, w)
-        return torch.stack([top, codes_of_level(self.codebook, rest)], 1)
+        return torch.stack([top, codes_of_grid(self.codebook, rest)], 1)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The sum of both vectors, or the first alone: (B, 2 or 1, h, w) -> (B, D, h, w)."""
@@ -124,12 +111,12 @@ class HierarchicalVQVAE(nn.Module):
             nn.ReLU(),
             nn.Conv2d(hidden, dim, 3, padding=1),
         )
-        self.top = new_codebook(config, seed)
+        self.top = Codebook(**as_configured(config), seed=seed)
         self.from_top = nn.Sequential(
             nn.Conv2d(dim, dim * COARSER**2, 3, padding=1), nn.PixelShuffle(COARSER)
         )
         self.to_bottom = nn.Sequential(nn.ReLU(), nn.Conv2d(hidden + dim, dim, 1))
-        self.bottom = new_codebook(config, seed + 1)
+        self.bottom = Codebook(**as_configured(config), seed=seed + 1)
         self.decoder = make_decoder(dataclasses.replace(config, embedding_dim=2 * dim))
         self.register_buffer("data_variance", torch.tensor(float(data_variance)))
         self.register_buffer("mean_bottom", torch.zeros(dim))  # of the vectors behind bottom codes
@@ -175,10 +162,10 @@ class HierarchicalVQVAE(nn.Module):
 
     def _to_grids(self, x: Tensor) -> tuple[Tensor, Tensor]:
         z_top, features = self._to_top(x)
-        top = codes_of_level(self.top, z_top)
+        top = codes_of_grid(self.top, z_top)
         spread = self._spread(self.top.lookup(top), features.shape[2:])
         z_bottom = self.to_bottom(torch.cat([features, spread], 1))
-        return top, codes_of_level(self.bottom, z_bottom)
+        return top, codes_of_grid(self.bottom, z_bottom)
 
     @torch.no_grad()
     def from_grids(self, top: Tensor, bottom: Tensor | None = None) -> Tensor:
@@ -208,13 +195,6 @@ class HierarchicalVQVAE(nn.Module):
     def num_embeddings(self) -> int:
         """K, the number of codes of either level."""
         return self.config.num_embeddings
-
-
-def codes_of_level(book: Codebook, z_e: Tensor) -> Tensor:
-    """The nearest codes of a grid of vectors: (B, D, h, w) -> (B, h, w)."""
-    batch, dim, height, width = z_e.shape
-    vectors = z_e.permute(0, 2, 3, 1).reshape(-1, dim)  # (B*h*w, D)
-    return book.nearest(vectors).view(batch, height, width)
 
 
 def told(features: Tensor, top: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A prior that looks farther: attention, the mirrored half, both, or only more layers."""
 
 import dataclasses
+from pathlib import Path
 
 import torch
 
@@ -36,7 +37,7 @@ def farther(
     slices, codes, vqvae = run.load_slices(settings), run.load_codes(), run.load_vqvae()
     settings = change(settings, prior_seed=seed)
     lesson = prior_lesson(settings, slices, codes, vqvae)
-    name = f"farther_{way.replace(' ', '_')}" + ("" if steps is None else "_short")
+    weights = weights_of(run, way, short=steps is not None)
     if steps is None:
         steps = Schedule(len(lesson.train), settings.prior_training).steps
     steps = max(1, round(steps / WAYS[way]))
@@ -48,12 +49,17 @@ def farther(
         lesson.losses,
         lesson.train,
         settings.prior_training,
-        run.path(f"{name}.safetensors"),
+        weights,
         run.prior_made_from(settings, grid, slices) | {"way": way},
         validate=lesson.validate,
         change=lesson.change,
     )
     return model.eval(), result
+
+
+def weights_of(run: Run, way: str, short: bool = False) -> Path:
+    """Where the weights of one of WAYS lie: those of a whole training, or of a short one."""
+    return run.path(f"farther_{way.replace(' ', '_')}{'_short' if short else ''}.safetensors")
 
 
 def new(settings: Profile, grid: tuple[int, int], way: str) -> PixelCNN:

@@ -14,6 +14,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -105,9 +106,9 @@ def sharpened(
         **{name: run.fingerprint(f"{name}.safetensors") for name in base.made_from},
     }
     usual = steps == round(config.longer * own) and seed == 0 and config == CriticConfig()
-    name = "critic" if usual else "critic_other"  # a trial does not push out what 14 looks at
-    name += "_two_levels" if two_levels else ""
-    files = TrainingFiles(run.path(f"{name}.safetensors"), json.loads(json.dumps(made_from)))
+    # a trial does not push out what 14 looks at
+    weights = weights_of(run, two_levels, "critic" if usual else "critic_other")
+    files = TrainingFiles(weights, json.loads(json.dumps(made_from)))
     both = nn.ModuleDict({n: NoisyDecoder(base.vqvae, config.blocks) for n in ("smooth", "sharp")})
     with exclusive(run.folder):
         progress = files.load_weights(both)
@@ -121,11 +122,16 @@ def sharpened(
     return Sharpened(both["smooth"], both["sharp"], fit)
 
 
+def weights_of(run: Run, two_levels: bool, name: str = "critic") -> Path:
+    """Where the weights of the sharp decoder lie, that of one level of codes or of two."""
+    return run.path(f"{name}{'_two_levels' if two_levels else ''}.safetensors")
+
+
 class Base(NamedTuple):
     """What a decoder is trained on top of; codes are (n, h, w), or (n, 2, h, w) of two levels."""
 
     vqvae: VQVAE
-    codes: Tensor  # of all slices
+    codes: Callable[[], Tensor]  # of all slices; not asked for where the decoder is there
     draw: Callable[[Tensor, list[int]], Tensor]  # what a prior is told (n, 16), n seeds -> codes
     made_from: tuple[str, ...]  # the files of the models in it, without their endings
 
@@ -133,7 +139,7 @@ class Base(NamedTuple):
 def plain_of(run: Run, settings: Profile, slices: Slices) -> Base:
     """The run's own VQ-VAE and prior."""
     draw = functools.partial(sample, run.load_prior())
-    return Base(run.load_vqvae(), run.load_codes(), draw, ("vqvae", "prior"))
+    return Base(run.load_vqvae(), run.load_codes, draw, ("vqvae", "prior"))
 
 
 def two_levels_of(run: Run, settings: Profile, slices: Slices) -> Base:
@@ -146,7 +152,7 @@ def two_levels_of(run: Run, settings: Profile, slices: Slices) -> Base:
         return torch.stack(two_stages.draw(first, below, told, seeds), 1)  # (n, 2, h, w)
 
     names = ("vqvae", "prior", "levels_residual", "levels_residual_bottom")
-    return Base(model, model.encode(slices.tensor), draw, names)
+    return Base(model, lambda: model.encode(slices.tensor), draw, names)
 
 
 class Pairs(Dataset):
@@ -180,7 +186,7 @@ def lesson_of(
     drawn = draw(base, heights, min(config.samples, 4 * len(learn)))
     reader = trained_reader(run, settings, slices, READER_SEED)
     variance = float(base.vqvae.data_variance)
-    return Lesson(Pairs(learn, base.codes), drawn, reader, variance)
+    return Lesson(Pairs(learn, base.codes()), drawn, reader, variance)
 
 
 def draw(base: Base, heights: Tensor, number: int) -> Tensor:

@@ -14,7 +14,15 @@ import torch
 from torch import Tensor
 
 from vqgen_utils.config import Profile, change
-from vqgen_utils.evaluation import anatomy, bootstrap, domain, fidelity, memorisation, metrics
+from vqgen_utils.evaluation import (
+    anatomy,
+    bootstrap,
+    domain,
+    fidelity,
+    memorisation,
+    metrics,
+    targets,
+)
 from vqgen_utils.evaluation.texture import classes, judges, octaves
 from vqgen_utils.models.pixelcnn import height_features
 from vqgen_utils.runs.run import Run
@@ -41,7 +49,6 @@ class Judge:
         rows: of the held-out slices, as in the data's index.
         x: (n, H, W) those slices.
         told: (n, 16) what a prior is told of their places.
-        failed: instrument -> why it says nothing, "" where it does; as `targets.INSTRUMENTS`.
     """
 
     def __init__(self, run: Run, settings: Profile, reader_seed: int | None = None):
@@ -64,21 +71,23 @@ class Judge:
         self.reference = domain.look_at(self.reader, self.known)
         self._real = anatomy.measure_all(self.reference.tissues, self.known_heights)
         self._floor = domain.read_rounds(self.reader, self.x)
-        self.failed = self._failures(slices, known)
+        self._slices, self._index = slices, known.index
 
-    def _failures(self, slices, known: pd.DataFrame) -> dict[str, str]:
-        read = self._floor.reading
+    @functools.cached_property
+    def failed(self) -> dict[str, str]:
+        """Instrument -> why it says nothing, "" where it does; as `targets.INSTRUMENTS`."""
+        slices, read = self._slices, self._floor.reading
         failed = {"tissues": domain.why_unlabelled(slices)}
         failed["reader"] = domain.why_blind(read.heights, self.heights, self.known_heights)
         one = "the held-out slices are of one patient, and how patients differ is not known"
         failed["patients"] = one if len(set(self.patients)) < 2 else ""
         if not failed["tissues"]:
-            labels, of_known = slices.labels[self.rows.index], slices.labels[known.index]
+            labels, of_known = slices.labels[self.rows.index], slices.labels[self._index]
             failed["tissues"] = domain.why_no_tissues(read.tissues, labels, of_known)
         failed |= {scale: self._why_no_judge(scale) for scale in judges.SCALES}
         power = octaves.octave_power(self.known).iloc[0]
         failed["octaves"] = "" if power > 0 else "real slices have no power in the finest octave"
-        shares, tenths = self._shares([self._floor])[0], metrics.level_of(self.known_heights)
+        shares, tenths = self._shares(read.features)[0], metrics.level_of(self.known_heights)
         failed["classes"] = classes.why_no_classes(shares, metrics.level_of(self.heights), tenths)
         near = self._nearness(self._plain, self._copies)
         failed["copies"] = near.why_not("samples")
@@ -103,8 +112,9 @@ class Judge:
             pair = self.x.numpy(), x_hat.numpy()
             each = {"ssim": metrics.ssim(*pair)[0], "psnr": metrics.psnr(*pair)}
         if rounds:
-            each |= self._each_slice(rounds, self._plain if x_hat is None else x_hat)
-            sets = self._each_round(rounds)
+            read = domain.read_rounds(self.reader, *rounds)
+            each |= self._each_slice(read, self._plain if x_hat is None else x_hat)
+            sets = self._each_round(read)
             for name, values in sets.items():
                 table.loc[name] = np.mean(values), np.min(values), np.max(values)
         for name, values in each.items():
@@ -122,51 +132,50 @@ class Judge:
             table.loc[f"auc_{scale}"] = np.nan if self.failed[scale] else auc.loc["real"]
         return table
 
-    def _each_slice(self, rounds: Sequence[Tensor], x_hat: Tensor) -> dict[str, np.ndarray]:
+    @property
+    def _missing(self) -> set[str]:
+        """The measures whose instrument failed."""
+        missing = set(targets.not_measured(self.failed))
+        return missing | ({"symmetry"} if "anatomy_pass_samples" in missing else set())
+
+    def _each_slice(self, read: domain.Rounds, x_hat: Tensor) -> dict[str, np.ndarray]:
         """Name -> (R*n,) or (n,) for what every slice has a value of its own."""
-        failed, each = self.failed, {}
-        if not (failed["tissues"] or failed["reader"]):
-            found = {"samples": domain.read_rounds(self.reader, *rounds)}
-            judged = anatomy.judge_rounds(found, self.heights, self._real)["samples"]
+        missing, each = self._missing, {}
+        if "anatomy_pass_samples" not in missing:
+            judged = anatomy.judge_rounds({"": read}, self.heights, self._real)[""]
             each["anatomy_pass_samples"] = judged["all"].to_numpy(float)
             each["symmetry"] = judged["symmetry"].to_numpy(float)
-        if not (failed["copies"] or failed["patients"]):
-            near = self._nearness(x_hat, torch.cat(list(rounds)))
+        if "memorised_share" not in missing:
+            near = self._nearness(x_hat, read.all_slices)
             each["memorised_share"] = (near.groups["samples"] < near.limit).astype(float)
-        asked, *learned = rounds  # a judge is asked about a round that it has not learned from
+        asked, *learned = read.slices  # a judge is asked about a round that it has not learned from
         for scale in judges.SCALES if learned else ():
-            if not failed[scale]:
+            if f"auc_{scale}" not in missing:
                 drawn = torch.cat(learned)
                 trial = judges.Trial(self.known, drawn, self.x, asked, self.patients)
                 each[f"auc_{scale}"] = judges.told_apart(trial, scale, self.steps)
         return each
 
-    def _each_round(self, rounds: Sequence[Tensor]) -> dict[str, list[float]]:
+    def _each_round(self, read: domain.Rounds) -> dict[str, list[float]]:
         """Name -> a value a round, for what only a set of slices has."""
-        failed, found = self.failed, domain.read_rounds(self.reader, *rounds)
-        sets: dict[str, list[float]] = {}
-        if failed["patients"]:
-            return sets
-        if not failed["reader"]:
-            features = [reading.features for reading in found.readings]
+        missing, sets = self._missing, {}
+        features = [reading.features for reading in read.readings]  # R of (n, F)
+        if "frechet_samples" not in missing:
             reference, *scaled = fidelity.standardise(self.reference.features, *features)
             rows = pd.DataFrame([fidelity.compare_sets(reference, [one]) for one in scaled])
             rows = rows.rename(columns={"frechet": "frechet_samples"}).drop(columns="kid")
             sets |= rows.to_dict("list")
-        if not (failed["reader"] or failed["classes"]):
-            each = [
-                domain.Rounds([one], [read])
-                for one, read in zip(rounds, found.readings, strict=True)
+        if "inception_score" not in missing:
+            sets["inception_score"] = [
+                classes.inception_score(one) for one in self._shares(*features)
             ]
-            sets["inception_score"] = [classes.inception_score(one) for one in self._shares(each)]
-        if not failed["octaves"]:
-            named = {str(number): one for number, one in enumerate(rounds)}
+        if "texture_power" not in missing:
+            named = {str(number): one for number, one in enumerate(read.slices)}
             sets["texture_power"] = octaves.power_over_real(named, self.known).iloc[:, 0].tolist()
         return sets
 
-    def _shares(self, sets: Sequence[domain.Rounds]) -> list[Tensor]:
-        """How sure the reader is of each tenth of the scan, for each slice of each set."""
-        features = [some.reading.features for some in sets]
+    def _shares(self, *features: Tensor) -> list[Tensor]:
+        """How sure the reader is of each tenth of the scan, for each slice of sets (n, F)."""
         known, *scaled = fidelity.standardise(self.reference.features, *features)
         return classes.class_shares(known, metrics.level_of(self.known_heights), *scaled)
 

@@ -32,13 +32,6 @@ TARGETS = (
     Target("Fréchet distance of samples", "frechet_samples", most=0.28),
     Target("share of samples that look memorised", "memorised_share", most=0.015),
 )
-# what can stand in place of a plain part, and the weights that say that it is there
-PARTS = {
-    **{way: f"farther_{way}.safetensors" for way in ("mirror", "attention", "both")},
-    "two levels": "levels_residual_bottom.safetensors",
-    "critic": "critic.safetensors",
-    "critic of two levels": "critic_two_levels.safetensors",
-}
 
 
 class Generator(NamedTuple):
@@ -50,12 +43,16 @@ class Generator(NamedTuple):
 
 
 def there(run: Run) -> dict[str, bool]:
-    """Which of PARTS a run has."""
-    return {part: run.path(file).exists() for part, file in PARTS.items()}
+    """What can stand in place of a plain part, and whether a run has the weights of it."""
+    files = {way: attention.weights_of(run, way) for way in attention.WAYS if way != "plain"}
+    files["two levels"] = levels.weights_of(run, "residual_bottom")
+    for part, two in (("critic", False), ("critic of two levels", True)):
+        files[part] = critic.weights_of(run, two)
+    return {part: file.exists() for part, file in files.items()}
 
 
 def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator]:
-    """The plain generator, each part of PARTS in its place, and all that are there together.
+    """The plain generator, each part that is `there` in its place, and all of them together.
 
     Nothing is trained: what is not there is left out.
 
@@ -70,14 +67,15 @@ def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator
     found |= {part: put_together(run, settings, judge, part) for part in alone}
     # the critics of one level have never seen codes of two
     two = "two levels" in parts and ("critic" not in parts or "critic of two levels" in parts)
-    wanted = set(parts) - ({"critic"} if two else {"two levels", "critic of two levels"})
+    others = {"critic"} if two else {"two levels", "critic of two levels"}
+    wanted = [part for part in parts if part not in others]
     if len(wanted) > 1:
         found["all together"] = put_together(run, settings, judge, *wanted)
     return found
 
 
 def put_together(run: Run, settings: Profile, judge: Judge, *parts: str) -> Generator:
-    """A generator with these of PARTS in place of the plain ones; arguments as for `generators`."""
+    """A generator with these parts in place of the plain ones; arguments as for `generators`."""
     ways = [part for part in parts if part in attention.WAYS]
     prior = attention.farther(run, settings, ways[0])[0] if ways else run.load_prior()
     two, critics = "two levels" in parts, [part for part in parts if part.startswith("critic")]
