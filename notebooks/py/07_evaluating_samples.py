@@ -28,7 +28,7 @@
 # - to say which part of the model loses most.
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
-# **Time to learn:** 52 minutes.
+# **Time to learn:** 44 minutes, and 8 more for the two sections about texture, which can wait until notebook 13.
 # **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
@@ -597,10 +597,12 @@ show(
 # %% [markdown] tags=[]
 # ## Can a network tell them from real slices?
 #
-# The domain network looks for organs. What it does not look at, such as texture, no measure above can miss. So we ask
-# directly (a **classifier two-sample test**, Lopez-Paz & Oquab 2017): a small network, the **judge**, learns to tell
-# real slices of the training patients from drawn ones, and is then asked about patients and samples that it has not
-# seen. The **AUC** is the chance that a real slice looks more real to it than a drawn one: 0.5 if it cannot tell, 1 if
+# (This section and the next are about texture. They can wait until notebook 13, which tries to paint it.)
+#
+# The domain network looks for organs. It does not look at texture, so no measure above notices where texture is
+# missing. So we ask directly (a **classifier two-sample test**, Lopez-Paz & Oquab 2017): a small network, the
+# **judge**, learns to tell real slices of the training patients from drawn ones, and is then asked about patients and
+# samples that it has not seen. The **AUC** is the chance that a real slice looks more real to it than a drawn one: 0.5 if it cannot tell, 1 if
 # it always can. It is asked at full, half and quarter resolution: at a quarter only shapes are left to go by.
 #
 # The judge is tested as well. It must not tell real slices of some patients from those of others (the floor), and it

@@ -29,7 +29,9 @@ def test_the_minutes_of_the_sections_are_those_of_the_notebook(path):
     headings = re.findall(r"^## (.*)$", "\n".join(c.source for c in jupytext.read(path).cells
                                                   if c.cell_type == "markdown"), re.M)  # fmt: skip
     assert named == [name for name in headings if name not in ("Summary", "References")]
-    assert sum(int(section.rpartition(" ")[2]) for section in sections) == minutes_to_learn(path)
+    minutes = [section.rpartition(" ")[2] for section in sections]
+    counted = [int(one) for one in minutes if not one.startswith("(")]
+    assert sum(counted) == minutes_to_learn(path)
 
 
 @each

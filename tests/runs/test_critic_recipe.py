@@ -1,6 +1,7 @@
 """The decoder is trained on against critics, the same each time."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from vqgen_utils.config import get_profile
 from vqgen_utils.evaluation import domain
 from vqgen_utils.models import VQVAE
 from vqgen_utils.models.beyond import critic as painting
+from vqgen_utils.runs import Run
 from vqgen_utils.runs.beyond import critic
 
 STEPS = 20
@@ -70,3 +72,19 @@ def test_the_callers_random_state_is_left(lesson):
     before = torch.get_rng_state()
     critic.train(both, lesson, 4, 0, CONFIG)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_was_drawn_before_changes_nothing(finished, monkeypatch):
+    """A kernel in which other cells have drawn random numbers trains the same decoder."""
+    monkeypatch.setenv("VQGEN_HOME", str(finished))
+    run = Run("critic")
+    shutil.copytree(finished / "runs" / "smoke", run.folder)
+    trained = []
+    for cells_before in (0, 1):
+        torch.manual_seed(cells_before)
+        critic.weights_of(run, two_levels=False).unlink()
+        both = critic.sharpened(run, run.settings("smoke"))
+        trained.append(nn.ModuleDict({"smooth": both.smooth, "sharp": both.sharp}))
+    shutil.rmtree(run.folder)
+    for name in ("smooth", "sharp"):
+        assert torch.equal(*(weights(both, name) for both in trained)), name

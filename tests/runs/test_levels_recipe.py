@@ -50,6 +50,17 @@ def test_what_was_trained_is_loaded(run, settings, slices, recipe):
     assert not same_weights(model, other)
 
 
+@pytest.mark.parametrize("recipe", [levels.residual, levels.hierarchical, levels.finer])
+def test_what_was_drawn_before_changes_nothing(run, settings, slices, recipe):
+    trained = []
+    for cells_before in (0, 1):
+        torch.manual_seed(cells_before)
+        trained.append(recipe(run, settings, slices, steps=2)[0])
+        for path in run.folder.glob("levels_*"):
+            path.unlink()
+    assert same_weights(*trained)
+
+
 def test_the_first_stage_of_residual_codes_is_the_prior_of_the_run(run, settings, slices):
     model, _ = levels.residual(run, settings, slices, steps=2)
     top, _ = model.to_grids(slices.tensor)

@@ -109,6 +109,7 @@ def sharpened(
     # a trial does not push out what 14 looks at
     weights = weights_of(run, two_levels, "critic" if usual else "critic_other")
     files = TrainingFiles(weights, json.loads(json.dumps(made_from)))
+    torch.manual_seed(seed)
     both = nn.ModuleDict({n: NoisyDecoder(base.vqvae, config.blocks) for n in ("smooth", "sharp")})
     with exclusive(run.folder):
         progress = files.load_weights(both)
