@@ -44,6 +44,8 @@ class Judge:
         settings: of the run.
         reader_seed: of the network that reads slices. None: that of notebook 07. A generator that
             was trained with one reader is judged by another.
+        split: whose slices are the held-out ones. What is chosen by a judge is chosen on
+            "validate", and reported on "test".
 
     Attributes:
         rows: of the held-out slices, as in the data's index.
@@ -51,9 +53,11 @@ class Judge:
         told: (n, 16) what a prior is told of their places.
     """
 
-    def __init__(self, run: Run, settings: Profile, reader_seed: int | None = None):
+    def __init__(
+        self, run: Run, settings: Profile, reader_seed: int | None = None, split: str = "test"
+    ):
         slices = run.load_slices(settings)
-        train, self.rows = (slices.subset(split).rows for split in ("train", "test"))
+        train, self.rows = slices.subset("train").rows, slices.subset(split).rows
         known = train.iloc[:: math.ceil(len(train) / AT_ONCE)]
         self.steps = settings.evaluation.judge_steps
         self.heights = self.rows["height"].to_numpy()

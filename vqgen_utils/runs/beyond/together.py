@@ -32,6 +32,8 @@ TARGETS = (
     Target("Fréchet distance of samples", "frechet_samples", most=0.28),
     Target("share of samples that look memorised", "memorised_share", most=0.015),
 )
+COOLER = "lower temperature"  # a part that needs no training
+TEMPERATURE = 0.9  # of that part; `benchmarks.beyond` compares some on validation patients
 
 
 class Generator(NamedTuple):
@@ -43,12 +45,12 @@ class Generator(NamedTuple):
 
 
 def there(run: Run) -> dict[str, bool]:
-    """What can stand in place of a plain part, and whether a run has the weights of it."""
+    """What can stand in place of a plain part, and whether a run has what it takes."""
     files = {way: attention.weights_of(run, way) for way in attention.WAYS if way != "plain"}
     files["two levels"] = levels.weights_of(run, "residual_bottom")
     for part, two in (("critic", False), ("critic of two levels", True)):
         files[part] = critic.weights_of(run, two)
-    return {part: file.exists() for part, file in files.items()}
+    return {part: file.exists() for part, file in files.items()} | {COOLER: True}
 
 
 def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator]:
@@ -76,6 +78,7 @@ def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator
 
 def put_together(run: Run, settings: Profile, judge: Judge, *parts: str) -> Generator:
     """A generator with these parts in place of the plain ones; arguments as for `generators`."""
+    temperature = TEMPERATURE if COOLER in parts else 1.0
     ways = [part for part in parts if part in attention.WAYS]
     prior = attention.farther(run, settings, ways[0])[0] if ways else run.load_prior()
     two, critics = "two levels" in parts, [part for part in parts if part.startswith("critic")]
@@ -93,10 +96,11 @@ def put_together(run: Run, settings: Profile, judge: Judge, *parts: str) -> Gene
         return (painter.decode(codes, seeds) if critics else model.decode(codes))[:, 0]
 
     def draw(places: Tensor, seeds: Sequence[int]) -> Tensor:
-        top = sample(prior, places, seeds)  # (n, h, w)
+        top = sample(prior, places, seeds, temperature=temperature)  # (n, h, w)
         if not two:
             return paint(top, seeds)
-        return paint(torch.stack([top, draw_bottom(below, places, top, seeds)], 1), seeds)
+        bottom = draw_bottom(below, places, top, seeds, temperature=temperature)  # (n, h, w)
+        return paint(torch.stack([top, bottom], 1), seeds)
 
     codes = model.encode(judge.x[:, None])  # (n, h, w) or (n, 2, h, w)
     first = codes[:, 0] if two else codes
