@@ -17,7 +17,7 @@
 # %% [markdown] tags=[]
 # # 09 · Few patients
 #
-# Most people who have scans of their own have five to fifty patients. From so few, a prior does not learn what bodies
+# Many people who have scans of their own have five to fifty patients. From so few, a prior hardly learns what bodies
 # look like: it memorises *these* bodies. This notebook shows how to see that early, what helps, and what may honestly
 # be said when very few patients are left to test on.
 #
@@ -69,10 +69,10 @@ K, grid = vqvae.num_embeddings, tuple(all_codes.shape[1:])  # grid is (h, w)
 # %% [markdown] tags=[]
 # ## Few people
 #
-# We keep the first few training patients of the run. The VQ-VAE stays as it is: it looks at small blocks, and a few
-# patients have nearly all kinds of blocks (notebook 07). The prior is the model that needs many patients. (The VQ-VAE
-# has seen *all* training patients, so the results below are a little better than those of a whole run on so few. The
-# published runs further down are whole ones.)
+# We keep the first few training patients of the run. The VQ-VAE stays as it is: it looks at small blocks, and even a
+# few patients have most kinds of blocks. The prior needs many patients (the experiment below tests both). (Here the
+# VQ-VAE has seen *all* training patients, so the results may be a little better than those of a whole run on so few.
+# The published runs further down are whole ones.)
 
 # %% tags=[]
 learn, choose = slices.to_learn_from()  # to fit weights to, and to choose among them
@@ -92,12 +92,13 @@ if not len(choose):
     print("and there are too few even for that, so the last weights are used")
 
 # %% [markdown] tags=[]
-# Training shows every one of these slices as often as there are passes. After twenty of them a slice is well known.
+# Training shows each of these slices once in every pass. After some twenty passes, a prior may know a slice well.
 
 # %% [markdown] tags=[]
 # ## The prior begins to memorise
 #
-# We train the prior on their codes as they are, to the last step, with the network and the settings of notebook 04.
+# We train a prior on the codes of these slices as they are, to the last step, with the network and the settings of
+# notebook 04.
 #
 # **Predict:** the bits that it pays on its own slices will fall to the end. When will it pay least on the validation
 # slices?
@@ -143,12 +144,12 @@ if "val_loss" in plain.history:
 # *Bits a code on the few patients' slices (line) and on validation slices (circles), with the step whose weights are
 # kept.*
 #
-# As long as both fall, what it learns is true of other patients too. Where only the line falls, it learns these
-# patients alone. Where the circles rise, that does harm. No sample is needed to see it: two curves show that a prior
-# memorises, like the one of notebook 07.
+# As long as both fall, what the prior learns is true of other patients too. Where only the line falls, it learns these
+# patients alone. Where the circles rise, that does harm. These two curves show that a prior memorises, before it has
+# drawn any sample.
 #
-# **Early stopping** (Prechelt 1998) keeps the weights of the lowest circle. It also ends the training when a share
-# `patience` of all steps has brought no lower one. When would that be here?
+# **Early stopping** (Prechelt 1998) keeps the weights of the lowest circle. It also ends the training when no lower
+# circle has come for a share `patience` of all steps. When would that be here?
 
 # %% tags=[]
 if "val_loss" in plain.history:
@@ -215,11 +216,11 @@ guess.compare_number(share, [0.1, 0.5])
 # from the unchanged slice's.*
 #
 # For us it is the same body five times. For the prior these are different grids: look where the codes are new. Hardly
-# any grid comes twice, so there is none to memorise. But there is no new anatomy: what is rare among these patients
+# any grid comes twice, so it is harder to memorise one. But there is no new anatomy: what is rare among these patients
 # stays rare.
 #
-# Now the same network and the same steps, with changed pictures. The changes grow smaller as training goes on, down
-# to none at its end, so that what is learned last is how slices really look.
+# Now we train the same network for the same steps, with changed pictures. The changes become smaller as training goes
+# on, and are gone at its end: what is learned last is how slices really look.
 #
 # **Predict:** what will it pay on patients it has never seen?
 
@@ -286,16 +287,16 @@ targets.spelled_out(paid.round(2).astype({"step": int}))
 
 # %% [markdown] tags=[]
 # Read the table by rows. Compare what the last step pays on its own slices and on others. If it pays more on others
-# than a plain guess does, it is sure of itself, and wrong. The best step (second row) repairs that, and only that.
-# The third row is the result of changed pictures, and the line above the table says what more *patients* would give.
-# Does anything here replace them?
+# than a plain guess does, it is sure of itself, and wrong. Keeping the best step (second row) may repair that; it
+# adds nothing. The third row is the result of changed pictures. The line above the table says what a prior of *all*
+# training patients pays. Does anything here replace more patients?
 
 # %% [markdown] tags=[]
 # ## Better bits, and better pictures?
 #
-# Bits say how well a prior predicts other patients' slices. Do its own samples get better with them?
+# Bits say how well a prior predicts other patients' slices. If a prior pays fewer bits, are its samples better too?
 #
-# **Predict:** which of the three draws most copies of slices that it knows?
+# **Predict:** which of the three priors draws the most copies of slices that it knows?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Most copies draws", list(paid.index))
@@ -324,12 +325,12 @@ show(
 # *Samples of the three priors at the same places, each above the slice of the few patients that is nearest to it
 # ("near ...", both from codes), with the distance of their pixels. Not chosen by hand.*
 #
-# Compare each sample with the slice below it. The last step may draw the cleanest slices of all. Are they copies? At
-# a distance of 0.000 a sample equals a training slice in every pixel; farther away it may be put together from two
-# known bodies. The best step pays fewer bits on other patients, and may still draw *worse*, for it stopped before it
-# had learned how the parts of a whole body fit together. So better bits need not be better pictures, and good
-# pictures are no proof of learning. And the third? Look whether organs fit together, and also for bodies that lie at
-# an angle, or are too small or too wide: what was shown has been learned.
+# Compare each sample with the slice below it. The last step may draw the cleanest slices of all. Are they copies? At a
+# distance of 0.000 a sample equals a training slice in every pixel; farther away it may be put together from two known
+# bodies. The best step pays fewer bits on other patients, and may still draw *worse*, if it stopped before it had
+# learned how the parts of a whole body fit together. So better bits need not be better pictures, and good pictures are
+# no proof of learning. And the third? Look whether organs fit together, and also for bodies that lie at an angle, or
+# are too small or too wide: what was shown has been learned.
 
 # %% tags=[]
 levels = (np.arange(few_samples) + 0.5) / few_samples
@@ -361,8 +362,8 @@ show(
 # *Distance to the nearest slice of the few patients. Upright line: median; dashed: the limit, and one held-out slice
 # in a hundred is nearer than that.*
 #
-# A good set lies where held-out slices lie. Left of them are copies. Far to the right of them are not new patients,
-# but slices unlike anybody's.
+# A good set lies where held-out slices lie. Samples left of the limit look like copies. Samples far to the right are
+# not new patients: they are unlike anybody's slices.
 
 # %% tags=[]
 for name, number in copies.items():
@@ -372,16 +373,16 @@ for name, number in copies.items():
     print(f"{name}: {like}; bits {test_bits[name]:.2f}")
 
 # %% [markdown] tags=[]
-# The test sees copies of whole slices, pixel by pixel. A known body that was turned by three degrees is "far" for it:
-# with changed pictures it can miss a prior that has memorised. So a zero does not mean "nobody can be recognised".
-# The gap in bits between its own patients and others still shows it.
+# This count compares whole slices, pixel by pixel. A known body that was turned by three degrees counts as "far": with
+# changed pictures, the count can miss a prior that has memorised. So a zero does not mean "nobody can be recognised".
+# The gap in bits between a prior's own patients and others still shows it.
 
 # %% [markdown] tags=[]
 # ## What each remedy improves
 #
-# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with up
-# to three seeds, with pictures as they are and changed a little, and judges all runs on the same held-out patients. On
-# the phantom we can also count the samples that keep every rule of its anatomy.
+# One run may be lucky. `python -m benchmarks.few_patients` trains on 8, 15 and more patients of one phantom, with up to
+# three seeds, with pictures as they are and changed a little. It judges all runs on the same held-out patients. On the
+# phantom we can also count the samples that keep every rule of its anatomy.
 #
 # **Predict:** are changed pictures a greater help with the fewest patients or with the most?
 
@@ -411,9 +412,9 @@ else:
 # *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here. A
 # point at which the band closes has one seed.*
 #
-# Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall
-# say whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds
-# do not show which of the two is better; nor does a single seed.
+# Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall say
+# whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds do not
+# show which of the two is better. A single seed never shows it.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
@@ -421,8 +422,8 @@ else:
 # With few patients, few are left to test on. Here are the bits that the prior with changed pictures pays for each of
 # them.
 #
-# **Predict:** an interval is drawn twice, once as if slices were independent, once by whole patients (the bootstrap
-# of Efron 1979, see notebook 06). How wide is the first, beside the second?
+# **Predict:** an interval is drawn twice, once as if slices were independent, once by whole patients (the bootstrap of
+# Efron 1979, see notebook 06). How wide is the first, compared with the second?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The interval by slices is", ["wider", "about as wide", "narrower"])
@@ -452,10 +453,10 @@ show(
 # its interval, by patients and by slices.*
 #
 # Slices of one patient are alike: what is odd about a patient is in all of them. Drawing slices counts them as
-# independent, and promises more than is known. Drawing patients asks what another $P$ patients would give. The second
-# interval is usually the wider one, and it is the honest one. With three or four patients even that is too narrow,
-# for a draw can contain only patients who are in the test (Varoquaux 2018 shows how wide errors of small test sets
-# really are).
+# independent, and promises more than is known. Drawing patients asks what another $P$ patients would give. The interval
+# by patients is usually the wider one, and it is the honest one. With three or four patients even that is too narrow,
+# for a draw can contain only patients who are in the test. Varoquaux 2018 shows how large the errors of small test sets
+# really are.
 #
 # Test one patient, then two, then more, and see how each interval changes. (The controls need a running kernel.)
 
@@ -463,12 +464,13 @@ show(
 widgets.evaluation.who_is_tested(score, whose)
 
 # %% [markdown] tags=[]
-# With one test patient there is a number, and no interval. Write "2.9 bits a code, on one patient" and not "2.9 ±
-# 0.1, on 40 slices".
+# With one test patient there is a number, and no interval. For example, write "2.9 bits a code, on one patient" and not
+# "2.9 ± 0.1, on 40 slices".
 #
 # It is better to test every patient once: `vqgen run --folds 5` divides the patients into five parts, trains five
 # times, and each part is the test of one of the five. `vqgen compare` then pools all of them into one mean with an
-# interval by patients. It costs five trainings, and it is a score of the *method*: each fold has weights of its own.
+# interval by patients. This costs five trainings. The mean is a score of the *method*, not of one model: each fold has
+# weights of its own.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -492,7 +494,7 @@ exercises.check_passes(times_seen)
 # ### Exercise 2 · Early stopping
 #
 # From time to time training looks at the validation slices; `losses` are what it saw, look by look. It stops at the
-# first look that comes `patience` looks after the best one so far, or, if that never happens, at the last look. A
+# first look that comes `patience` looks after the best one so far. If that never happens, it stops at the last look. A
 # loss that only equals the best is not better. Which look is the best, and at which does it stop? (The first is look
 # 0.)
 
@@ -509,8 +511,8 @@ exercises.check_stop(stop)
 # %% [markdown] tags=[]
 # ### Exercise 3 · One draw of a bootstrap
 #
-# An interval by patients comes from many draws like this one: some patients' names are drawn, some of them more than
-# once. The mean is over all slices of those drawn; a patient who was drawn twice counts twice.
+# An interval by patients comes from many draws like this one: names of patients are drawn, some of them more than once.
+# The mean is over all slices of the patients drawn; a patient who was drawn twice counts twice.
 
 
 # %% tags=["exercise"]
@@ -552,8 +554,8 @@ exercises.check_claim(honest)
 #
 # `vqgen run --profile quick --run-name eight-auto --to 04 --set patients_train=8`
 #
-# Predict first. Then run both in a terminal (in JupyterLab: File, New, Terminal). Each runs notebooks 01 to 04 once more,
-# and takes no longer than they did. `vqgen compare eight` puts them side by side.
+# Predict first. Then run both in a terminal (in JupyterLab: File, New, Terminal). Each runs notebooks 01 to 04 once
+# more, and takes no longer than they did. `vqgen compare eight` puts them side by side.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Changed pictures help more", ["the VQ-VAE's SSIM", "the prior's bits"])

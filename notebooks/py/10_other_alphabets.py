@@ -17,16 +17,16 @@
 # %% [markdown] tags=[]
 # # 10 · Other alphabets
 #
-# A codebook is an alphabet that a network made for itself: slices are spelled with its codes. Must it look like this
-# one? In this notebook we give the codes fewer numbers, take the codebook away altogether, replace it by a plain
-# lattice, ask its codes to stand at right angles, and make rare codes dear. Then we ask a prior which alphabet is
-# the easiest to write in.
+# A codebook is an alphabet that a network made for itself: slices are spelled with its codes. Could another alphabet do
+# better? We give the codes fewer numbers, take the codebook away altogether, and replace it by a plain lattice. We ask
+# its codes to stand at right angles, and put a price on rare codes. Then a prior tells us which alphabet is the easiest
+# to predict.
 #
 # **You will learn**
 #
 # - what an alphabet must do, and how to measure what quantising costs;
 # - finite scalar quantisation, and why some improvements do nothing: what no gradient reaches does not learn;
-# - how a price on bits empties codes by itself, and why bits by frequency do not decide.
+# - how a price on bits leaves codes unused, and why bits by frequency do not decide which alphabet is better.
 #
 # **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 45 minutes.
 # **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
@@ -85,11 +85,11 @@ K, stride = settings.vqvae.num_embeddings, settings.vqvae.stride
 #
 # 1. It must **cover**: whatever the encoder says, a code is near.
 # 2. It must **be used**: a code that nobody needs only makes the list longer.
-# 3. It must **be cheap to predict**: a prior has to write with it, and what it cannot guess from what it has written, it
-#    pays for in bits.
+# 3. It must **be cheap to predict**: a prior has to write with it, and pays in bits for what it cannot guess from the
+#    codes before.
 #
-# SSIM of the reconstructions measures the first, the number of codes in use and their entropy the second, and for the
-# third we must train a prior. We train the VQ-VAE of notebook 02 (van den Oord et al. 2017) once for each alphabet,
+# SSIM of the reconstructions measures the first. The number of codes in use and their entropy measure the second. For
+# the third we must train a prior. We train the VQ-VAE of notebook 02 (van den Oord et al. 2017) once for each alphabet,
 # all with the same slices, seed and steps. To fit into a notebook, training is short.
 
 # %% tags=[]
@@ -136,8 +136,8 @@ print(
 # ## How many numbers a code needs
 #
 # Our codes have as many numbers as the table of notebook 02 says, 32 on the default settings. Codes are compared by
-# distance, and decoded by a network; neither asks for many numbers. Yu et al. 2022 found that few are better for large
-# codebooks.
+# distance, and decoded by a network; neither asks for many numbers. Yu et al. 2022 found that fewer numbers are better
+# for large codebooks.
 #
 # **Predict:** with two numbers a code, after the same steps, the SSIM will be
 
@@ -155,9 +155,10 @@ if own_ssim is not None:
 targets.spelled_out(pd.DataFrame(table).T.round(3))
 
 # %% [markdown] tags=[]
-# Look at the column SSIM from top to bottom, and then at the entropy beside it. A code is chosen among $K$, so it
-# carries at most $\log_2 K$ bits, whatever the number of its numbers. More numbers give the encoder more freedom to
-# place its vectors, and the codebook more directions to follow.
+# Look at the column SSIM from top to bottom, and then at the entropy (`bits by frequency`). `error` is the squared
+# error as a share of the pixels' variance. A code is chosen among $K$, so it carries at most $\log_2 K$ bits, however
+# many numbers it has. More numbers give the encoder more freedom to place its vectors, and the codebook more directions
+# to follow.
 #
 # Codes of two numbers can be drawn. Each code owns a **cell**: all vectors to which it is the nearest.
 
@@ -179,9 +180,9 @@ show(
 # *The alphabet with two numbers a code. Each cell is as bright as its code when decoded alone; points are vectors of
 # held-out slices.*
 #
-# Do neighbours in the plane look alike? Are the cells small where the vectors are dense? Both are what running means
-# work for: a code goes to the middle of what it serves. With two numbers this is the whole alphabet; of codes with more
-# numbers a plane shows only a shadow.
+# Do neighbours in the plane look alike? Are the cells small where the vectors are dense? Running means work for the
+# second: a code goes to the middle of the vectors that it serves. With two numbers this is the whole alphabet; of codes
+# with more numbers a plane shows only a part.
 
 # %% [markdown] tags=[]
 # ## Without any codebook
@@ -266,14 +267,14 @@ targets.spelled_out(pd.DataFrame({name: table[name] for name in (plain, four, "F
 # any data.*
 #
 # A learned codebook moves its codes to the vectors. On a lattice the *vectors* have to move: the encoder must learn to
-# spread them evenly. Look whether it has, in these steps. FSQ was made for codebooks of thousands of codes, where
-# learned ones die; here, with so few codes, its main merit is that there is so little that can go wrong.
+# spread them evenly. Look whether it has, in these steps. FSQ does best with thousands of codes, where many learned
+# ones die. Here, with so few codes, its main merit is that so little can go wrong.
 
 # %% [markdown] tags=[]
 # ## Codes at right angles
 #
-# Shin et al. 2023 ask the codes to be orthogonal, so that no two say nearly the same. The loss gets one term more, the
-# mean squared cosine between different codes:
+# Shin et al. 2023 ask the codes to be orthogonal, so that codes move along when a picture is moved. Orthogonal codes
+# also cannot say nearly the same. The loss gets one term more, the mean squared cosine between different codes:
 #
 # $$\frac{1}{K^2} \left\| C C^\top - I \right\|^2, \qquad C: \text{the codes as rows, each of length 1}$$
 
@@ -323,21 +324,21 @@ print(f"running means, with and without: weights differ by {most} at most")
 targets.spelled_out(pd.DataFrame(angles).T.round(4))
 
 # %% [markdown] tags=[]
-# The first two rows belong to trainings that differ by the penalty alone; on a CPU their weights come out equal to the
-# last digit. Under running means a code is the mean of
-# what it serves, and nothing else: the loss may say what it likes, **no gradient reaches the codes**. That is easily
-# overlooked, since the term is there, it is printed, and it may even fall while the vectors change.
+# The first two rows belong to trainings that differ by the penalty alone; the line above the table says how far apart
+# their weights are. Under running means a code is the mean of the vectors that it serves, and nothing else: whatever
+# the loss is, **no gradient reaches the codes**. This is easily overlooked, since the term is there, it is printed, and
+# it may even fall while the vectors change.
 #
-# In the last row it does reach them. Compare its penalty with the floor: is there anything left to gain? Then look at
-# codes used and SSIM, against the row above it. Codes that stand at right angles need not stand where the vectors
-# are. Both gradient rows also show what a plain gradient codebook does without data initialisation and revival (notebook
-# 02).
+# In the last row a gradient does reach the codes. Compare its penalty with the floor: is there anything left to gain?
+# Then look at codes used and SSIM, against the row above it. Codes that stand at right angles need not stand where the
+# vectors are. Both gradient rows also show what a plain gradient codebook does without data initialisation and revival
+# (notebook 02).
 
 # %% [markdown] tags=[]
 # ## A price on rare codes
 #
-# Sparsity can be had in another way. A code with share $p_k$ takes $-\log_2 p_k$ bits to write, so let that be a part
-# of the choice (Chou et al. 1989):
+# An alphabet can also be made smaller by a price. A code with share $p_k$ takes $-\log_2 p_k$ bits to write, so we let
+# these bits count when a code is chosen (Chou et al. 1989):
 #
 # $$k = \arg\min_j \; \|z - e_j\|^2 - \lambda \log_2 p_j$$
 
@@ -346,10 +347,9 @@ show_source(alphabets.cheapest, alphabets.settle)
 
 # %% [markdown] tags=[]
 # With $\lambda = 0$ this is the nearest code. We first try it *without training*, on the two-number alphabet: codes and
-# vectors stay, only the choice changes. Choose, count, choose again, until
-# nothing moves. $\lambda$ is given as a share
-# of the spread of the vectors, $\lambda = w \cdot \mathrm{mean}\,\|z - \bar z\|^2$, since the encoder is free to make all
-# vectors longer.
+# vectors stay, only the choice changes. We choose, count, and choose again, until nothing changes. $\lambda$ is given
+# as a share of the spread of the vectors, $\lambda = w \cdot \mathrm{mean}\,\|z - \bar z\|^2$, since the encoder is
+# free to make all vectors longer.
 
 # %% tags=[]
 weights = [0.0, 0.0003, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
@@ -361,12 +361,12 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Left: cells when bits have a price; a cross is a code that serves nobody any more. Right: bits by frequency against
+# *Left: cells when bits have a price; a cross is a code that no vector takes any more. Right: bits by frequency against
 # the error, for all prices.*
 #
-# Look where the crosses are: a code goes first where others stand close by, for there a more common neighbour does
-# nearly as well. Then follow the curve from right to left: what error do the first bits cost that are saved, and what
-# the last? It says nothing of the slice yet: that needs the decoder.
+# Look where the crosses are. Where codes lie close together, a more common neighbour does nearly as well. Then follow
+# the curve from right to left: how much error do the first saved bits cost, and how much the last ones? This is the
+# error of the vectors; what it does to a slice, only a decoder can show.
 #
 # Move the price, and see which codes go first. (The control needs a running kernel.)
 
@@ -407,17 +407,17 @@ targets.spelled_out(pd.DataFrame({name: table[name] for name in (four, low, high
 
 # %% [markdown] tags=[]
 # *Codes used and their entropy in a batch, over training; both alphabets with a price have codes of four numbers, like
-# the one without (a batch is small: it never shows all codes).*
+# the one without (a batch is small: it need not show all codes).*
 #
-# From the black line on bits cost something. Watch whether use goes on falling to the end, or settles. Then compare the
-# table's bits and SSIM: the saving and what it cost. Dieleman et al. 2021 go further, and let the *number* of codes
-# depend on what there is to say.
+# From the black line on, bits cost something. Look whether the number of codes in use falls to the end, or settles.
+# Then compare the table's bits and SSIM: what was saved, and what it cost. Dieleman et al. 2021 go further, and let the
+# *number* of codes depend on what there is to say.
 
 # %% [markdown] tags=[]
 # ## The finalists, with a prior
 #
 # Bits by frequency say what a code costs when each is guessed alone. A prior guesses it from its neighbours. So an
-# alphabet may pay fewer bits by frequency and *not* fewer with a prior: if what it saved could be guessed anyway. We
+# alphabet may cost fewer bits by frequency and *not* fewer with a prior, if the saved bits could be guessed anyway. We
 # train the same short prior on four of them.
 #
 # **Predict:** which alphabet pays fewest bits with the prior?
@@ -461,10 +461,10 @@ show(
 # *Bits a pixel by frequency (hollow) and with the prior (filled), against SSIM. Farther left and higher is better.*
 #
 # Do the filled marks keep the order of the hollow ones? The way from hollow to filled is what neighbours tell about a
-# code. And mind the heights: an alphabet that keeps less of a slice has less to pay for. Only one that is at least as
-# high *and* farther left is better without doubt. Of the others, one has to say what a bit is worth.
+# code. And look at SSIM too: an alphabet that keeps less of a slice has less to pay for. Only one that is at least as
+# high in SSIM *and* farther left is better without doubt. For the others, one has to say what a bit is worth.
 #
-# How sure are the bits saved? Each slice is paid by both alphabets, so we take the difference slice by slice, with an
+# How sure is the saving? Every slice is written in each alphabet, so we take the difference slice by slice, with an
 # interval over held-out patients.
 
 # %% tags=[]
@@ -497,8 +497,8 @@ show(
 #
 # These priors were trained for a few steps only, so look at what differs between rows, not at how good they are. An
 # alphabet for *generation* is good where both numbers are: SSIM says how good a sample could be, bits with the prior
-# how much is left to guess. That samples get better with it is not shown here: it takes whole trainings, and the measures
-# of notebook 07.
+# how much is left to guess. This notebook does not show that samples get better: that takes whole trainings, and the
+# measures of notebook 07.
 
 # %% tags=[]
 scores = {name: judge.scores(x_hats[name], []) for name in table}
@@ -546,8 +546,8 @@ exercises.check_floor(least)
 # %% [markdown] tags=[]
 # ### Exercise 2 · The cheapest code
 #
-# For each vector the code with the smallest $\|z - e_j\|^2 - \lambda \log_2 p_j$. All shares are above zero here.
-# (`torch.cdist` gives distances, not squared.)
+# Find for each vector the code with the smallest $\|z - e_j\|^2 - \lambda \log_2 p_j$. All shares are above zero here.
+# (`torch.cdist` gives distances, not their squares.)
 
 
 # %% tags=["exercise"]
@@ -564,11 +564,11 @@ exercises.check_cheapest_code(cheapest_code)
 # %% [markdown] tags=[]
 # ### Exercise 3 · Two alphabets
 #
-# Two alphabets on the same grid reach the same SSIM. The first costs 5.2 bits a code by frequency, and 2.3 with a prior.
-# The second costs 5.8 by frequency, and 1.9 with a prior of the same size and training. You want to generate slices.
-# What do you say?
+# Two alphabets on the same grid reach the same SSIM. The first costs 5.2 bits a code by frequency, and 2.3 with a
+# prior. The second costs 5.8 by frequency, and 1.9 with a prior of the same size and training. You want to generate
+# slices. What do you say?
 #
-# - **A** The first: its codes are fewer bits.
+# - **A** The first: its codes take fewer bits.
 # - **B** The second: less is left to guess once the neighbours are known.
 # - **C** It makes no difference, as SSIM is the same.
 # - **D** The first: it uses its codes less evenly, and that is what sparsity is for.
@@ -582,8 +582,8 @@ exercises.check_alphabet(better)
 # %% [markdown] tags=[]
 # ### Experiment · Longer
 #
-# After a short training, what learns fast wins. Give all of them as many steps as the run's own VQ-VAE had on the default
-# settings (it takes about twice as long as this notebook did):
+# After a short training, what learns fast wins. Give all of them as many steps as the run's own VQ-VAE had on the
+# default settings (it takes about twice as long as this notebook did):
 #
 # `vqgen run --profile quick --run-name tutorial --only 10 --set alphabet_steps=1500`
 #
@@ -612,11 +612,12 @@ quiz("10")
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - An alphabet must cover, be used, and be cheap to predict. SSIM, codes in use and bits with a prior measure the three.
+# - An alphabet must cover, be used, and be cheap to predict. SSIM, codes in use and bits with a prior measure the
+#   three.
 # - A code carries $\log_2 K$ bits at most, however many numbers it has. Few numbers may learn faster, and can be looked
 #   at.
-# - FSQ rounds on a lattice: nothing to learn in it. The encoder has to do the spreading.
-# - A penalty works only where its gradient arrives. And it has a floor: compute it before you try to get below.
+# - FSQ rounds on a lattice, in which nothing is learned. The encoder has to spread its vectors over it.
+# - A penalty works only where its gradient arrives. And it has a floor: compute the floor before you try to get lower.
 # - A price on bits makes a codebook dynamic. Whether a saving lasts, only a prior can tell.
 #
 # **What's next:** one alphabet says everything on one grid. The next notebook writes in two levels: a coarse grid for

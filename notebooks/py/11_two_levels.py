@@ -19,7 +19,7 @@
 #
 # One code for each block of pixels says what kind of block it is, and leaves the rest unsaid. This notebook gives a
 # slice a second level of codes, in two ways: a second code at each position for what the first one left, and a coarse
-# grid of codes above a fine one. Then the prior has two stages. Is it better than one level with as many bits?
+# grid of codes above a fine one. Then the prior has two stages. Are two levels better than one level with as many bits?
 #
 # **You will learn**
 #
@@ -96,11 +96,11 @@ print(f"{len(test)} slices are held out. {slices.whose}")
 # ## What one code leaves
 #
 # The encoder gives each position a vector $z$, and the codebook replaces it by the nearest of its $K$ vectors, $e_1$.
-# What is lost, $z - e_1$, is a vector too. So it can be quantised in its turn, by a second codebook. Speech coders have
+# What is lost, $z - e_1$, is a vector too. So it can be quantised as well, by a second codebook. Speech coders have
 # done so since Juang & Gray 1982.
 #
-# We have not trained anything yet. We take what the codes of notebook 02 leave on some training slices, and let a
-# second codebook begin as a codebook always begins here, as the k-means of the vectors that it sees.
+# We have not trained anything yet. We take what the codes of notebook 02 leave on some training slices, and start a
+# second codebook as every codebook starts here: from the k-means of the vectors that it sees.
 
 # %% tags=[]
 look = slices.tensor[learn.index[:: max(1, len(learn) // 64)]].float().to(first.device)
@@ -124,10 +124,10 @@ shares = {name: (some.square().sum(1).mean() / spread).item() for name, some in 
 print("left of the variance of z:", ", ".join(f"{name} {one:.1%}" for name, one in shares.items()))
 
 # %% [markdown] tags=[]
-# The second codebook has as many vectors as the first and serves smaller ones, so it is finer. Together they can say
-# $K \cdot K$ things at each position, and only $2K$ vectors have to be learned and searched.
+# The second codebook has as many vectors as the first, for what is left, which is smaller. So it is finer. Together
+# they can say $K \cdot K$ things at each position, and only $2K$ vectors have to be learned and searched.
 #
-# Encoder and decoder do not know the second codebook yet. We hand the old decoder $e_1 + e_2$ all the same.
+# Encoder and decoder do not know the second codebook yet. We still give $e_1 + e_2$ to the old decoder.
 #
 # **Predict:** how much of the squared error of the pixels is left, compared with one code?
 
@@ -160,14 +160,14 @@ show(
 # *A held-out slice, decoded from one code a position and from two, and below each five times what is missing.*
 #
 # Look at what one code leaves: is it outlines, textures, or whole areas that are too dark or too bright? The figure
-# shows what a second code can repair while nothing else has learned of it. It does not show what an encoder and a
-# decoder make of two codes if they are trained with them.
+# shows what a second code can repair before encoder and decoder are trained with it. It does not show what they make of
+# two codes after such a training.
 
 # %% [markdown] tags=[]
 # ## A code for the rest
 #
-# Now they learn with it. The first codes stay those of notebook 02, to the last one. Encoder and decoder go on from
-# where they stand, and the second codebook follows what they leave.
+# Now encoder and decoder learn with the second codebook. The first codes all stay those of notebook 02. Encoder and
+# decoder are trained on from there, and the second codebook follows what is left.
 
 # %% tags=[]
 show_source(levels.ResidualVQVAE.forward)
@@ -195,15 +195,15 @@ show(
 # *The same slice, with the second code after training on the right.*
 #
 # The RQ-VAE of Lee et al. 2022 trains all of its levels at once, from the start, and lets them share one codebook. We
-# keep the first level as it is. So everything that was learned of its codes stays true, and above all the prior of
-# notebook 04: it will be the first of two stages, for nothing.
+# keep the first level as it is. So everything that was learned about its codes stays true, and the prior of notebook 04
+# stays of use: it will be the first of two stages, without any new training.
 
 # %% [markdown] tags=[]
 # ## A coarse grid above a fine one
 #
 # VQ-VAE-2 (Razavi et al. 2019) goes another way. Its second level is a coarser grid, here with positions twice as far
-# apart. The top is quantised first; the bottom's vectors are made knowing the top, and the decoder sees both. Here
-# everything is trained at once, from nothing.
+# apart. The top is quantised first. The encoder then knows the top when it makes the bottom's vectors, and the decoder
+# sees both. Here everything is trained at once, from the beginning.
 
 # %% tags=[]
 show_source(levels.HierarchicalVQVAE.forward)
@@ -213,8 +213,8 @@ show_source(levels.HierarchicalVQVAE.forward)
 # \cdot K$ vectors, far more than our slices can teach. So the rival has a grid twice as *fine*: four positions where
 # the residual model has one, with about $\sqrt{K}$ codes each.
 #
-# All three may train for about the same seconds; those of notebook 02 are counted to the residual model, which stands
-# on it.
+# All three are meant to train for about the same time. The seconds of notebook 02 are added to the residual model's,
+# which builds on it; the table below has what each really took.
 #
 # **Predict:** which of the three keeps most of a slice?
 
@@ -281,8 +281,8 @@ targets.spelled_out(cost.astype({**whole, "SSIM": float}).round(3))
 #
 # A picture needs both levels. To see what is in one of them, we take the other away, or exchange it.
 #
-# The top alone: where the second code is left out, the decoder of the residual model sees $e_1$. The hierarchical one
-# needs some bottom, and gets the mean of all bottom vectors at every position.
+# The top alone: where the second code is left out, the decoder of the residual model sees $e_1$. The decoder of the
+# hierarchical one needs a bottom, and gets the mean of all bottom vectors at every position.
 
 # %% tags=[]
 two = {"residual": residual, "hierarchical": hierarchical}
@@ -310,10 +310,10 @@ show(
 # corrects it. If it is bad, there are two possible reasons: the top may hold little, or the decoder may only be unable
 # to read it without a bottom. The next trial tells the two reasons apart.
 #
-# Now each slice gets the bottom of another one, from the nearest place in another patient (or, where only one is
-# tested, of another slice).
+# Now each slice gets the bottom of another one, from the nearest place in another patient (where only one patient is
+# tested: from another slice).
 #
-# **Predict:** top of one, bottom of the other. Whose picture is nearer?
+# **Predict:** the mixture has the top of one slice and the bottom of the other. Whose picture is it nearer to?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guesses = {
@@ -357,8 +357,8 @@ show(
 # *Two slices (left and right) and in the middle the top of the left one with the bottom of the right one; the titles
 # say how far away the left and the right one are, in mean difference of pixels.*
 #
-# The level that the mixture follows holds the shape of the body. What the other level adds is torn out of its place:
-# it was chosen for another top. So a mixture shows what a level holds, and not what a prior would ever draw.
+# The level that the mixture follows holds the shape of the body. The other level does not fit: it was chosen for
+# another slice. So a mixture shows what a level holds, and not what a prior would ever draw.
 #
 # Choose the two yourself. (The controls need a running kernel.)
 
@@ -373,19 +373,17 @@ widgets.exchange(exchanged, names)
 # $$p(t, b \mid y) = p(t \mid y)\; p(b \mid t, y)$$
 #
 # So we first draw the whole top, by an ordinary PixelCNN. For the residual model that is the prior of notebook 04, as
-# it is. Then a second PixelCNN draws the bottom, code by code, and at each of them it knows the *whole* top, also the
-# part to the right and below. That is allowed: when the first bottom code is drawn, the top is finished. It is no part
-# of the future.
+# it is. Then a second PixelCNN draws the bottom, code by code. At each code it knows the *whole* top, also the part
+# that comes later in reading order. That is allowed: when the first bottom code is drawn, the top is finished.
 
 # %% tags=[]
 show_source(levels.PriorToldTop.places)
 
 # %% [markdown] tags=[]
-# What is known of a position enters the prior as a map, added at its entrance, whether it comes from the place along
-# the scan or from the top. So nothing else has to change, and the incremental sampler of notebook 05 (Ramachandran et
-# al. 2017) draws from this prior as it stands. Lee et al. 2022 draw both codes of a position before they go on to the
-# next, with a second network over the depth. There a second code knows only the first codes before it; ours knows them
-# all.
+# The top enters the prior as the place along the scan does: as a map that is added at the prior's entrance. So nothing
+# else has to change, and the incremental sampler of notebook 05 (Ramachandran et al. 2017) draws from this prior too.
+# Lee et al. 2022 draw both codes of a position before they go on to the next, with a second network over the depth.
+# There a second code knows the first codes up to its own position; ours knows them all.
 
 # %% tags=[]
 bottom_prior, bottom_fit = recipes.bottom_stage(
@@ -405,9 +403,9 @@ show(plots.slices.maps(shown, titles, label="bits"), f"Mean bits by position. {'
 # %% [markdown] tags=[]
 # *What each position costs on held-out slices, in the top and in the bottom, on the mean.*
 #
-# Compare the two maps. Where the top is cheap, the body is as one expects it. A bottom code that costs many bits even
-# though the whole top is known holds what nothing around it tells: fine texture, or noise. No prior can learn to guess
-# noise, and every bit of it must be paid.
+# Compare the two maps. Where the top is cheap, the body is as one expects it. Some bottom codes may cost many bits
+# although the whole top is known. They hold what nothing around them tells: fine texture, or noise. No prior can learn
+# to guess noise.
 #
 # The sampler must see the same logits as the full pass. We let it walk through known codes, and compare:
 
@@ -420,7 +418,7 @@ print("largest difference below 1e-4:", bool((stepwise - full).abs().max() < 1e-
 # %% [markdown] tags=[]
 # One top, four bottoms: what does the second stage decide?
 #
-# **Predict:** how much do four such pictures differ, beside four pictures with tops of their own?
+# **Predict:** how much do four such pictures differ, compared with four pictures with tops of their own?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict(
@@ -457,10 +455,10 @@ show(
 # %% [markdown] tags=[]
 # ## The top that says nothing
 #
-# There is a trap in every hierarchy. The bottom alone might do: it has more codes, and lies nearer to the pixels. Then
-# nothing forces the top to say anything. There are two stages, and one of them is a waste, and no loss curve shows it.
-# So we measure. Two second stages are trained for the bottom of the hierarchical model, with the same network and the
-# same few steps. One is told the top, the other a grid of zeros.
+# There is a trap in every hierarchy. The bottom alone might be enough: it has more codes, and lies nearer to the
+# pixels. Then nothing forces the top to say anything, and one of the two stages is a waste. No loss curve shows it, so
+# we measure. Two second stages are trained for the bottom of the hierarchical model, with the same network and the same
+# few steps. One is told the top, the other a grid of zeros.
 #
 # **Predict:** what does the bottom cost when the top is known?
 
@@ -500,7 +498,7 @@ show(
 #
 # The gap between the circles of both panels is what the top says *about the bottom*. That alone decides nothing. A top
 # may save no bits there and still be needed, if it says just what the bottom does not. Or it may save some, and only
-# say once more what the bottom says anyway. So we also ask what the top costs itself, and whether the picture needs it.
+# repeat what the bottom says. So we also ask what the top itself costs, and whether the picture needs it.
 
 # %% tags=[]
 top_stage, top_fit = recipes.top_stage(run, settings, slices, hierarchical, "hierarchical", short)
@@ -532,11 +530,10 @@ print("the hierarchical picture", "needs its top" if needed else "hardly needs i
 # %% [markdown] tags=[]
 # If a picture does not need its top, the top's bits are wasted, unless they save as many below. Are the two models
 # different in this, and why? In the residual model the first level had learned *alone*, in notebook 02, so it had to
-# say all that it could. In the hierarchical one both levels learn at once, and the bottom is the shorter way.
+# say all that it could. In the hierarchical one both levels learn at once, and nothing forces the top to say as much.
 #
-# De Fauw et al. 2019 give a level a decoder of its own, which must do without the levels below. We can have about the
-# same with one decoder: for a quarter of the slices in training the bottom is left out, and its mean stands in its
-# place.
+# De Fauw et al. 2019 give a level a decoder of its own, which must do without the levels below. We do something similar
+# with one decoder: for a quarter of the slices in training the bottom is left out, and its mean stands in its place.
 #
 # **Predict:** what happens to the SSIM from both levels, at equal steps?
 
@@ -616,10 +613,10 @@ whole = dict.fromkeys([*bits, "seconds", "prior's seconds"], int)
 targets.spelled_out(table.astype({**whole, "SSIM": float}).round(3))
 
 # %% [markdown] tags=[]
-# Read it as a bargain: what does the second level add to SSIM, and what to the bill? The stages that had few seconds
+# Read it as a price list: what does the second level add to SSIM, and what to the bits? The stages that had few seconds
 # cost more bits than they would after a whole training, so the second and the third row are upper limits. Is one of
-# them cheaper than the residual codes all the same? A finer grid is a serious rival. Its prior pays in another coin: it
-# has four times as many codes to learn and to draw, and must look twice as far to see the same part of a body.
+# them still cheaper than the residual codes? A finer grid is a serious rival. But its prior has four times as many
+# codes to learn and to draw, and must look twice as far to see the same part of a body.
 #
 # What the table does not say is whether the samples are better. For that we ask the judge of notebook 07: two rounds of
 # samples at the held-out places, once from the tops alone, as notebook 05 decodes them, and once with a bottom drawn
@@ -670,10 +667,10 @@ measures = ["ssim", "frechet_samples", "precision", "recall", "anatomy_pass_samp
 variants.table(scores, [*measures, "auc_half", "auc_quarter", "texture_power"])
 
 # %% [markdown] tags=[]
-# A mean, and in brackets its interval over patients, or the lowest and the highest round. The tops are the same in both
-# rows, so what differs is the second level and the decoder. Look at each measure: what did the second level improve,
-# what stayed, and what became worse? Wrong anatomy comes from the tops, and no second level can mend it. Texture that
-# was drawn from noise is not yet texture that looks real: notebook 13 goes on from there.
+# Each cell has a mean, and in brackets its interval over patients, or the lowest and the highest round. The tops are
+# the same in both rows, so what differs is the second level and the decoder. Look at each measure: what did the second
+# level improve, what stayed, and what became worse? Wrong shapes were decided in the tops, and no second level can mend
+# them. And a second level that adds texture need not make it look real: notebook 13 goes on from there.
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -765,8 +762,8 @@ quiz("11")
 #
 # - A second codebook for what the first left says $K \cdot K$ things with $2K$ vectors. It can be put on a trained
 #   VQ-VAE, whose codes and prior stay as they are.
-# - A coarse grid above a fine one is another way. What each level holds is a matter of training, and has to be
-#   measured: leave one out, exchange it, and price the bottom with and without the top.
+# - A coarse grid above a fine one is another way. What each level holds depends on the training, and has to be
+#   measured: leave one out, exchange it, and count the bits of the bottom with and without the top.
 # - Two stages are two ordinary priors. The second is told the whole first grid, as a map; the sampler stays exact.
 # - More bits buy better reconstructions. Whether they buy better samples is a question of its own.
 #

@@ -17,9 +17,9 @@
 # %% [markdown] tags=[]
 # # 12 · Looking farther
 #
-# The prior of notebook 04 sees a few rows of codes and no more. What it drew at the other end of the body, it has
-# forgotten. This notebook gives it three ways to know more of what it has drawn: more layers, **attention**, and a
-# look at the mirrored side. All get the same time, and the numbers say what each is worth.
+# The prior of notebook 04 sees a few rows of codes and no more. It does not see what it drew at the other end of the
+# body. This notebook gives it three ways to see more of that: more layers, **attention**, and a look at the mirrored
+# side. All get about the same time, and the numbers say what each is worth.
 #
 # **You will learn**
 #
@@ -115,9 +115,9 @@ guess.compare_number(seen, [1 / 3, 2 / 3])
 # *Bright: codes that the red position sees. Gray: drawn before it, and out of sight. Black: yet to be drawn. Arrows:
 # reading order.*
 #
-# What is out of sight is not all lost: each code was chosen with those before it in sight, and hands a little of them
-# on. But whatever is forgotten on the way has to be invented anew. On the default data, the far side has long been
-# drawn when the near side begins: how wide it is, how much fat and bone it has.
+# What is out of sight is not all lost: each code was chosen by looking at codes before it, and so says a little about
+# them. But what is lost on the way has to be invented again. On the default data, one side of the body is drawn long
+# before the other begins. It shows how wide the body is, and how much fat and bone it has.
 
 # %% [markdown] tags=[]
 # ## Where does it pay?
@@ -125,7 +125,7 @@ guess.compare_number(seen, [1 / 3, 2 / 3])
 # If the body is symmetric, and the prior knew it, the half that is drawn last would be cheap: much of it is known
 # from the first half. So we lay the two halves upon each other, edge on edge.
 #
-# **Predict:** beside the half drawn first, what does the half drawn last cost?
+# **Predict:** compared with the half drawn first, what does the half drawn last cost?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The last half costs", ["less than 0.8 times", "0.8 to 1.2 times", "more"])
@@ -151,17 +151,17 @@ guess.compare_number(last / first, [0.8, 1.2])
 # %% [markdown] tags=[]
 # *Mean bits a code of each line of codes on held-out slices, from either edge to the middle.*
 #
-# Where the dashed line runs with the full one, the half drawn last is as surprising as the first. There are two
-# possible reasons: the prior does not see the other side, or the other side does not help (what costs most may be
-# noise and texture, and those are not mirrored). Bits alone do not tell which. A prior that *can* look will.
+# Where the dashed line lies on the full one, the half drawn last is as surprising as the first. There are two possible
+# reasons: the prior does not see the other side, or the other side does not help (what costs most may be noise and
+# texture, and those are not mirrored). Bits alone do not tell which. So we need a prior that *can* see the other side.
 
 # %% [markdown] tags=[]
 # ## Attention
 #
-# A convolution hears its neighbours, with fixed weights for each distance. Attention (Vaswani et al. 2017) lets each
-# position decide itself whom to listen to. It makes three vectors of what it knows: a **query** $q$, what it asks
-# for; a **key** $k$, what it has to offer; a **value** $u$, what it says. Position $n$ listens to position $m$ with a
-# weight that grows with the product of its query and the other's key:
+# A convolution reads its neighbours, with a fixed weight for each distance. With attention (Vaswani et al. 2017), each
+# position decides itself which others to listen to. From what it knows, it makes three vectors: a **query** $q$, what
+# it asks for; a **key** $k$, what it has to offer; a **value** $u$, what it says. Position $n$ listens to position $m$
+# with a weight that grows with the product of its query and the other's key:
 #
 # $$a_{nm} = \frac{e^{q_n \cdot k_m / \sqrt d}}{\sum_{m'} e^{q_n \cdot k_{m'} / \sqrt d}}, \qquad
 # \text{heard}_n = \sum_m a_{nm} u_m$$
@@ -173,14 +173,14 @@ guess.compare_number(last / first, [0.8, 1.2])
 show_source(attention.attention_weights, attention.rows_so_far)
 
 # %% [markdown] tags=[]
-# Two things are needed besides. First, *where* a position is has to be told: the sum is the same in whatever order
-# the positions come. We add waves of several lengths to queries and keys, so that a product can say "two lines back"
-# as well as "as far from the other edge".
+# Two more things are needed. First, each position must be told *where* it is: the sum is the same in whatever order the
+# positions come. We add waves of several lengths to queries and keys, so that a product can say "two lines back" as
+# well as "as far from the other edge".
 #
 # Second, who asks? PixelSNAIL (Chen et al. 2018) lets each position ask all before it. We let the rows of the
-# *vertical* stack ask. They know whole rows above, and nothing of their own row, so a row may ask all at once. That
-# is coarser: a position does not ask on account of its left neighbours. In return a sampler needs one attention a row
-# instead of one a position.
+# *vertical* stack ask. They know whole rows above, and nothing of their own row, so a row may ask all at once. That is
+# coarser: what a position asks does not depend on its left neighbours. In return, a sampler computes attention once a
+# row instead of once a position.
 
 # %% tags=[]
 show_source(RowAttention.forward, RowAttention.parts)
@@ -224,10 +224,10 @@ show_source(Mirror.forward)
 # %% [markdown] tags=[]
 # ## The same seconds
 #
-# More of anything helps a little. So the dull alternatives come along: the plain prior, and one with half as many
-# layers more. All learn from the beginning, from the same slices, and for the same time: by default an eighth of what
-# the run's own prior was given, so that this notebook takes minutes. That prior is the yardstick for what time
-# brings.
+# More of anything may help a little. So two simple alternatives are compared as well: the plain prior, and one with one
+# and a half times as many layers. All learn from the beginning, from the same slices, and for about the same time: by
+# default an eighth of what the run's own prior was given, so that this notebook takes minutes. The run's own prior
+# shows what more time brings.
 
 # %% tags=[]
 show_source(recipe.new)
@@ -280,8 +280,8 @@ if len(choose):
 # *Bits a code on validation slices against seconds of training; the last value is in the legend.*
 #
 # What counts is where the curves end, for the learning rate falls to the end. Differences smaller than the jumps of a
-# curve are no differences. On a machine that also does other things the seconds of the ways differ more than they
-# should: the table has them beside the bits.
+# curve do not count. On a machine that also does other things the seconds of the ways differ more than they should: the
+# table has them beside the bits.
 
 # %% tags=[]
 digits = {"seconds": 0, "bits": 3, "bits, first half": 3, "bits, last half": 3}
@@ -296,9 +296,9 @@ if test["patient"].nunique() < 2:
     print("of one patient there is no interval: how patients differ is not known")
 
 # %% [markdown] tags=[]
-# Each line compares two priors on the same slices, with an interval over patients. An interval that holds zero shows
-# no difference; one that does not shows a difference for *these two trainings*. Another seed would give other
-# numbers, and one seed is one seed. Now the halves again:
+# Each line compares two priors on the same slices, with an interval over patients. An interval that holds zero shows no
+# difference; one that does not shows a difference for *these two trainings*. Another seed would give other numbers. Now
+# the halves again:
 
 # %% tags=[]
 lines = {name: bits.mean((0, 2)) for name, bits in paid.items()}  # (h,) each
@@ -364,8 +364,8 @@ guess.compare_number(far.mean(), [0.2, 0.5])
 # *Left: the slice, the position that asks (red) and its mirror image (white). Then, head by head, how strongly it
 # listens to each position, on a scale of its own.*
 #
-# A head that gives every position the same is of little use: it hears a mean. Bright spots are questions with an
-# answer. Are any near the white square? Attention shows what is *listened to*, and not what it is used for: the
+# A head that gives every position the same weight is of little use: it hears a mean. A bright spot is a position that
+# it has chosen. Are any near the white square? Attention shows what is *listened to*, and not what it is used for: the
 # layers after it may ignore it.
 #
 # Move the position. (The controls need a running kernel.)
@@ -376,9 +376,9 @@ widgets.where_it_looks(looking, torch.tensor(x), codes, height_features(place)[0
 # %% [markdown] tags=[]
 # ## It must not see what is to come
 #
-# Everything above is worth something only if no way sees its own answer. A forgotten mask would look like a triumph
-# (notebook 04). So we do not argue, we test: small priors with all weights random, and each code changed in turn.
-# Does a guess move that stands at the changed code, or before it?
+# Everything above is worth something only if no way sees its own answer. A forgotten mask would look like a great
+# success (notebook 04). So we test: we take small priors with random weights, and change one code after the other. Does
+# any guess at the changed code, or before it, change too?
 
 # %% tags=["nbval-check-output"]
 grid, tiny = (6, 4), config.PriorConfig(prior_channels=8, prior_layers=3, prior_hidden_dim=16)
@@ -403,15 +403,15 @@ for name, looks in {
     print(f"{name}: guesses moved at or before the code {early}, after it {later} of 276")
 
 # %% [markdown] tags=[]
-# None before, and nearly all after: the mask holds, and the past is seen. (Random weights matter: with the zeros that
-# the new parts begin with, any mask would pass.)
+# No guess at or before the changed code may change, and those after it should: then the mask holds, and the past is
+# seen. (Random weights matter: with the zeros that the new parts begin with, any mask would pass.)
 
 # %% [markdown] tags=[]
 # ## Nothing is computed twice
 #
-# The sampler of notebook 05 keeps what each layer has seen. Attention can do the same (Ramachandran et al. 2017 for
-# convolutions; every language model does it today): what has been drawn never changes, so neither do its keys and
-# values. They are made once and kept in a **cache**. A new row makes its own, appends them, and asks.
+# The sampler of notebook 05 keeps what each layer has seen (Ramachandran et al. 2017). Attention can do the same, as
+# language models do: what has been drawn never changes, so its keys and values never change either. They are made once
+# and kept in a **cache**. A new row makes its own, appends them, and asks.
 
 # %% tags=[]
 show_source(attention.CachedRows.next)
@@ -420,7 +420,7 @@ show_source(attention.CachedRows.next)
 # In training, all rows ask at the same time, and the mask hides what is to come. Here nothing has to be hidden: what
 # is to come is not in the cache.
 #
-# **Predict:** how many times faster than one full pass for each position?
+# **Predict:** how many times faster is that than one full pass for each position?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("Faster by", ["less than 10 times", "10 to 100 times", "more than 100 times"])
@@ -457,8 +457,9 @@ guess.compare_number(naive / seconds["attention"], [10, 100])
 # %% [markdown] tags=[]
 # ## Do the samples hold together?
 #
-# Notebook 07 has a rule for it: is a sample as symmetric as real slices at its place, and its bone as evenly shared?
-# We draw the same number of samples from each prior, with the same seeds, and let the same network read them.
+# Notebook 07 has a rule for it: is a sample as symmetric as real slices at its place, and is its bone shared as evenly
+# between the two sides? We draw the same number of samples from each prior, with the same seeds, and let the same
+# network read them.
 #
 # **Predict:** which way keeps the symmetry best?
 
@@ -503,8 +504,8 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Samples at the same places, a row a prior, not chosen by hand.* Follow each outline to its right end, which is drawn
-# last. Does it come out as on the left?
+# *Samples at the same places, one row for each prior, not chosen by hand.* Follow each outline to its right end, which
+# is drawn last. Does it come out as on the left?
 
 # %% tags=[]
 if kept:
@@ -521,14 +522,14 @@ if kept:
 # *Shares of samples that keep the rule of symmetry, and all rules, with intervals over patients.*
 #
 # Where intervals overlap widely, these samples do not tell the ways apart. Compare each way with *plain*, which had
-# the same seconds; the run's prior had more of them (by default eight times), and shows what time alone brings. Do the
-# rules follow the bits?
+# about the same seconds; the run's prior had more of them (by default eight times), and shows what time alone brings.
+# Do the rules follow the bits?
 
 # %% [markdown] tags=[]
 # ## What it is worth
 #
-# Short trainings say how ways begin, not where they end. So of the new ways, the one that pays least on *validation*
-# slices (the test slices must not choose) learns once more, for as long as the run's own prior was given, and both are
+# Short trainings say how ways begin, not where they end. So we take the new way that pays least on *validation* slices
+# (the test slices must not choose). It learns once more, for as long as the run's own prior was given, and both are
 # judged by everything that notebook 07 has.
 
 # %% tags=[]
@@ -559,8 +560,8 @@ measures = ["anatomy_pass_samples", "symmetry", "frechet_samples", "precision", 
 variants.table(scores, measures).assign(bits=[f"{bits:.3f}" for bits in price.values()])
 
 # %% [markdown] tags=[]
-# Two whole trainings, of about the same seconds. One seed is one seed: what this way is worth with three of them is
-# measured by `python -m benchmarks.beyond`. If the numbers of the two rows lie within each other's intervals, the
+# These are two whole trainings, of about the same length, with one seed each. What this way is worth with three seeds
+# is measured by `python -m benchmarks.beyond`. If the numbers of the two rows lie within each other's intervals, the
 # honest sentence is: its gain could not be seen in this test.
 
 # %% [markdown] tags=[]
@@ -572,8 +573,8 @@ variants.table(scores, measures).assign(bits=[f"{bits:.3f}" for bits in price.va
 # %% [markdown] tags=[]
 # ### Exercise 1 · One number: who may be asked
 #
-# A grid has 32 rows of 16 codes. How many positions of the vertical stack may the one in row 20, column 5 ask? Both
-# are counted from 0. (Look at `rows_so_far`.)
+# A grid has 32 rows of 16 codes. How many positions of the vertical stack may the position in row 20, column 5 ask?
+# Rows and columns are counted from 0. (Look at `rows_so_far`.)
 
 # %% tags=["exercise"]
 may_be_asked = ...  # a number
@@ -623,8 +624,8 @@ exercises.check_hear_row(hear_row)
 # %% [markdown] tags=[]
 # ### Exercise 4 · A claim
 #
-# Two priors were trained for 3,000 steps each, with one seed. With attention it pays 1.55 bits a code on held-out
-# slices, without it 1.60. A step with attention takes 1.3 times as long. Which sentence can you sign?
+# Two priors were trained for 3,000 steps each, with one seed. The one with attention pays 1.55 bits a code on held-out
+# slices, the one without pays 1.60. A step with attention takes 1.3 times as long. Which sentence can you sign?
 #
 # - **A** Attention is the better prior: it pays 0.05 bits less.
 # - **B** At equal steps and with one seed attention paid 0.05 bits less. Whether that is worth its time is open: the
@@ -667,13 +668,13 @@ quiz("12")
 # %% [markdown] tags=[]
 # ## Summary
 #
-# - A stack of convolutions sees as far as its layers reach. What lies beyond is heard of at second hand, or not at
+# - A stack of convolutions sees as far as its layers reach. What lies beyond reaches it through other codes, or not at
 #   all.
-# - Attention is a weighted mean of values; queries and keys make the weights, a mask keeps it causal, and positions
-#   have to be told.
+# - Attention is a weighted mean of values; queries and keys make the weights, a mask keeps it causal, and each position
+#   must be told where it is.
 # - Knowledge that we have beforehand, such as symmetry, can be built in for less than it costs to learn. Where it is
 #   not true, it does not help.
-# - Ideas are compared at equal seconds, and beside the dull alternatives.
+# - Ideas are compared at equal seconds, and with simple alternatives.
 # - Keys and values of what is drawn never change, so a sampler keeps them: the same numbers, much faster.
 #
 # **What's next:** `13_sharper_or_truer` leaves codes and prior as they are and teaches the decoder to paint texture.

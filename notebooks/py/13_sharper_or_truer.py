@@ -17,8 +17,8 @@
 # %% [markdown] tags=[]
 # # 13 · Sharper or truer
 #
-# What comes out of our codes is right in shape and too smooth (notebook 07). The decoder could paint the texture that
-# is missing, if somebody told it what real slices look like in detail. Here a second network does: a critic. The
+# What comes out of our codes has about the right shape, but is too smooth (notebook 07). The decoder could paint the
+# missing texture if it were told what real slices look like in detail. Here a second network tells it: a critic. The
 # encoder, the codebook and the prior stay as they are. Then we ask what a doctor has to know before believing such a
 # picture: is the new detail *true*?
 #
@@ -35,7 +35,7 @@
 # | --- | --- | --- |
 # | $x$, $\hat x$ | (n, H, W) | held-out slices, and what a decoder makes of their codes |
 # | $c$ | (n, h, w) | their grids of codes |
-# | $D(x)$ | (n, 1, H/8, W/8) | how real a critic finds each patch; above 0: real |
+# | $a(x)$ | (n, 1, H/8, W/8) | a critic's answers: how real it finds each patch; above 0: real |
 # | $\lambda$ | | adaptive weight of what the critics say |
 
 # %% tags=["parameters"]
@@ -85,8 +85,8 @@ print(slices.whose)
 # ## Why squared error blurs
 #
 # A code is one of $K$, and stands for many different patches of pixels. What differs between them is lost, and the
-# decoder has to paint *something*. Let us look at such patches: all places in training slices that have one code, and
-# of all codes the one whose patches have most detail that their mean has not.
+# decoder has to paint *something*. Let us look at all patches of training slices that have one code. We choose the code
+# whose patches lose most of their detail in the mean.
 
 # %% tags=[]
 stride = x.shape[1] // c.shape[1]
@@ -136,9 +136,10 @@ guess.compare("their mean")
 # %% [markdown] tags=[]
 # ## A critic that sees patches
 #
-# So we train a second network to tell real slices from painted ones, and the decoder to be taken for real: the two
-# networks of a GAN. Our critic judges *patches*, each by itself (Isola et al. 2017). The shape of the body is fixed
-# by the codes already; what is missing is small. It sees the slice, and its fine detail once more, ten times louder.
+# So we train a second network, the critic, to tell real slices from painted ones. The decoder is trained to make it
+# answer "real". Two such networks are called a **GAN** (generative adversarial network). Our critic judges *patches*,
+# each by itself (Isola et al. 2017): the codes already fix the shape of the body, and what is missing is small. The
+# critic sees the slice, and beside it the slice's fine detail, ten times as strong.
 
 # %% tags=[]
 show_source(painting.PatchCritic.forward)
@@ -147,8 +148,8 @@ show_source(painting.PatchCritic.forward)
 show_source(painting.critic_loss)
 
 # %% [markdown] tags=[]
-# This is the **hinge loss** (Lim & Ye 2017): a patch that is judged well enough has no say any more. A critic that
-# cannot tell answers 0 to all, and pays 2.
+# This is the **hinge loss** (Lim & Ye 2017): a patch that is judged clearly enough adds nothing to the loss. A critic
+# that cannot tell may answer 0 to all, and pays 2.
 #
 # Two things are added to the decoder. **Noise:** it gets a random number for each pixel beside the codes (Karras et
 # al. 2019), so that it *can* paint another texture each time. The noise of an image depends on its own seed alone.
@@ -160,8 +161,8 @@ show_source(painting.critic_loss)
 show_source(painting.NoisyDecoder.forward)
 
 # %% [markdown] tags=[]
-# Critics find out soon *that* detail is missing, and slowly how much. So a third term says how much detail there should
-# be, block by block. The detail itself may be any.
+# Critics soon find out *that* detail is missing, but only slowly how much. So one more term says how much detail there
+# should be: in the finest octave, and block by block. It does not say what the detail looks like.
 
 # %% tags=[]
 show_source(painting.detail_loss)
@@ -169,9 +170,9 @@ show_source(painting.detail_loss)
 # %% [markdown] tags=[]
 # ## Who pulls harder?
 #
-# Now the decoder hears two voices: the truth (squared error, and the reader) and the looks (the critics). How loud may
-# the second be? A fixed weight has to be found anew for each data set. VQGAN (Esser et al. 2021) compares how hard both
-# pull at the last layer:
+# Now the decoder has two aims: truth (squared error, and the reader) and looks (the critics). How much weight may the
+# second have? A fixed weight has to be found anew for each data set. VQGAN (Esser et al. 2021) compares how hard both
+# pull at the last layer, by the lengths of their gradients ($\delta$ is tiny):
 #
 # $$\lambda = \frac{\|\nabla_{\text{last}} L_{\text{truth}}\|}{\|\nabla_{\text{last}} L_{\text{looks}}\| + \delta}$$
 
@@ -179,12 +180,12 @@ show_source(painting.detail_loss)
 show_source(painting.adaptive_weight)
 
 # %% [markdown] tags=[]
-# And the critics come late. As long as squared error alone still improves the decoder, it should; and a critic that has
-# not learned yet has nothing to say. So: first squared error alone, at the end of which we keep a copy, the **smooth**
-# decoder. Then the critics learn while the decoder waits. Then both. As they go to and fro, a running mean of the
-# decoder's weights is kept, as is usual for GANs: the **sharp** decoder.
+# We do not let this weight become larger than 1. And the critics come late, for a critic that has not learned yet is of
+# no use. First the decoder learns by squared error alone, and at the end we keep a copy, the **smooth** decoder. Then
+# the critics learn while the decoder waits. Then both learn. As the decoder's weights keep moving, we keep their
+# running mean, as is usual for GANs: the **sharp** decoder.
 #
-# **Predict:** the squared error at the end, beside that of the smooth decoder?
+# **Predict:** how large is the sharp decoder's squared error, compared with that of the smooth one?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The sharp decoder's squared error is", ["smaller", "the same", "larger"])
@@ -203,11 +204,11 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *Left: the error against the true slices (from where the critics are heard, with the reader's part). Right: what the
-# two critics pay, one for full and one for half resolution; at the dashed line they cannot tell.*
+# *Left: the error against the true slices (the reader's part is in it once the decoder listens to the critics). Right:
+# what the two critics pay, one for full and one for half resolution; at the dashed line they cannot tell.*
 #
-# A GAN's losses do not say when it is good: each side's loss depends on how good the other one is. Near the dashed
-# line the decoder fools *these* critics. Whether it fools others has to be asked of others.
+# A GAN's losses do not say when it is good: each side's loss depends on how good the other one is. Near the dashed line
+# the decoder fools *these* critics. Whether it fools other judges, only other judges can say.
 
 # %% tags=[]
 seeds = range(len(x))
@@ -247,15 +248,15 @@ show(
 # ("smooth"), and the one that met critics ("sharp"). Below, samples of the same prior at the same places, painted by
 # two of them. The places were chosen, the slices were not.*
 #
-# Compare the second row with the third before you praise the critics: part of what is better came from longer
+# Compare the second row with the third before you praise the critics: part of what is better may come from longer
 # training alone. Then look at edges and small structures in the fourth.
 
 # %% [markdown] tags=[]
 # ## How much detail, and how much of it is true?
 #
-# Two questions, octave by octave (notebook 07). *How much* detail is there: its power over that of real slices. And
-# *where it should be?* The **agreement** is the correlation of a reconstruction with its own true slice: 1 if every
-# wave is where it is in the slice, 0 if it only looks like it.
+# Two questions, octave by octave (notebook 07). *How much* detail is there? That is its power over that of real slices.
+# And is it *where it should be*? The **agreement** is the correlation of a reconstruction with its own true slice: 1 if
+# every wave is where it is in the slice, 0 if the waves have nothing to do with it.
 #
 # **Predict:** from smooth to sharp, what happens in the finest octave?
 
@@ -284,18 +285,18 @@ guess.compare(rises[bool(up[0])][bool(up[1])])
 # %% [markdown] tags=[]
 # *Left: power over that of the same slices as they are. Right: agreement with them. At 1: as in real slices.*
 #
-# Where power rises and agreement does not, the new detail is of the right kind, and not this patient's. That is no
-# fault of the training. What the codes do not hold, no decoder can know; it can only leave it out, or invent it.
+# Where power rises and agreement does not, the new detail may be of the right kind, but it is not this patient's. That
+# is no fault of the training. What the codes do not hold, no decoder can know; it can only leave it out, or invent it.
 
 # %% [markdown] tags=[]
 # ## The plane of looks and truth
 #
-# Blau & Michaeli 2018 proved that this is no accident: below some error, a decoder can come nearer to the truth only
-# by looking less real, and the other way round. So a decoder is a *point* in a plane: how wrong (to the right), and how
+# Blau & Michaeli 2018 proved that there is a limit: the best possible decoders can come nearer to the truth only by
+# looking less real, and the other way round. So a decoder is a *point* in a plane: how wrong (to the right), and how
 # easily told from real (up). We have two dials to move it:
 #
-# - the **weights**: every weight on the way from the smooth decoder's to the sharp one's (Wang et al. 2018 do this
-#   with two networks as ours, the second trained on from the first);
+# - the **weights**: every weight is moved from the smooth decoder's towards the sharp one's (Wang et al. 2018 do this
+#   with two networks like ours, where the second is trained on from the first);
 # - the **noise**: how strong it is when the sharp decoder paints.
 
 # %% tags=[]
@@ -343,12 +344,12 @@ show(
 
 # %% [markdown] tags=[]
 # *Each point is a decoder: how far from the true slices (to the right is worse), and how well a fresh judge tells its
-# reconstructions from real ones (up is worse). Numbers beside the points: share of the sharp decoder's weights, and
-# how loud the noise is.*
+# reconstructions from real ones (up is worse). Numbers beside the points: share of the sharp decoder's weights, and how
+# strong the noise is.*
 #
 # The lower left corner would be best. Does a line run from upper left to lower right? Then there is a price, and the
-# dial lets you choose. Where a line turns up *and* to the right, that end of the dial is of no use. All points stand
-# on one training with one seed, and a judge this small errs by some hundredths.
+# dial lets you choose. Where a line turns up *and* to the right, that end of the dial is of no use. All points come
+# from one training with one seed, and a judge this small may err by some hundredths.
 
 # %% tags=[]
 corner = tuple(size // 4 for size in x.shape[1:])
@@ -382,11 +383,11 @@ controls.dials(dialled, len(x), middle)
 # %% [markdown] tags=[]
 # ## Does it paint what is not there?
 #
-# Cohen et al. 2018 trained networks that turn one kind of MR image into another and have to look real: tumours
-# vanished, and others appeared, depending on what the training patients had. Our decoder has seen healthy bodies
-# alone. So we give it slices with something wrong, change by change where the data allow it: labels name hip joints
-# (an implant) and bladders (painted over, as in notebook 08); a round hole without signal needs no label. Each goes
-# through the same encoder, so all decoders get the same codes.
+# Cohen et al. 2018 trained networks that turn one kind of MR image into another kind that has to look real. Tumours
+# vanished, and others appeared, depending on what the training patients had. On the default data, our decoder has seen
+# healthy bodies alone. So we give it slices with something wrong. Where labels say where hip joints and bladders are,
+# we add an implant, and paint the bladder over as in notebook 08; a round hole without signal needs no label. All
+# decoders get the same codes of such a slice.
 
 # %% tags=[]
 show_source(invented.painted_over)
@@ -454,10 +455,10 @@ if odd:
 #
 # In the table 0 means that the change is shown as it is, 1 that the body without it is painted in its place. What is
 # only paler or blurred lies between them: a bright ring that comes out grey is half painted over. So compare columns
-# first: what the plain decoder hides as well was lost in the *codes*, and no decoder can bring it back. What the sharp
-# one alone hides, it invented.
+# first: what the plain decoder hides as well was probably lost in the *codes*, and then no decoder can bring it back.
+# What the sharp decoder alone hides, it has painted over itself.
 #
-# Two plainer questions. Where a change took all signal away, is it dark in the pictures, or is there tissue again? And
+# Two simpler questions. Where a change took all signal away, are the pictures dark, or do they show tissue again? And
 # the reader of notebook 07, which no decoder here has learned from: does it see a bladder where it was painted over?
 
 # %% tags=[]
@@ -490,10 +491,9 @@ else:
         )
 
 # %% [markdown] tags=[]
-# The reader itself may be wrong: where it has been asked, the second line says how often it sees a bladder in pixels
-# that have none. Only what is above that was painted by a decoder. And a decoder that passes with a few kinds of large
-# changes has passed with these; what is smaller than a code was never tested, and there agreement (above) is what we
-# have.
+# The reader itself may be wrong: its line "changed" says how often it sees a bladder where the pixels show none. Only
+# what is above that was painted by a decoder. And a decoder that passes this test has passed it for a few kinds of
+# large changes. Findings smaller than a code's block were not tested; for them we have only the agreement above.
 #
 # **Can the noise warn us?** What changes with the seed was not in the codes. So paint a slice several times and look
 # where the pictures differ. Is that where the picture is wrong?
@@ -522,14 +522,15 @@ print(f"the seeds differ by {warned:.0%} of the error; correlation of the two ma
 # *in the same way each time*: nothing in its pictures warns you. Eight pictures that agree are no proof.
 #
 # **What a doctor must know** before believing such a picture: which part of it was measured and which was painted, on
-# whom the painter was trained, and how often it was tested on findings like the one in question. And that looking
-# sharp is what it was trained for.
+# whom the decoder was trained, and how often it was tested on findings like the one in question. The doctor must also
+# know that the decoder was trained to look sharp.
 
 # %% [markdown] tags=[]
 # ## What it is worth
 #
-# One judge for all generators of notebooks 10 to 14. The critics, and the reader that the sharp decoder learned from,
-# have no part in it.
+# One judge measures all generators of notebooks 10 to 14. The critics, and the reader that the sharp decoder learned
+# from, have no part in it. But power in the finest octave is what the decoder was trained to match: that it comes near
+# 1 is no proof of real looks.
 
 # %% tags=[]
 seeds_of = [range(100_000 + r * len(x), 100_000 + (r + 1) * len(x)) for r in range(2)]
@@ -556,13 +557,13 @@ targets.spelled_out(variants.table(scores, measures))
 # %% [markdown] tags=[]
 # Read it by columns: what did the critics improve, and what did it cost? Intervals are over patients, or, for what only
 # a set has (power, Fréchet distance, precision), from the lowest to the highest of two rounds. Both decoders share one
-# prior, so what is alike in both rows may be its doing. One seed is one seed.
+# prior, so what is alike in both rows may come from the prior. And there is only one seed.
 
 # %% [markdown] tags=[]
 # ## On richer codes
 #
-# The critics do not ask which codes are painted. Notebook 11 gave each place a second code. If it has run here, the
-# decoder of its codes is trained in the same way, for notebook 14 to put together with the rest.
+# Critics look at pictures, whatever codes they come from. Notebook 11 gave each position a second code. If it has run
+# here, the decoder of its codes is trained in the same way, and notebook 14 puts it together with the rest.
 
 # %% tags=[]
 if run.path("levels_residual_bottom.safetensors").exists():
@@ -593,8 +594,8 @@ exercises.check_texture_costs(expected_error)
 # %% [markdown] tags=[]
 # ### Exercise 2 · The hinge loss
 #
-# A critic answers with one number a patch. Real patches should get 1 or more, painted ones -1 or less. What is missing
-# to that is paid, as a mean over the patches of each kind; both kinds are added up.
+# A critic answers with one number a patch. Real patches should get 1 or more, painted ones -1 or less. The loss of a
+# patch is how much its answer misses that by. Take the mean over the patches of each kind, and add the two means.
 
 
 # %% tags=["exercise"]
@@ -627,13 +628,13 @@ exercises.check_for_the_doctor(send)
 # %% [markdown] tags=[]
 # ### Experiment · A louder critic
 #
-# Let the critics say four times as much:
+# Let the critics have more than three times the weight (4.0 instead of 1.2):
 #
 # `vqgen run --profile quick --run-name tutorial --only 13 --set critic_says=4.0`
 #
 # Predict first. Then run it in a terminal (in JupyterLab: File, New, Terminal). It runs this notebook once more on the
-# same run, keeps the other decoder in a file of its own, and leaves the notebook in `runs/tutorial/notebooks/`, in place
-# of this one. The run's numbers stay as they are.
+# same run, keeps the other decoder in a file of its own, and leaves the notebook in `runs/tutorial/notebooks/`, in
+# place of this one. The run's numbers stay as they are.
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("SSIM will", ["rise", "stay", "fall"])
@@ -656,8 +657,9 @@ quiz("13")
 # ## Summary
 #
 # - Squared error paints the mean of what the codes leave open, and the mean of many textures is smooth.
-# - A critic of patches, heard late and with an adaptive weight, makes a decoder paint detail of the right kind.
-# - How real and how true are two axes, and a decoder is a point between them. A dial moves it.
+# - A critic of patches that joins late, with an adaptive weight, can make a decoder paint detail of the right kind.
+# - How real and how true a decoder paints are two axes of a plane, and a decoder is a point in it. A dial moves the
+#   point.
 # - Detail that the codes do not hold is invented, and may look the same with every seed. Test a decoder on findings
 #   it has never seen, beside one that only knows squared error.
 #

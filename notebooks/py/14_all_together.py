@@ -17,9 +17,10 @@
 # %% [markdown] tags=[]
 # # 14 · All together
 #
-# Notebooks 10 to 13 each changed one part: the alphabet, the number of levels, how far the prior looks, what the decoder
-# paints. This notebook trains nothing. It reads what they left, puts every variant on one table with all measures, and
-# builds a generator from the parts that did better. Then it asks you: can you still tell its slices from real ones?
+# Notebooks 10 to 13 each changed one part: the alphabet, the number of levels, how far the prior looks, what the
+# decoder paints. This notebook trains nothing. It reads what they left, puts every variant in one table with all
+# measures, and builds a generator from all new parts that are there. Then it asks you: can you still tell its slices
+# from real ones?
 #
 # **You will learn**
 #
@@ -73,8 +74,8 @@ else:
 # ## The judge, and its limits
 #
 # All slices of this notebook are judged by the network of notebook 07. None of the generators has learned from it: the
-# decoder of notebook 13 heard another one, from another seed. Before it judges anything, it is tested, as there. AUC is
-# that of judges of texture (Lopez-Paz & Oquab 2017).
+# decoder of notebook 13 learned from another reader, with another seed. Before the judge is used, it is tested as in
+# notebook 07. AUC says how well fresh judges of texture tell samples from real slices (Lopez-Paz & Oquab 2017).
 
 # %% tags=[]
 judge = Judge(run, settings)
@@ -89,8 +90,8 @@ for instrument, reason in judge.failed.items():
 # %% [markdown] tags=[]
 # ## What each notebook brought
 #
-# Every variant that was measured, in the words of its notebook. `seconds` is training time on the machine that it ran
-# on, and `none` is what was not measured: notebook 10 compares alphabets by their reconstructions alone.
+# The table has every variant that was measured, under the name that its notebook gave it. `seconds` is training time on
+# the machine that it ran on, and `none` is what was not measured: notebook 10 gives the judge no samples.
 
 # %% tags=[]
 columns = ["ssim", "bits_per_pixel", "seconds", "anatomy_pass_samples", "auc_half", "texture_power"]
@@ -98,17 +99,17 @@ shown = kept.set_index(["notebook", "variant"]) if len(kept) else pd.DataFrame()
 targets.spelled_out(shown.reindex(columns=columns).round(3).round({"seconds": 0}))
 
 # %% [markdown] tags=[]
-# Rows of one notebook can be compared: they had the same data and the same judge. Rows of different notebooks were
-# trained for different times, and say less. So the parts are now put side by side under the same conditions: the same
-# held-out slices, the same seeds of samples, one judge.
+# Rows of one notebook can be compared: they had the same data and the same judge. Variants of different notebooks were
+# trained for different times, so comparing them says less. So the parts are now put side by side under the same
+# conditions: the same held-out slices, the same seeds of samples, one judge.
 
 # %% [markdown] tags=[]
 # ## Parts, and the whole
 #
-# A generator has three parts: codes, a prior over them, and a decoder. Two kinds of change leave the others as they
-# are. A prior that looks farther (notebook 12) says how likely the *same* codes are. A decoder that learned from
-# critics (notebook 13) paints the *same* codes. A second level (notebook 11) keeps the first codes, and adds others. So
-# they can be put together without any training:
+# A generator has three parts: codes, a prior over them, and a decoder. Three kinds of change keep the first codes. A
+# prior that looks farther (notebook 12) says how likely the *same* codes are. A decoder that learned from critics
+# (notebook 13) paints the *same* codes. A second level (notebook 11) adds codes, with a decoder of its own, which
+# notebook 13 trained with critics too. So they can be put together without any training:
 
 # %% tags=[]
 show_source(together.put_together)
@@ -120,8 +121,8 @@ for part, here in parts.items():
 generators = together.generators(run, settings, judge)
 
 # %% [markdown] tags=[]
-# **Predict:** each part was chosen because it improved something. Will the whole be at least as good as its best part, on
-# every measure?
+# **Predict:** each part was made to improve something. Will the whole be at least as good as its best part, on every
+# measure?
 
 # %% tags=["nbval-ignore-output", "predict"]
 guess = predict("The whole is at least as good as its parts", ["everywhere", "not everywhere"])
@@ -182,13 +183,13 @@ else:
 
 # %% [markdown] tags=[]
 # Look at the intervals first. Where those of two generators overlap, this test has not shown which is better. Where a
-# part is clearly better than the whole, something was paid for: what looks more real may be less true (Blau & Michaeli
-# 2018), and more bits are harder to predict. A table with one column would hide that.
+# part is clearly better than the whole, one measure improved at the price of another: what looks more real may be less
+# true (Blau & Michaeli 2018), and more codes take more bits. A single measure would hide that.
 
 # %% [markdown] tags=[]
 # ## What was asked, and what we got
 #
-# Ten numbers were asked of the best generator, before any of these notebooks was written.
+# Ten targets were set for the best generator, before any of these notebooks was written.
 #
 # **Predict:** how many of them does it reach?
 
@@ -204,10 +205,10 @@ if (verdict["met"] != "not measured").all():
 targets.spelled_out(verdict.round(3))
 
 # %% [markdown] tags=[]
-# A target that is missed names a stage: SSIM the codes or the decoder, AUC and power the decoder, rules of anatomy the
-# prior. One run is one seed, and seeds differ (Bouthillier et al. 2021). `python -m benchmarks.beyond` repeats all of it
-# with up to three seeds. Its medians are below if they were measured on these data; the first row is the recipe that
-# this series started from.
+# A missed target often points to a part: SSIM to the codes or the decoder, AUC and power to the decoder, rules of
+# anatomy to the prior. (Power was also a term of the critic decoder's training.) One run is one seed, and seeds differ
+# (Bouthillier et al. 2021). `python -m benchmarks.beyond` repeats all of it with up to three seeds. Its medians are
+# below if they were measured on these data; the first row is the recipe that this series started from.
 
 # %% tags=[]
 if not len(published):
@@ -237,7 +238,8 @@ show(
 # %% [markdown] tags=[]
 # ## A blind test, with you as the judge
 #
-# Twenty slices, half of them real. Which? Studies of generators ask people in the same way (Zhou et al. 2019).
+# Here are twenty slices, half of them real. Which ones? Studies of generators ask people in the same way (Zhou et al.
+# 2019).
 #
 # **Predict:** how many will you get right?
 
@@ -254,15 +256,17 @@ show(
 )
 
 # %% [markdown] tags=[]
-# *The first set. Which are real is told by the controls below, once you have marked them. (They need a running kernel.)*
+# *The first set. Mark the real ones with the controls below; then they tell you which are real. (They need a running
+# kernel.)*
 
 # %% tags=["nbval-ignore-output", "widget"]
 widgets.blind_test(sets)
 
 # %% [markdown] tags=[]
-# A coin gets ten of twenty on average, and 15 or more only once in fifty tries (exercise 1). If you do better than
-# that, ask yourself what gave them away: texture, an outline, something that no body has? It is worth more than the
-# score, for that is where to work next. If you do not, remember who you are: a radiologist looks for other things, and trained for two hundred steps may still tell them apart (see AUC above).
+# A coin gets ten of twenty right on average, and seldom 15 or more (exercise 1). If you do better than that, ask
+# yourself by what you knew the drawn ones: texture, an outline, something that no body has? The answer is worth more
+# than the score, for it says where to work next. If you do not, that does not make them real: a radiologist looks for
+# other things, and a small network may still tell them apart (see AUC above).
 
 # %% [markdown] tags=[]
 # ## Exercises
@@ -319,8 +323,8 @@ exercises.check_use(sentence)
 # ### Experiment · Your own best generator
 #
 # This is the capstone of the notebooks beyond the course. Choose *one* change to all that you have seen: more codes,
-# another stride, a wider prior, more patients. Write down first which measure it will improve, by how much, and what
-# it will cost. For example, with twice as many codes:
+# another stride, a wider prior, more patients. Write down first which measure the change will improve, by how much, and
+# what it will cost. For example, with twice as many codes:
 #
 # `vqgen run --profile quick --run-name mine --set num_embeddings=256`
 #
@@ -333,8 +337,9 @@ guess = predict(
 )
 
 # %% [markdown] tags=[]
-# Then fill in the model card (Mitchell et al. 2019) of your run, `runs/mine/model_card.md`, by hand, in four sentences: what it
-# was trained on, what it may be used for, what it must not be used for, and one thing that you do not know about it.
+# Then fill in the model card (Mitchell et al. 2019) of your run, `runs/mine/model_card.md`, by hand, in four sentences:
+# what it was trained on, what it may be used for, what it must not be used for, and one thing that you do not know
+# about it.
 
 # %% [markdown] tags=[]
 # ### Quiz
@@ -351,10 +356,10 @@ quiz("14")
 # ## Summary
 #
 # - Variants are compared on the same slices, with the same judge, on many measures, each with an interval. One number
-#   would hide what was paid.
+#   would hide what became worse.
 # - Parts that leave the others as they are can be put together without training. Whether the whole keeps what they
 #   promised has to be measured again.
-# - A blind test needs the score of chance beside it, and says as much about the reader as about the pictures.
+# - A blind test needs the score of chance beside it, and says as much about the person who looks as about the pictures.
 # - A generator that looks real has still not measured anybody.
 #
 # **What's next:** your own scans. `vqgen run --data-dir FOLDER` runs all of this on them, and says where it cannot
