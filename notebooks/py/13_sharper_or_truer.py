@@ -182,8 +182,9 @@ show_source(painting.adaptive_weight)
 # %% [markdown] tags=[]
 # We do not let this weight become larger than 1. And the critics come late, for a critic that has not learned yet is of
 # no use. First the decoder learns by squared error alone, and at the end we keep a copy, the **smooth** decoder. Then
-# the critics learn while the decoder waits. Then both learn. As the decoder's weights keep moving, we keep their
-# running mean, as is usual for GANs: the **sharp** decoder.
+# the critics learn while the decoder waits. Then both learn. The critics also see painted samples of the prior, so that
+# these are to look real, too. As the decoder's weights keep moving, we keep their running mean, as is usual for GANs:
+# the **sharp** decoder.
 #
 # **Predict:** how large is the sharp decoder's squared error, compared with that of the smooth one?
 

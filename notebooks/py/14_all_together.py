@@ -109,7 +109,11 @@ targets.spelled_out(shown.reindex(columns=columns).round(3).round({"seconds": 0}
 # A generator has three parts: codes, a prior over them, and a decoder. Three kinds of change keep the first codes. A
 # prior that looks farther (notebook 12) says how likely the *same* codes are. A decoder that learned from critics
 # (notebook 13) paints the *same* codes. A second level (notebook 11) adds codes, with a decoder of its own, which
-# notebook 13 trained with critics too. So they can be put together without any training:
+# notebook 13 trained with critics too. So they can be put together without any training.
+#
+# And one more change needs no training at all: a **lower temperature** (notebook 05). It draws likely codes more often,
+# so samples are better one by one, and differ less from each other. How low? That was chosen on *validation* patients,
+# by `benchmarks.beyond`: a setting that is chosen on the held-out patients flatters itself there.
 
 # %% tags=[]
 show_source(together.put_together)
@@ -118,6 +122,7 @@ show_source(together.put_together)
 parts = together.there(run)
 for part, here in parts.items():
     print(f"{part}: {'here' if here else 'not here, so it is left out below'}")
+print(f"the lower temperature is {together.TEMPERATURE}")
 generators = together.generators(run, settings, judge)
 
 # %% [markdown] tags=[]

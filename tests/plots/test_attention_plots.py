@@ -26,11 +26,11 @@ def test_halves_lie_edge_on_edge(lines):
     figure = attention.halves({"a": bits})
     first, last = (line.get_ydata().tolist() for line in figure.axes[0].lines)
     assert first == [2.0, 1.0] and last == [1.5, 0.5]
-    assert titles(figure) == ["a: last half 0.50 bits a code cheaper"]
+    assert titles(figure) == ["a: last half 0.50 fewer bits a code"]
 
 
-def test_a_dearer_half_is_said_to_be_dearer():
-    assert "0.50 bits a code dearer" in titles(attention.halves({"a": np.array([1.0, 1.5])}))[0]
+def test_a_half_that_costs_more_is_said_to_cost_more():
+    assert "0.50 more bits a code" in titles(attention.halves({"a": np.array([1.0, 1.5])}))[0]
 
 
 def test_curves_go_through_the_looks_at_validation_slices():

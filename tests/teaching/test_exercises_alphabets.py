@@ -30,7 +30,7 @@ def with_shares_of_its_own(z, codes, shares, weight):
         (exercises.check_floor, 1 / 16, "the diagonal"),
         (exercises.check_floor, 0, "in 16 dimensions?"),
         (exercises.check_floor, 3, "put K = 64"),
-        (exercises.check_cheapest_code, answer(pick=torch.argmax), "the dearest code"),
+        (exercises.check_cheapest_code, answer(pick=torch.argmax), "the largest cost"),
         (exercises.check_cheapest_code, lambda z, *_: torch.ones(len(z)), "the nearest codes are"),
         (exercises.check_cheapest_code, answer(weigh=lambda _: 0.0), "changes nothing"),
         (exercises.check_cheapest_code, answer(log=torch.log), "to base 2"),

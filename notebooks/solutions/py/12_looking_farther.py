@@ -79,5 +79,5 @@ exercises.check_finding(our_honest)
 # %% [markdown] tags=[]
 # **Why**
 #
-# At equal steps the dearer network has had more time. Perhaps it is worth it, perhaps the plain prior would use the
+# At equal steps the slower network has had more time. Perhaps it is worth it, perhaps the plain prior would use the
 # same time as well: only that comparison can tell. And with one seed nobody knows how much of the 0.05 is luck.

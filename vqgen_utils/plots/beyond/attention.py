@@ -47,8 +47,8 @@ def halves(bits: dict[str, np.ndarray]) -> Figure:
         ax.plot(at, lines[:half], "-o", color="#0072b2", ms=4, label="half drawn first")
         ax.plot(at, lines[::-1][:half], "--s", color="#d55e00", ms=4, label="half drawn last")
         saved = lines[:half].mean() - lines[::-1][:half].mean()
-        words = "cheaper" if saved >= 0 else "dearer"
-        ax.set_title(f"{title}:\nlast half {abs(saved):.2f} bits a code {words}", fontsize=10)
+        words = "fewer" if saved >= 0 else "more"
+        ax.set_title(f"{title}:\nlast half {abs(saved):.2f} {words} bits a code", fontsize=10)
         ax.set(xlabel="line of codes, edge to middle")
         whole_numbers(ax.xaxis)
         ax.grid(alpha=0.3)

@@ -76,9 +76,14 @@ def generators(run: Run, settings: Profile, judge: Judge) -> dict[str, Generator
     return found
 
 
-def put_together(run: Run, settings: Profile, judge: Judge, *parts: str) -> Generator:
-    """A generator with these parts in place of the plain ones; arguments as for `generators`."""
-    temperature = TEMPERATURE if COOLER in parts else 1.0
+def put_together(
+    run: Run, settings: Profile, judge: Judge, *parts: str, cooler: float = TEMPERATURE
+) -> Generator:
+    """A generator with these parts in place of the plain ones; arguments as for `generators`.
+
+    `cooler` is the temperature of the part of that name.
+    """
+    temperature = cooler if COOLER in parts else 1.0
     ways = [part for part in parts if part in attention.WAYS]
     prior = attention.farther(run, settings, ways[0])[0] if ways else run.load_prior()
     two, critics = "two levels" in parts, [part for part in parts if part.startswith("critic")]

@@ -56,7 +56,7 @@ def check_cheapest_code(cheapest_code: Callable) -> str:
 
     near = got(0.0)
     if near == [2, 2, 2, 0, 0]:
-        raise NotYet("you take the dearest code: the smallest cost is wanted, argmin.")
+        raise NotYet("you take the code with the largest cost: the smallest is wanted, argmin.")
     if near != [0, 0, 1, 1, 1]:
         raise NotYet(
             f"where a bit is worth nothing, the nearest codes are 0, 0, 1, 1, 1; yours: {near}."
@@ -86,8 +86,8 @@ def check_cheapest_code(cheapest_code: Callable) -> str:
 def check_alphabet(answer) -> str:
     """Which of two alphabets of the same SSIM is the better one to generate with: a letter."""
     problems = {
-        "A": "its codes are fewer bits when each is guessed alone. Does a prior guess them alone?",
-        "C": "both keep as much of a slice. But a prior has to draw the codes: which are dearer?",
+        "A": "its codes take fewer bits when each is guessed alone. Does a prior guess them alone?",
+        "C": "both keep as much of a slice. But a prior must draw the codes: which cost more bits?",
         "D": "a code used less often is no loss by itself. Look at what a prior pays for a slice.",
     }
     choice(answer, "B", problems)

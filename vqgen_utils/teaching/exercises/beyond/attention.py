@@ -141,7 +141,7 @@ def check_finding(answer) -> str:
     """What equal steps and one seed allow one to say: "A", "B", "C" or "D"."""
     problems = {
         "A": "a step with attention took longer. What would the plain prior do with that time?",
-        "C": "dearer steps may still be worth it. What has to be compared to know?",
+        "C": "slower steps may still be worth it. What has to be compared to know?",
         "D": "perhaps it would. Has anybody tried?",
     }
     choice(answer, "B", problems)
