@@ -62,6 +62,28 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
         8,
         "bids",
     ),
+    "ADNI, where the site comes first": (
+        [
+            f"ADNI_{s}_S_{n}_MR_MPR____N3__Scaled_Br_{day}081744_S{s}{i}_I4{s}{i}"
+            for s in ("002", "127")
+            for n in ("0295", "0413")
+            for i, day in enumerate(("20060418", "20061102"))
+        ],
+        each("{s}_S_{n}", s=("002", "127"), n=("0295", "0413")),
+        8,
+        "files",
+    ),
+    "ADNI's folders": (
+        each(
+            "{s}_S_{n}/MPR__GradWarp/{d}_08_20_30.0/S13408/ADNI_{s}_S_{n}_MR_MPR_Br_I45108",
+            s=("002", "127"),
+            n=("0295", "0413"),
+            d=("2006-04-18", "2006-11-02"),
+        ),
+        each("{s}_S_{n}", s=("002", "127"), n=("0295", "0413")),
+        8,
+        "folder-per-patient",
+    ),
     "a subject with a hyphen": (
         each("sub-HC-{n}_ses-1_T2w", n=N),
         each("sub-HC-{n}", n=N),

@@ -203,8 +203,9 @@ def _notes(volumes: list[list[Scan]]) -> list[str]:
     if unnamed and len(volumes) > 1:
         notes.append(
             f"The names of {unnamed} scans do not say for sure whose scan they are, so whether a "
-            "patient is on both sides of the split is unknown. Say it with a pattern, such as "
-            "--patient-pattern '^([^_]+)_', or name the files sub-01_ses-01 and so on."
+            "patient is on both sides of the split is unknown. Say it with a pattern whose "
+            "brackets hold the patient's part of a file's path (--patient-pattern '^([^_]+)_' is "
+            "all before the first _), or name the files sub-01_ses-01 and so on."
         )
     twice = {
         volume[0].patient

@@ -5,7 +5,7 @@ Paths are read word by word and without case: `sub-HC_01/ses-02/T2w`, `patient00
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 def _words(text: str) -> frozenset[str]:
@@ -56,8 +56,10 @@ SPLITS = {
 _WORD = re.compile(r"[^\W_]+")
 _GLUED = re.compile(r"([^\W\d_]+)([0-9]+)")
 _ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
-_DATE = re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])")
+_DATE = re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{6})?")  # and time
 _STUDY = re.compile(r"(?:case|seg)_([0-9]{1,9})(?:_week_?[0-9]{1,9})?(?:_slice_[0-9]+)?(?!\w)")
+_ADNI = re.compile(r"(?<![^\W_])[0-9]{3}_s_[0-9]{4}(?![^\W_])", re.IGNORECASE)  # site, subject
+_ADNI_NUMBERS = re.compile(r"(_s[0-9]+)?_i[0-9]+$", re.IGNORECASE)  # of a series and an image
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,12 @@ def read_name(name: str, confirmed: str = "") -> Said:
     Args:
         confirmed: the name of a folder around it, which shows how far a patient's label goes.
     """
+    adni = _ADNI.search(name)
+    if adni:
+        rest = _ADNI_NUMBERS.sub("", f"{name[: adni.start()]}{name[adni.end() :]}")
+        said = read_name(rest.casefold().replace("adni", "", 1).strip("_-. "))
+        steps = [said.head.casefold()] if said.head else []  # of its processing
+        return replace(said, patient=adni[0], sure=True, head="", contrast=said.contrast + steps)
     said, words = Said(), list(_WORD.finditer(name))
     texts = [word[0].casefold() for word in words]
     head: list[int] = []  # the words of `Said.head`
