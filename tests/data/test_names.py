@@ -234,6 +234,7 @@ NOBODY = {  # names that do not tell patients apart
     "an id among nobody's": ["sub-01_T2w", "sub-02_T2w", "thing"],
     "numbers of two kinds": each("OAS1_{n}_MR{m}", n=N, m=(1, 2)),
     "numbers of two kinds in folders": each("{n}_20252_{v}_0/T1", n=N, v=(2, 3)),
+    "scans that are counted before somebody's name": ["MR1_mueller", "MR2_schmidt", "MR3_mueller"],
     "scans in folders that are counted": each("batch{b}/scan_{n}", b=(1, 2, 3), n=(1, 2)),
 }
 
@@ -308,6 +309,24 @@ def test_of_several_contrasts_one_is_read_and_the_others_listed(scans):
     assert "t1w); t2w is read" in listed["sub-001_T1w.nii.gz"] and len(listed) == 7
     assert len(set(listed.values())) == 2, "one line of the table for each contrast"
     assert "one is read: t2w; files of others left out: 7" in " ".join(report.notes)
+
+
+@pytest.mark.parametrize(
+    ("inside", "read_one"),
+    [
+        (["pre/FLAIR", "pre/reg_T1", "wmh"], "pre/FLAIR"),  # made from them, by no known word
+        (["pre/FLAIR", "orig/T1", "segm"], "pre/FLAIR"),
+        (["T1w/T1w_restore", "T1w/T1w_restore_brain"], "T1w/T1w_restore"),
+        (["mri/orig", "mri/T1", "mri/brainmask"], "mri/orig"),
+    ],
+)
+def test_names_that_every_patient_s_folder_has_are_contrasts_or_made_from_them(
+    scans, inside, read_one
+):
+    patients = ("P01", "P02", "P05")
+    files, report = read(write(scans, *each("{p}/{one}", p=patients, one=inside)))
+    assert files == {patient: {f"{patient}/{read_one}.nii.gz"} for patient in patients}
+    assert len(left_out(report)) == len(patients) * (len(inside) - 1)
 
 
 def test_of_contrasts_that_all_have_the_one_that_the_study_has_is_read(scans):

@@ -24,7 +24,8 @@ def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], lis
         if not any(len(each) > 1 for each in held):
             continue
         counts = Counter(one for each in held for one in each)
-        order = sorted(counts, key=lambda one: _rank(one, counts[one]))
+        bare = any(not contrast for _, contrast in scans)  # `P01.nii`, beside `P01_adc.nii`
+        order = sorted(counts, key=lambda one: _rank(one, counts[one], bare or not known))
         kept, read = [], "_".join(order[0]) or "the one without a further word"
         for group in groups.values():
             best = min((words[scan.file] for scan, _ in group), key=order.index)
@@ -52,10 +53,12 @@ def _is_channel(word: str) -> bool:
     return len(word) == 4 and word.isdecimal()
 
 
-def _rank(words: tuple[str, ...], count: int) -> tuple:
+def _rank(words: tuple[str, ...], count: int, bare_first: bool) -> tuple:
     derived = any(part in DERIVED for word in words for part in word.split("-"))
     t2 = any(word.startswith("t2") and word not in NOT_T2 for word in words)
-    return -count, derived, not t2, len(words), natural("_".join(words))
+    # beside `T1.nii` and `FLAIR.nii`, `wmh.nii` is something made from them
+    nothing = not words and not bare_first
+    return -count, derived, not t2, nothing, len(words), natural("_".join(words))
 
 
 def _say(words: tuple[str, ...]) -> str:

@@ -42,8 +42,8 @@ MASK_ENDS = (
     *("contours", "annotation", "annotations", "delineation", "delineations", "probabilities"),
 )
 MASK_WORDS = _words(
-    "gt lbl lbls roi rois aparc parc parcellation manual semantic prob probs probability probmap "
-    "probmaps pve softmax posterior posteriors truth atlas"
+    "gt lbl lbls roi rois segm consensus aparc parc parcellation manual semantic prob probs "
+    "probability probmap probmaps pve softmax posterior posteriors truth atlas"
 )
 MASK_FOLDERS = frozenset(  # words of a folder's name
     (*MASK_ENDS, "gt", "roi", "rois", "softmax", "labelstr", "labelsts", "labelsval", "predsts")

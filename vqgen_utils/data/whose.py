@@ -10,6 +10,7 @@ from itertools import takewhile
 from vqgen_utils.data.names import (
     MASK_FOLDERS,
     NOBODY,
+    REPEAT,
     Said,
     Scan,
     natural,
@@ -136,6 +137,7 @@ def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan,
     names, folders = _recurring(paths), _recurring_folders(paths)
     for path in paths:
         if not path.said.patient and path.said.head.casefold() in names:
+            path.said.contrast.append(path.said.head.casefold())
             path.said.head = ""  # `hip.nii` in every patient's folder
         for _, folder in path.folders:
             if folder.head.casefold() in folders:  # `tse/` in every patient's folder
@@ -232,7 +234,8 @@ def _patient(path: Path, ids: Ids, ids_of_folders: Ids) -> tuple[str, bool, str]
     digits = any(c.isdecimal() for c in found)
     if not digits and not (said.session or said.contrast or said.slice is not None):
         return "", False, ""
-    known = sure if digits else bool(said.session)
+    counted = re.match("[^\\W\\d_]*", found.casefold())[0] in NOBODY | REPEAT  # `MR3_mueller`
+    known = (sure and not counted) if digits else bool(said.session)
     stem = stem_of(path.file).rpartition("/")[2]
     if found.isdecimal() and not (said.contrast and stem.startswith(found)):
         known = False  # of `T2_1` and `T2_2` nobody knows; `1_T2` and `1_ADC` are a case's
