@@ -157,6 +157,7 @@ def slope(growth: list[dict], key: str) -> float:
 
 def attention_headline() -> dict[str, float]:
     """How much faster than its full grid the prior with attention is sampled, and how exactly."""
+    leave_busy_cores_alone()
     model, batches = make_prior(attends=True), (1, 16)
     times = {f"b{batch}": times_the_full_grid(model, batch, ROUNDS[batch]) for batch in batches}
     return {f"attention_sampling_{name}": value for name, value in times.items()} | {
@@ -164,11 +165,16 @@ def attention_headline() -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure, print, write `benchmarks/results/sampling.json` and `sampling.png`."""
+def leave_busy_cores_alone() -> None:
+    """One thread where another program holds a core: two would wait for it at every operation."""
     if speed.worthwhile_threads() < torch.get_num_threads():
         print("Other work keeps this machine busy: the loops get one thread, and no number counts.")
         torch.set_num_threads(1)
+
+
+def main() -> None:
+    """Measure, print, write `benchmarks/results/sampling.json` and `sampling.png`."""
+    leave_busy_cores_alone()
     model = make_prior()
     rate, operations = matmul_rate(), flops(model)
     rows, headline = [], {}

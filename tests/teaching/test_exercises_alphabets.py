@@ -40,7 +40,7 @@ def with_shares_of_its_own(z, codes, shares, weight):
         (exercises.check_cheapest_code, lambda z, *_: torch.ones(2), "shape (2,)"),
         (exercises.check_cheapest_code, lambda z: z, "TypeError"),
         (exercises.check_alphabet, "A", "guess them alone"),
-        (exercises.check_alphabet, "C", "has to draw"),
+        (exercises.check_alphabet, "C", "must draw"),
         (exercises.check_alphabet, "d", "no loss by itself"),
         (exercises.check_alphabet, 5, "one letter"),
     ],
