@@ -112,8 +112,8 @@ targets.spelled_out(shown.reindex(columns=columns).round(3).round({"seconds": 0}
 # notebook 13 trained with critics too. So they can be put together without any training.
 #
 # And one more change needs no training at all: a **lower temperature** (notebook 05). It draws likely codes more often,
-# so samples are better one by one, and differ less from each other. How low? That was chosen on *validation* patients,
-# by `benchmarks.beyond`: a setting that is chosen on the held-out patients flatters itself there.
+# so samples are better one by one, and differ less from each other. How low? That was chosen on *validation* patients of
+# the default data, by `benchmarks.beyond`: a setting that is chosen on the held-out patients flatters itself there.
 
 # %% tags=[]
 show_source(together.put_together)
