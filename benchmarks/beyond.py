@@ -58,11 +58,16 @@ def scores(run: Run) -> list[dict]:
         train_parts(run, settings)
         judge, rows = Judge(run, settings), []
         for name, generator in together.generators(run, settings, judge).items():
-            drawn = together.rounds_of(generator, judge, ROUNDS, FIRST_SEED)
-            measured = judge.scores(generator.x_hat, drawn)["mean"].to_dict()
-            rows.append({"generator": name, "bits_per_pixel": generator.bits_per_pixel, **measured})
+            means = measured(generator, judge)
+            rows.append({"generator": name, "bits_per_pixel": generator.bits_per_pixel, **means})
         checkpoint.save_json(kept, {"generators": rows})
     return load_json(kept)["generators"]
+
+
+def measured(generator: together.Generator, judge: Judge) -> pd.Series:
+    """The mean of every measure of a generator."""
+    drawn = together.rounds_of(generator, judge, ROUNDS, FIRST_SEED)
+    return judge.scores(generator.x_hat, drawn)["mean"]
 
 
 def by_temperature(run: Run) -> list[dict]:
@@ -73,9 +78,8 @@ def by_temperature(run: Run) -> list[dict]:
         judge = Judge(run, settings, split="validate")
         for temperature in TEMPERATURES:
             whole = together.put_together(run, settings, judge, *WHOLE, cooler=temperature)
-            drawn = together.rounds_of(whole, judge, ROUNDS, FIRST_SEED)
-            measured = judge.scores(whole.x_hat, drawn)["mean"]
-            rows.append({"temperature": temperature, **measured[list(CHOSEN_BY)]})
+            means = measured(whole, judge)
+            rows.append({"temperature": temperature, **means[list(CHOSEN_BY)]})
         checkpoint.save_json(kept, {"temperatures": rows})
     return load_json(kept)["temperatures"]
 

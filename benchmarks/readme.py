@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.beyond import CHOSEN_BY
 from benchmarks.report import RESULTS
 from benchmarks.series import STAGES
 from vqgen_utils.machine import REPOSITORY, load_json
@@ -209,10 +208,11 @@ def beyond() -> str:
     rows = [
         (row["generator"], *(cell(row, score) for score in measures)) for row in found["generators"]
     ]
-    chosen_by = {score: measures[score] for score in CHOSEN_BY}
+    temperatures = found["temperatures"]
+    chosen_by = {score: name for score, name in measures.items() if score in temperatures[0]}
     cooled = [
         (f"{row['temperature']}", *(cell(row, score) for score in chosen_by))
-        for row in found["temperatures"]
+        for row in temperatures
     ]
     return "\n\n".join(
         (

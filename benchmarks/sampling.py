@@ -18,6 +18,9 @@ A second prior has causal attention before its middle layer (notebook 12), and i
 own full grid.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
@@ -155,9 +158,22 @@ def slope(growth: list[dict], key: str) -> float:
     )
 
 
+@contextlib.contextmanager
+def on_free_cores() -> Iterator[None]:
+    """One thread where another program holds a core: two would wait for it at every operation."""
+    threads = torch.get_num_threads()
+    if speed.worthwhile_threads() < threads:
+        print("Other work keeps this machine busy: the loops get one thread, and no number counts.")
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@on_free_cores()
 def attention_headline() -> dict[str, float]:
     """How much faster than its full grid the prior with attention is sampled, and how exactly."""
-    leave_busy_cores_alone()
     model, batches = make_prior(attends=True), (1, 16)
     times = {f"b{batch}": times_the_full_grid(model, batch, ROUNDS[batch]) for batch in batches}
     return {f"attention_sampling_{name}": value for name, value in times.items()} | {
@@ -165,16 +181,9 @@ def attention_headline() -> dict[str, float]:
     }
 
 
-def leave_busy_cores_alone() -> None:
-    """One thread where another program holds a core: two would wait for it at every operation."""
-    if speed.worthwhile_threads() < torch.get_num_threads():
-        print("Other work keeps this machine busy: the loops get one thread, and no number counts.")
-        torch.set_num_threads(1)
-
-
+@on_free_cores()
 def main() -> None:
     """Measure, print, write `benchmarks/results/sampling.json` and `sampling.png`."""
-    leave_busy_cores_alone()
     model = make_prior()
     rate, operations = matmul_rate(), flops(model)
     rows, headline = [], {}

@@ -234,7 +234,7 @@ def _patient(path: Path, ids: Ids, ids_of_folders: Ids) -> tuple[str, bool, str]
     digits = any(c.isdecimal() for c in found)
     if not digits and not (said.session or said.contrast or said.slice is not None):
         return "", False, ""
-    counted = re.match("[^\\W\\d_]*", found.casefold())[0] in NOBODY | REPEAT  # `MR3_mueller`
+    counted = re.match(r"[^\W\d_]*", found.casefold())[0] in NOBODY | REPEAT  # `MR3_mueller`
     known = (sure and not counted) if digits else bool(said.session)
     stem = stem_of(path.file).rpartition("/")[2]
     if found.isdecimal() and not (said.contrast and stem.startswith(found)):
