@@ -202,7 +202,7 @@ if no_ssim:
     print(f"no SSIM, since {no_ssim}: there is nothing to draw bits against")
 else:
     codecs = code_lengths.image_file_rates(list(some))
-    runs = compare.finished_runs(slices.content)
+    runs = compare.finished_runs(slices.content, among_them=run_name)
     ours = runs.set_index("run").loc[run_name]
     show(
         plots.evaluation.rate_distortion(

@@ -42,7 +42,7 @@ MASK_ENDS = (
     *("contours", "annotation", "annotations", "delineation", "delineations", "probabilities"),
 )
 MASK_WORDS = _words(
-    "gt lbl lbls roi rois segm consensus aparc parc parcellation manual semantic prob probs "
+    "gt ot lbl lbls roi rois segm consensus aparc parc parcellation manual semantic prob probs "
     "probability probmap probmaps pve softmax posterior posteriors truth atlas"
 )
 MASK_FOLDERS = frozenset(  # words of a folder's name

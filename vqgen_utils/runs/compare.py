@@ -19,12 +19,19 @@ COLUMNS = ("run", "stride", "num_embeddings", "plain_bits", "prior_bits", "ssim"
 RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
-def finished_runs(content: str) -> pd.DataFrame:
+def finished_runs(content: str, among_them: str = "") -> pd.DataFrame:
     """Every run with a trained prior on the data of this `content` (see `Slices`).
+
+    Args:
+        content: of the slices.
+        among_them: the name of a run that must be there.
 
     Returns:
         A row a run, by name: stride; num_embeddings; bits a pixel with codes written plainly, and
         as the prior codes them; SSIM on held-out patients.
+
+    Raises:
+        InputError: when the run `among_them` has no scores, as after `vqgen train`.
     """
     rows = []
     for path in sorted((home() / "runs").glob("*/metrics.json")):
@@ -37,6 +44,11 @@ def finished_runs(content: str) -> pd.DataFrame:
             stride, k = model.stride, model.num_embeddings
             plain, coded = math.log2(k) / stride**2, scores["prior"]["bits_per_pixel"]
             rows.append((path.parent.name, stride, k, plain, coded, scores["vqvae"]["ssim"]))
+    if among_them and among_them not in (row[0] for row in rows):
+        raise InputError(
+            f"run '{among_them}' has no scores of its VQ-VAE and its prior in metrics.json: run "
+            "notebooks 02 and 04 of it, which load what is trained and score it."
+        )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
