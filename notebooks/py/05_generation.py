@@ -189,10 +189,11 @@ show(
 # they know from nearer codes. Nothing is ever changed later: a code that is written is read by those that follow.
 #
 # **Predict:** below, one step is stopped just before its code is written. We chose the position of the middle column
-# where the prior was least sure. How many of the $K$ codes are still possible there (above 1 %)?
+# where the prior was least sure. Its entropy $H$ says between how many codes it wavers: as between $2^H$ equally likely
+# ones (the perplexity, notebook 03). How many of the $K$ codes is that?
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict("Codes still possible", ["one or two", "three to half of them", "more than half"])
+guess = predict("It wavers between", ["one or two codes", "three to half of them", "more than half"])
 
 # %% tags=[]
 drawing = widgets.samples.record_drawing(
@@ -201,15 +202,15 @@ drawing = widgets.samples.record_drawing(
 bits = -(drawing.p * drawing.p.clamp(min=1e-12).log2()).sum(0)  # (h, w), entropy of each guess
 i = grid[0] // 2
 j = int(bits[i].argmax())
-in_race = int((drawing.p[:, i, j] > 0.01).sum())
-print(f"entropy {bits[i, j]:.1f} bits of at most {np.log2(K):.1f}; {in_race} codes above 1 %")
+wavers = 2 ** float(bits[i, j])  # perplexity, 1 to K
+print(f"entropy {bits[i, j]:.1f} bits of at most {np.log2(K):.1f}: as between {wavers:.0f} codes")
 print(f"median entropy over the grid: {bits.median():.2f} bits")
 show(
     widgets.samples.step_figure(vqvae, drawing, i, j),
     f"Half a slice with its codes, a red square at the next position, and bars of the next code's "
-    f"odds, {in_race} of them above 1 %.",
+    f"odds, as unsure as between {wavers:.0f} equally likely codes.",
 )
-guess.compare_number(in_race, [3, K // 2 + 1])
+guess.compare_number(wavers, [2.5, K / 2])
 
 # %% [markdown] tags=[]
 # *One step: the slice so far and its codes (hatched: not drawn yet), the position to fill (red square),

@@ -351,7 +351,7 @@ here = a[:, asked[0] * w + asked[1]].unflatten(1, (h, w)).numpy()  # (heads, h, 
 reach = sum(layer.reach for layer in looking.layers)
 far = here[:, 1 : max(1, asked[0] - reach)].sum((1, 2))  # (heads,)
 mirrored = here[:, max(0, h - 1 - asked[0]) : h + 2 - asked[0]].sum((1, 2))  # (heads,)
-even = 3 / (asked[0] + 1)  # what three lines would get of an even share
+even = min(1, 3 / (asked[0] + 1))  # what three lines would get of an even share
 show(
     figures.where_it_looks(x, here, asked, reach),
     "Attention of each head; beyond the layers: " + ", ".join(f"{one:.0%}" for one in far),

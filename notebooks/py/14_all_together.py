@@ -178,13 +178,14 @@ words.T
 
 # %% tags=[]
 behind = together.behind(scores, best)  # measure -> the part that does better than the whole
-if len(generators) > 2:
+measured = scores[best].loc[measures, "mean"].notna().sum()
+if len(generators) > 2 and measured:
     for measure, part in behind.items():
         print(f"{measure}: '{part}' does better than the whole, and their intervals do not overlap")
-    print(f"measures in which a part is better beyond its interval: {len(behind)}")
+    print(f"a part is better beyond its interval in {len(behind)} of {measured} measures")
     guess.compare("not everywhere" if behind else "everywhere")
 else:
-    print("there are too few parts here to ask that")
+    print("there are too few parts or measures here to ask that")
 
 # %% [markdown] tags=[]
 # Look at the intervals first. Where those of two generators overlap, this test has not shown which is better. Where a
