@@ -193,7 +193,9 @@ show(
 # ones (the perplexity, notebook 03). How many of the $K$ codes is that?
 
 # %% tags=["nbval-ignore-output", "predict"]
-guess = predict("It wavers between", ["one or two codes", "three to half of them", "more than half"])
+guess = predict(
+    "It wavers between", ["one or two codes", "three to half of them", "more than half"]
+)
 
 # %% tags=[]
 drawing = widgets.samples.record_drawing(

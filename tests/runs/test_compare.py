@@ -131,5 +131,5 @@ def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     assert table["run"].tolist() == ["good"]
     assert table.iloc[0][["plain_bits", "prior_bits", "ssim"]].tolist() == [5 / 4, 0.1, 0.8]
     assert compare.finished_runs("same", among_them="good").equals(table)
-    with pytest.raises(InputError, match="run 'half' has no scores .* run notebooks 02 and 04"):
+    with pytest.raises(InputError, match=r"run 'half' has no scores .* run notebooks 02 and 04"):
         compare.finished_runs("same", among_them="half")
