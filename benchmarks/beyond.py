@@ -11,7 +11,9 @@ The first row is the recipe that this series started from, with a tenth of its l
 five times the seconds: at its own rate it collapses to one code. `benchmarks.original` measured its
 reconstructions; its samples are not slices (figure `original.png`) and were not judged.
 
-The temperature of the whole is chosen beforehand: some are compared on *validation* patients.
+The temperature of the whole is chosen beforehand: some are compared on *validation* patients. And
+to see which part loses what, the whole is judged once more with the first codes of the held-out
+slices in place of drawn ones.
 
 An hour on two cores; started again, it goes on where it was stopped. Runs stay in
 `runs/beyond-...`, scores go to `benchmarks/results/beyond.json`, which notebook 14 shows.
@@ -20,6 +22,7 @@ An hour on two cores; started again, it goes on where it was stopped. Runs stay 
 import argparse
 
 import pandas as pd
+from torch import Tensor
 
 from benchmarks import few_patients, report, sampling
 from vqgen_utils.config import Profile, get_profile
@@ -64,9 +67,11 @@ def scores(run: Run) -> list[dict]:
     return load_json(kept)["generators"]
 
 
-def measured(generator: together.Generator, judge: Judge) -> pd.Series:
-    """The mean of every measure of a generator."""
-    drawn = together.rounds_of(generator, judge, ROUNDS, FIRST_SEED)
+def measured(
+    generator: together.Generator, judge: Judge, first_codes: Tensor | None = None
+) -> pd.Series:
+    """The mean of every measure of a generator; `first_codes` as for `together.rounds_of`."""
+    drawn = together.rounds_of(generator, judge, ROUNDS, FIRST_SEED, first_codes)
     return judge.scores(generator.x_hat, drawn)["mean"]
 
 
@@ -82,6 +87,18 @@ def by_temperature(run: Run) -> list[dict]:
             rows.append({"temperature": temperature, **means[list(CHOSEN_BY)]})
         checkpoint.save_json(kept, {"temperatures": rows})
     return load_json(kept)["temperatures"]
+
+
+def with_true_codes(run: Run) -> dict:
+    """The measures of the whole with the held-out slices' own first codes, kept as `scores`."""
+    kept = run.path("true_codes.json")
+    if not kept.exists():
+        settings = run.settings("quick")
+        judge = Judge(run, settings)
+        whole = together.put_together(run, settings, judge, *WHOLE)
+        means = measured(whole, judge, run.load_codes()[judge.rows.index])
+        checkpoint.save_json(kept, {"generator": "true first codes", **means})
+    return load_json(kept)
 
 
 def medians(rows: list[dict], of: str = "generator") -> list[dict]:
@@ -106,9 +123,11 @@ def main() -> None:
     speed, wanted = sampling.attention_headline(), [target.score for target in together.TARGETS]
     rows: list[dict] = []
     cooled: list[dict] = []
+    true: list[dict] = []
     for seed in SEEDS:
         run = Run(f"beyond-{seed}")
         rows, cooled = rows + scores(run), cooled + by_temperature(run)
+        true.append(with_true_codes(run))
         generators = medians(rows)
         best = generators[-1]
         report.table([{name: row[name] for name in ("generator", *SHOWN)} for row in generators])
@@ -118,6 +137,7 @@ def main() -> None:
             data=content,
             generators=[started, *generators],
             temperatures=medians(cooled, "temperature"),
+            true_codes=medians(true),
         )
 
 

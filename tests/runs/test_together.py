@@ -34,7 +34,12 @@ def test_all_parts_that_are_there_make_one_generator(run):
         first, again = (together.rounds_of(generator, judge, 1, 7)[0] for _ in range(2))
         assert first.shape == judge.x.shape == generator.x_hat.shape
         assert torch.equal(first, again) and first.min() >= 0 and first.max() <= 1
+    true = run.load_codes()[judge.rows.index]
     plain, two = made["plain"], made["two levels"]
+    kept = together.rounds_of(plain, judge, 1, 7, true)[0]
+    assert torch.allclose(kept, plain.x_hat, atol=1e-6)  # nothing is left to draw
+    one, other = together.rounds_of(two, judge, 2, 7, true)
+    assert not torch.equal(one, other)  # second codes are drawn
     assert two.bits_per_pixel > plain.bits_per_pixel
 
 

@@ -40,7 +40,8 @@ class Generator(NamedTuple):
     """Whatever reconstructs slices and draws new ones."""
 
     x_hat: Tensor  # (n, H, W) in [0, 1], of the held-out slices
-    draw: Callable[[Tensor, Sequence[int]], Tensor]  # told (n, 16), n seeds -> (n, H, W)
+    # told (n, 16), n seeds, first codes (n, h, w) or None: they are drawn too -> (n, H, W)
+    draw: Callable[[Tensor, Sequence[int], Tensor | None], Tensor]
     bits_per_pixel: float  # of the held-out slices, with its prior
 
 
@@ -100,8 +101,10 @@ def put_together(
         """Codes (n, h, w) or (n, 2, h, w) -> (n, H, W)."""
         return (painter.decode(codes, seeds) if critics else model.decode(codes))[:, 0]
 
-    def draw(places: Tensor, seeds: Sequence[int]) -> Tensor:
-        top = sample(prior, places, seeds, temperature=temperature)  # (n, h, w)
+    def draw(places: Tensor, seeds: Sequence[int], first: Tensor | None = None) -> Tensor:
+        top = first
+        if top is None:
+            top = sample(prior, places, seeds, temperature=temperature)  # (n, h, w)
         if not two:
             return paint(top, seeds)
         bottom = draw_bottom(below, places, top, seeds, temperature=temperature)  # (n, h, w)
@@ -117,11 +120,21 @@ def put_together(
     return Generator(paint(codes, range(len(codes))), draw, each)
 
 
-def rounds_of(generator: Generator, judge: Judge, number: int, first_seed: int) -> list[Tensor]:
-    """Samples at the held-out places, `number` times over, each from a seed of its own."""
+def rounds_of(
+    generator: Generator,
+    judge: Judge,
+    number: int,
+    first_seed: int,
+    first_codes: Tensor | None = None,
+) -> list[Tensor]:
+    """Samples at the held-out places, `number` times over, each from a seed of its own.
+
+    With `first_codes` (n, h, w), those of the held-out slices themselves, only what comes after the
+    first prior is drawn: what these samples lack, the others do not lack by its fault.
+    """
     n = len(judge.told)
     return [
-        generator.draw(judge.told, range(first_seed + r * n, first_seed + (r + 1) * n))
+        generator.draw(judge.told, range(first_seed + r * n, first_seed + (r + 1) * n), first_codes)
         for r in range(number)
     ]
 
