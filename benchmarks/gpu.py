@@ -2,9 +2,10 @@
 
     python -m benchmarks.gpu
 
-Runs the series with profile `full` on the phantom's 12,600 slices (256 x 128), then measures the
-training steps of both models, plain and with `torch.compile`, and sampling against the full-grid
-loop, on the GPU. Writes `benchmarks/results/gpu.json`. Without a GPU it says so and stops.
+Runs the series, 01 to 14, with profile `full` on the phantom's 12,600 slices (256 x 128), and keeps
+its scores, those of the generator of notebook 14 among them; then measures the training steps of
+VQ-VAE and prior, plain and with `torch.compile`, and sampling against the full-grid loop, on the
+GPU. Writes `benchmarks/results/gpu.json`. Without a GPU it says so and stops.
 """
 
 import sys
@@ -130,6 +131,7 @@ def main() -> None:
         },
         minutes=minutes,
         scores={name: metrics[name] for name in ("vqvae", "prior", "generation")},
+        all_together=load_json(run_folder(RUN) / "comparison.json")["headline"],
         images_per_second=rates,
         sampling=rows,
     )
