@@ -91,7 +91,8 @@ for instrument, reason in judge.failed.items():
 # ## What each notebook brought
 #
 # The table has every variant that was measured, under the name that its notebook gave it. `seconds` is training time on
-# the machine that it ran on, and `none` is what was not measured: notebook 10 gives the judge no samples.
+# the machine that it ran on, longer than needed where that did other things too. `none` is what was not measured:
+# notebook 10 gives the judge no samples.
 
 # %% tags=[]
 columns = ["ssim", "bits_per_pixel", "seconds", "anatomy_pass_samples", "auc_half", "texture_power"]
