@@ -155,7 +155,7 @@ else:
         f"SSIM with intervals, by tissue on the left and by place along the scan on the right; the "
         f"whole slice has {np.nanmean(ssim):.3f}, the body {np.nanmean(ssim_body):.3f}.",
     )
-if not no_ssim:
+if has_tissues and not no_ssim:
     worst = panels["by tissue"]["mean"].idxmin()
     guess.compare("one tissue" if worst.startswith("label") else "the body as a whole")
 
