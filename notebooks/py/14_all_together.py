@@ -227,9 +227,9 @@ targets.spelled_out(published.reindex(columns=["seeds", *titles]).round(3))
 # ## Which part is to blame?
 #
 # A generator is several models, one after the other. Which of them loses what? Put the truth in the place of one of
-# them. Here the first codes are not drawn: they are those of the held-out slices. The second codes are drawn and the
-# decoder paints, as before. What is still missing then is missing by their fault; what comes back was lost by the
-# prior of the first codes.
+# them. Here the first codes are not drawn: they are those of the held-out slices. Second codes, if there are any, are
+# drawn and the decoder paints, as before. What is still missing then is missing by their fault; what comes back was
+# lost by the prior of the first codes.
 #
 # **Predict:** with true first codes, as often as which of the two will all rules of anatomy be kept?
 

@@ -272,12 +272,8 @@ def test_a_further_number_of_an_id_is_never_on_the_other_side(scans, name):
 MASKS = (
     *("sub-01_T2w_mask", "sub-01_T2w-seg", "sub-01_T2w_label", "sub-01_labels", "sub-01_T2w_dseg"),
     *("sub-01_T2w_totalseg", "sub-01_pred", "sub-01_T2wSeg", "sub-01_seg_reader2", "sub-01_gt"),
-    *(
-        "sub-01_label-muscle_probseg",
-        "sub-01_desc-brain_mask",
-        "sub-01_T2w_Prostate_ROI",
-        "sub-01_OT",
-    ),
+    *("sub-01_label-muscle_probseg", "sub-01_desc-brain_mask", "sub-01_T2w_Prostate_ROI"),
+    "sub-01_OT",
     *("masks/sub-01_T2w", "Labels/sub-01", "T2_segmentations/sub-01", "derivatives/x/sub-01_T2w"),
 )
 

@@ -130,7 +130,7 @@ def rounds_of(
     """Samples at the held-out places, `number` times over, each from a seed of its own.
 
     With `first_codes` (n, h, w), those of the held-out slices themselves, only what comes after the
-    first prior is drawn: what these samples lack, the others do not lack by its fault.
+    first prior is drawn: what these samples lack is not its fault.
     """
     n = len(judge.told)
     return [
