@@ -320,11 +320,12 @@ if table is not None:
 # %% tags=[]
 points, variance = codebook.principal_components(model.codebook.embedding)  # (K, 2), (D,)
 groups = ["code"] * K if table is None else list(table.idxmax())
+number = [f"{groups.count(name)} {name}" for name in sorted(set(groups))]
 title = f"two of {len(variance)} directions hold {variance[:2].sum():.0%} of the variance"
 show(
     plots.codes.scatter(points, 15 + 300 * (counts / counts.sum()).sqrt().numpy(), groups, title),
-    "Codes in the plane of their two principal components, sized by use. Commonest tissue of: "
-    + ", ".join(f"{groups.count(name)} {name}" for name in sorted(set(groups))),
+    "Codes in the plane of their two principal components, sized by use. "
+    + (title if table is None else f"Commonest tissue of: {', '.join(number)}"),
 )
 
 # %% [markdown] tags=[]

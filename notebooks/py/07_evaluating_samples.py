@@ -300,9 +300,10 @@ guess = predict("Little wrong with it sees", ["precision", "recall", "likeness"]
 train_slices = torch.from_numpy(slices.images[known.index])  # (N, H, W)
 reference = domain.look_at(reader, train_slices)
 table = fidelity.compare_rounds(sets, reference.features, partner)
-if failed["reader"] or failed["patients"]:
+no_distances = failed["reader"] or failed["patients"]
+if no_distances:
     table[list(fidelity.MEASURES)] = np.nan
-    print(f"no distances, since {failed['reader'] or failed['patients']}")
+    print(f"no distances, since {no_distances}")
 else:
     each = [
         fidelity.frechet(*fidelity.standardise(reference.features, reading.features))
@@ -359,7 +360,8 @@ def judge(temperature: float, top_k: int) -> pd.DataFrame:
     both = {"held out": real_reading.features[few], f"T = {temperature}, top-k {top_k}": features}
     known_ones, *scaled = fidelity.standardise(reference.features, *both.values())
     rows = [fidelity.compare_sets(known_ones, [one]) for one in scaled]
-    return pd.DataFrame(rows, index=list(both))[list(dials)]
+    found = pd.DataFrame(rows, index=list(both))[list(dials)]
+    return found.mask(bool(no_distances))
 
 
 at_one = judge(1.0, K)
@@ -374,8 +376,8 @@ show(
 
 # %% [markdown] tags=[]
 # *Fréchet distance, precision and recall of slices drawn at $T=1$ with all codes allowed, beside those of real slices.*
-# The sets are smaller than above, so the distances are larger. Where the section above measured no distances, these say
-# nothing either.
+# The sets are smaller than above, so the distances are larger. Where the section above measured no distances, neither
+# does this one.
 #
 # Lower the temperature until precision no longer rises: how much recall is lost? Then go back to $T=1$ and lower
 # top-k instead. Which of the two loses less recall? (The controls need a running kernel; each setting takes a
@@ -781,7 +783,7 @@ targets.spelled_out(targets.verdict(evaluation["headline"]).round(3))
 
 # %% tags=[]
 ways = {}
-if not (failed["reader"] or failed["patients"]):
+if not no_distances:
     names = ("frechet", "precision", "recall")
     ways = {name: table.loc[list(three), name].tolist() for name in names}
 if not no_place:
@@ -793,10 +795,10 @@ best = [0.0 if name == "frechet" else 1.0 for name in ways]
 lost["most is lost by"] = [
     targets.who_loses(*way, best=end) for way, end in zip(ways.values(), best, strict=True)
 ]
-lost.round(3)
+lost.round(3) if ways else print("nothing could be measured")
 
 # %% [markdown] tags=[]
-# This tells where to work next (an empty table: nothing could be measured). A better decoder cannot help where the
+# This tells where to work next, if anything could be measured. A better decoder cannot help where the
 # prior loses, and a longer training of the prior cannot help where the codes cannot show it.
 #
 # All of it comes from one set of training patients and one seed. What more patients change, and how much seeds differ,
