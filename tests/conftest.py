@@ -7,6 +7,14 @@ from commands import vqgen
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names of tests
+def pytest_collection_modifyitems(items):
+    """Of several workers one gets all tests of the finished series, so that it runs only once."""
+    for item in items:
+        group = "series" if "finished" in item.fixturenames else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """`data/` and `runs/` of each test lie in a temporary folder."""

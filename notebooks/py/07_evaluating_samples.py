@@ -361,7 +361,7 @@ def judge(temperature: float, top_k: int) -> pd.DataFrame:
     known_ones, *scaled = fidelity.standardise(reference.features, *both.values())
     rows = [fidelity.compare_sets(known_ones, [one]) for one in scaled]
     found = pd.DataFrame(rows, index=list(both))[list(dials)]
-    return found.mask(bool(no_distances))
+    return found * np.nan if no_distances else found
 
 
 at_one = judge(1.0, K)
