@@ -28,10 +28,8 @@ from benchmarks import few_patients, report, sampling
 from vqgen_utils.config import Profile, get_profile
 from vqgen_utils.data import load_slices
 from vqgen_utils.evaluation import targets
-from vqgen_utils.machine import load_json
 from vqgen_utils.runs import Run
 from vqgen_utils.runs.beyond import Judge, attention, critic, levels, together
-from vqgen_utils.training import checkpoint
 
 SEEDS = (0, 1, 2)
 WAY = "mirror"  # of those of notebook 12, the one that pays least on validation slices
@@ -53,18 +51,15 @@ def train_parts(run: Run, settings: Profile) -> None:
     critic.sharpened(run, settings, two_levels=True)
 
 
-def scores(run: Run) -> list[dict]:
-    """A row a generator: its measures, kept beside the weights."""
-    kept = run.path("beyond.json")
-    if not kept.exists():
-        settings = run.settings("quick")
-        train_parts(run, settings)
-        judge, rows = Judge(run, settings), []
-        for name, generator in together.generators(run, settings, judge).items():
-            means = measured(generator, judge)
-            rows.append({"generator": name, "bits_per_pixel": generator.bits_per_pixel, **means})
-        checkpoint.save_json(kept, {"generators": rows})
-    return load_json(kept)["generators"]
+def scores(run: Run) -> dict:
+    """A row a generator: its measures."""
+    settings = run.settings("quick")
+    train_parts(run, settings)
+    judge, rows = Judge(run, settings), []
+    for name, generator in together.generators(run, settings, judge).items():
+        means = measured(generator, judge)
+        rows.append({"generator": name, "bits_per_pixel": generator.bits_per_pixel, **means})
+    return {"generators": rows}
 
 
 def measured(
@@ -75,40 +70,26 @@ def measured(
     return judge.scores(generator.x_hat, drawn)["mean"]
 
 
-def by_temperature(run: Run) -> list[dict]:
-    """A row a temperature: the measures of the whole on validation patients, kept as `scores`."""
-    kept = run.path("temperatures.json")
-    if not kept.exists():
-        settings, rows = run.settings("quick"), []
-        judge = Judge(run, settings, split="validate")
-        for temperature in TEMPERATURES:
-            whole = together.put_together(run, settings, judge, *WHOLE, cooler=temperature)
-            means = measured(whole, judge)
-            rows.append({"temperature": temperature, **means[list(CHOSEN_BY)]})
-        checkpoint.save_json(kept, {"temperatures": rows})
-    return load_json(kept)["temperatures"]
+def by_temperature(run: Run) -> dict:
+    """A row a temperature: the measures of the whole on validation patients."""
+    settings, rows = run.settings("quick"), []
+    judge = Judge(run, settings, split="validate")
+    for temperature in TEMPERATURES:
+        whole = together.put_together(run, settings, judge, *WHOLE, cooler=temperature)
+        rows.append({"temperature": temperature, **measured(whole, judge)[list(CHOSEN_BY)]})
+    return {"temperatures": rows}
 
 
 def with_true_codes(run: Run) -> dict:
-    """The measures of the whole with the held-out slices' own first codes, kept as `scores`."""
-    kept = run.path("true_codes.json")
-    if not kept.exists():
-        settings = run.settings("quick")
-        judge = Judge(run, settings)
-        whole = together.put_together(run, settings, judge, *WHOLE)
-        means = measured(whole, judge, run.load_codes()[judge.rows.index])
-        checkpoint.save_json(kept, {"generator": "true first codes", **means})
-    return load_json(kept)
+    """The measures of the whole with the held-out slices' own first codes."""
+    settings = run.settings("quick")
+    judge = Judge(run, settings)
+    whole = together.put_together(run, settings, judge, *WHOLE)
+    means = measured(whole, judge, run.load_codes()[judge.rows.index])
+    return {"true_codes": [{"generator": "true first codes", **means}]}
 
 
-def medians(rows: list[dict], of: str = "generator") -> list[dict]:
-    """The median over seeds of every measure, with lowest and highest, a row a generator."""
-    frame = pd.DataFrame(rows)
-    groups = frame.groupby(of, sort=False)
-    columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
-    joined = pd.concat([part.add_suffix(suffix) for suffix, part in columns.items()], axis=1)
-    joined["seeds"] = groups.size()
-    return joined.reset_index().to_dict("records")
+PARTS = {"generators": scores, "temperatures": by_temperature, "true_codes": with_true_codes}
 
 
 def main() -> None:
@@ -121,14 +102,12 @@ def main() -> None:
     ssim = targets.ssim_of_the_original(content, "original_more_time")
     started = {"generator": "the original's recipe", "ssim": ssim}
     speed, wanted = sampling.attention_headline(), [target.score for target in together.TARGETS]
-    rows: list[dict] = []
-    cooled: list[dict] = []
-    true: list[dict] = []
+    rows: dict[str, list[dict]] = {part: [] for part in PARTS}
     for seed in SEEDS:
         run = Run(f"beyond-{seed}")
-        rows, cooled = rows + scores(run), cooled + by_temperature(run)
-        true.append(with_true_codes(run))
-        generators = medians(rows)
+        for part, measure in PARTS.items():
+            rows[part] += report.once(run.path(f"{part}.json"), measure, run)[part]
+        generators = report.medians(rows["generators"], "generator")
         best = generators[-1]
         report.table([{name: row[name] for name in ("generator", *SHOWN)} for row in generators])
         report.write(
@@ -136,8 +115,8 @@ def main() -> None:
             {name: best[name] for name in wanted} | speed,
             data=content,
             generators=[started, *generators],
-            temperatures=medians(cooled, "temperature"),
-            true_codes=medians(true),
+            temperatures=report.medians(rows["temperatures"], "temperature"),
+            true_codes=report.medians(rows["true_codes"], "generator"),
         )
 
 

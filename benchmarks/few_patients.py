@@ -36,11 +36,11 @@ from vqgen_utils.config import get_profile
 from vqgen_utils.data import load_slices
 from vqgen_utils.data.phantom import write_phantom
 from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memorisation, metrics
-from vqgen_utils.machine import home, load_json, whole_folder
+from vqgen_utils.machine import home, whole_folder
 from vqgen_utils.models import VQVAE, height_features, sample
 from vqgen_utils.runs import Run
 from vqgen_utils.series import side_by_side
-from vqgen_utils.training import checkpoint, fit, resuming
+from vqgen_utils.training import fit, resuming
 
 MOST = 240  # patients of the study that the others are cut from, and that samples are judged by
 # numbers of patients, and whether their pictures are changed: those of the headline come first
@@ -280,30 +280,13 @@ class Judge:
 # ---- What comes of it ----------------------------------------------------------------------------
 
 
-def table(names: list[str], more) -> list[dict]:
+def table(names: list[str], measure) -> list[dict]:
     """A row a run that is trained: its scores, kept beside its weights."""
-    rows = []
-    for name in names:
-        if not made(name, "prior"):
-            continue
-        kept = home() / "runs" / name / "few_patients.json"
-        if not kept.exists():
-            run = Run(name)
-            checkpoint.save_json(kept, scores(run) | more(run))
-        rows.append({"run": name, **load_json(kept)})
-    return rows
-
-
-def medians(rows: list[dict], by: str) -> list[dict]:
-    """The median over seeds of every score, with the lowest and the highest, a row a `by`."""
-    if not rows:
-        return []
-    frame = pd.DataFrame(rows).drop(columns="run")
-    groups = frame.groupby(by, sort=True)
-    columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
-    joined = pd.concat([part.add_suffix(suffix) for suffix, part in columns.items()], axis=1)
-    joined["seeds"] = groups.size()
-    return joined.reset_index().to_dict("records")
+    runs = {name: Run(name) for name in names if made(name, "prior")}
+    return [
+        {"run": name, **report.once(run.path("few_patients.json"), measure, run)}
+        for name, run in runs.items()
+    ]
 
 
 def headline(phantom: list[dict], spine: list[dict], prostate: list[dict]) -> dict[str, float]:
@@ -354,10 +337,11 @@ def main() -> None:
 
 def write(judge: Judge, phantoms: list[str], spines: list[str], prostates: list[str]) -> None:
     """Scores of the runs that are trained, in a table here and in the results file."""
-    of_all = table(phantoms, judge.scores)
-    spine, prostate = (table(names, lambda run: {}) for names in (spines, prostates))
+    of_all = table(phantoms, lambda run: scores(run) | judge.scores(run))
+    of_all.sort(key=lambda row: row["patients"])
+    spine, prostate = (table(names, scores) for names in (spines, prostates))
     auto, off = (
-        medians([row for row in of_all if f"-{augment}-" in row["run"]], by="patients")
+        report.medians([row for row in of_all if f"-{augment}-" in row["run"]], "patients")
         for augment in ("auto", "off")
     )
     report.table([{name: row[name] for name in SHOWN} for row in auto])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from vqgen_utils.machine import REPOSITORY
+from vqgen_utils.machine import REPOSITORY, load_json
 from vqgen_utils.training import checkpoint
 
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -95,6 +95,25 @@ def table(rows: list[dict]) -> None:
     """Print rows of a table, numbers to three digits."""
     frame = pd.DataFrame(rows)
     print(frame.to_string(index=False, float_format=lambda value: f"{value:.3g}"), flush=True)
+
+
+def once(path: Path, measure: Callable[..., dict], *of) -> dict:
+    """What `measure(*of)` finds, kept as JSON at `path`; where that is already, it is read."""
+    if not path.exists():
+        checkpoint.save_json(path, measure(*of))
+    return load_json(path)
+
+
+def medians(rows: list[dict], by: str) -> list[dict]:
+    """The median over seeds of every score, with the lowest and the highest, a row a `by`."""
+    if not rows:
+        return []
+    frame = pd.DataFrame(rows).drop(columns="run", errors="ignore")
+    groups = frame.groupby(by, sort=False)
+    columns = {"": groups.median(), "_low": groups.min(), "_high": groups.max()}
+    joined = pd.concat([part.add_suffix(suffix) for suffix, part in columns.items()], axis=1)
+    joined["seeds"] = groups.size()
+    return joined.reset_index().to_dict("records")
 
 
 def write(name: str, headline: dict[str, float], **details) -> Path:
