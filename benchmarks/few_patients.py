@@ -37,7 +37,7 @@ from vqgen_utils.data import load_slices
 from vqgen_utils.data.phantom import write_phantom
 from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memorisation, metrics
 from vqgen_utils.machine import home, whole_folder
-from vqgen_utils.models import VQVAE, height_features, sample
+from vqgen_utils.models import VQVAE, PixelCNN, height_features, sample
 from vqgen_utils.runs import Run
 from vqgen_utils.series import side_by_side
 from vqgen_utils.training import fit, resuming
@@ -251,8 +251,13 @@ class Judge:
         self.course = load_slices(get_profile("quick").data)
 
     def scores(self, run: Run) -> dict[str, float]:
-        """Of samples of a run, drawn with the same seeds at the held-out places."""
-        vqvae, prior, n = run.load_vqvae(), run.load_prior(), len(self.heights)
+        """Of samples of a run, and what its prior pays for the patients of notebook 04."""
+        found = self.of_samples(run.load_vqvae(), run.load_prior())
+        return {**found, "bits_per_code_course": self.course_bits(run)}
+
+    def of_samples(self, vqvae: VQVAE, prior: PixelCNN) -> dict[str, float]:
+        """Of samples that are drawn with the same seeds at the held-out places."""
+        n = len(self.heights)
         drawn = [
             sample(prior, told(self.heights), range(r * n, (r + 1) * n)) for r in range(ROUNDS)
         ]
@@ -264,7 +269,6 @@ class Judge:
         return {
             **fidelity.compare_sets(reference, features),
             "anatomy_pass": float(kept.mean()),
-            "bits_per_code_course": self.course_bits(run),
         }
 
     def course_bits(self, run: Run) -> float | None:

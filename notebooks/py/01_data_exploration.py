@@ -180,7 +180,8 @@ show(
 dropped = pd.DataFrame(slices.dropped, columns=["file", "reason"])
 print(f"{len(dropped)} files or slices were dropped")
 print("shapes in use:", index.groupby(["rows", "columns"]).size().to_dict())
-dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
+by_reason = dropped.groupby("reason").agg(files=("file", "size"), first=("file", "first"))
+by_reason if len(by_reason) else None
 
 # %% [markdown] tags=[]
 # ## Intensities: scaled, not clipped
