@@ -49,7 +49,7 @@ lab: setup  ## open copies of the notebooks, work/, in JupyterLab; those that ar
 	.venv/bin/jupyter lab work/
 
 test: setup  ## run the tests
-	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 notebooks: setup  ## put notebooks/py/*.py into the notebooks, run them, keep their outputs
 	rm -rf runs/published

@@ -136,7 +136,9 @@ def main() -> None:
             rows.append(report.once(path, scores, *of))
             medians = report.medians(rows, "remedy")
             report.table([{name: row[name] for name in SHOWN} for row in medians])
-            report.write("remedies", {}, remedies=medians)
+            bits = {row["remedy"]: row["bits_per_code"] for row in medians}
+            headline = {f"{remedy.replace(' ', '_')}_bits": paid for remedy, paid in bits.items()}
+            report.write("remedies", headline, remedies=medians)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from vqgen_utils.runs import Run
 TINY = PriorConfig(prior_channels=8, prior_layers=2, prior_kernel_size=3, prior_hidden_dim=8)
 RESULTS = (
     *("tutorial", "series", "sampling", "quantizer", "loading", "training"),
-    *("original", "sweeps", "few_patients", "growth"),
+    *("original", "sweeps", "few_patients", "growth", "remedies", "beyond"),
 )
 
 
