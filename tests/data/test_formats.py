@@ -180,7 +180,30 @@ def test_names_of_patients_stay_when_files_are_renamed(scans, tmp_path):
     assert set(before[mean].itertuples(index=False)) == set(after[mean].itertuples(index=False))
 
 
-@pytest.mark.parametrize("missing", [None, "", "ANONYMOUS", "0000"])
+def test_the_owner_s_folders_of_dicom_splits_are_kept_and_said(scans):
+    for number, split in enumerate(("train", "train", "val", "Test_Set")):
+        folder = scans / split / str(number)
+        save_series(folder, body(number), patient=f"p{number}", study=f"1.{number}")
+    report = check_folder(nifti(scans))
+    index = report.index
+    split = index.groupby(index["file"].str.partition("/")[0])["split"].unique().map(list)
+    assert split.to_dict() == {"train": ["train"], "val": ["validate"], "Test_Set": ["test"]}
+    assert "The split is the owner's" in " ".join(report.notes) and report.exit_code == 0
+    save_series(scans / "train" / "9", body(9), patient="p3", study="1.9")
+    report = check_folder(nifti(scans))
+    assert report.patients_disjoint is False and report.exit_code == 1
+    assert len(report.shared["train", "test"]) == 1
+
+
+def test_a_dicom_file_on_both_sides_of_the_split_is_an_error(scans):
+    save_patients(scans / "train")
+    shutil.copytree(scans / "train" / "disc0", scans / "val" / "disc0")
+    report = check_folder(nifti(scans))
+    assert report.exit_code == 1 and len(report.damaged) == VOLUME[2]
+    assert "on both sides of the split; remove one" in report.damaged[0]["reason"]
+
+
+@pytest.mark.parametrize("missing", [None, "", "ANONYMOUS", "0000", "Patient", "NOID"])
 def test_studies_without_a_patient_are_said_to_be_unknown(scans, missing):
     for number in range(3):
         save_series(scans / f"{number}", body(number), patient=missing, study=f"1.{number}")
@@ -422,6 +445,23 @@ def test_one_name_in_several_folders_stays_one_patient(scans):
     ]
     read = numbered(scans, *(name.replace("_s", "_").replace("_w", "_") for name in names))
     assert {value.split()[0] for value in read.values()} == {"P0", "P1", "P2", "P3"}
+
+
+@pytest.mark.parametrize("name", ["P{n}_{c}_{s}", "{c}/P{n}_{s}", "P{n}/{c}/{s}", "P{n}/{c}"])
+def test_of_several_contrasts_of_pictures_one_is_read(scans, name):
+    places = [(n, c, s) for n in (1, 2, 3) for c in ("T1", "T2") for s in (1, 2)]
+    names = dict.fromkeys(f"{name.format(n=n, c=c, s=s)}.png" for n, c, s in places)
+    read = numbered(scans, *names)
+    assert {value.split()[0] for value in read.values()} == {"P1", "P2", "P3"}
+    assert len(read) == len(names) / 2 and all("T2" in file for file in read)
+    left = reasons(check_folder(nifti(scans)))
+    assert len(left) == len(read) and all("t2 is read" in reason for reason in left.values())
+
+
+def test_pictures_that_are_slices_or_people_are_nobody_s_for_sure(scans):
+    numbered(scans, *(f"P{n}.png" for n in range(1, 5)))
+    report = check_folder(nifti(scans))
+    assert report.patients_known is False and report.exit_code == 1
 
 
 def test_the_owners_folders_of_splits_are_kept(scans):

@@ -4,6 +4,7 @@ Layouts follow public data sets and bug reports; nothing here reads a voxel but 
 """
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,49 @@ WHOSE = {  # what it follows -> file names, patients, scans, layout
         6,
         "files",
     ),
+    "a side each": (
+        each("{n}_20060321_SAG_DESS_{s}", n=("9001104", "9002430"), s=("LEFT", "RIGHT")),
+        ["9001104", "9002430"],
+        4,
+        "files",
+    ),
+    "hips": (
+        each("P{n}/{s}_hip_T2", n=N, s=("left", "right")),
+        each("P{n}", n=N),
+        6,
+        "folder-per-patient",
+    ),
+    "visits that sound like contrasts": (
+        each("P{n}_T{v}", n=N, v=(0, 1, 2, 3)),
+        each("P{n}", n=N),
+        12,
+        "files",
+    ),
+    "codes of groups": (
+        each("{g}{n}_T2", g=("HC", "MCI"), n=N),
+        each("{g}{n}", g=("HC", "MCI"), n=N),
+        6,
+        "files",
+    ),
+    "moments in folders": (
+        each("{m}/P{n}", m=("pre", "post"), n=N),
+        each("P{n}", n=N),
+        6,
+        "files",
+    ),
+    "years": (
+        each("{y}/P{n}/T2", y=(2019, 2020), n=N),
+        each("P{n}", n=N),
+        6,
+        "folder-per-patient",
+    ),
+    "field strengths": (each("{f}/P{n}", f=("3T", "7T"), n=N), each("P{n}", n=N), 6, "files"),
+    "a number as folder and name": (
+        each("{a}", a=("1/1_T2", "2/2_T2", "10/10_T2")),
+        ["1", "2", "10"],
+        3,
+        "folder-per-patient",
+    ),
     "dates of people": (
         ["mueller_2023-04-11", "mueller_20230502", "schmidt_2023-04-11"],
         ["mueller", "schmidt"],
@@ -236,6 +280,20 @@ NOBODY = {  # names that do not tell patients apart
     "numbers of two kinds in folders": each("{n}_20252_{v}_0/T1", n=N, v=(2, 3)),
     "scans that are counted before somebody's name": ["MR1_mueller", "MR2_schmidt", "MR3_mueller"],
     "scans in folders that are counted": each("batch{b}/scan_{n}", b=(1, 2, 3), n=(1, 2)),
+    "people's scans that are counted": ["mueller_1", "mueller_2", "schmidt_1", "kunz_1"],
+    "the same with a letter": ["mueller_S1", "mueller_S2", "schmidt_S1", "kunz_S1"],
+    "the same as folders": ["mueller_1/T2", "mueller_2/T2", "schmidt_1/T2"],
+    "patients of two splits": each("{s}_P{n}", s=("train", "test"), n=N),
+    "copies of which nobody knows the scan": each("{c}_P{n}", c=("brain", "reg"), n=N),
+    "visits as folders": each("V{v}/P{n}", v=(1, 2), n=N),
+}
+INSIDE = {  # names that every patient's folder has, below it
+    "series": ["3_t2_tse_tra", "5_t2_tse_sag"],
+    "b-values": ["b0", "b800"],
+    "echoes": ["echo1", "echo2"],
+    "a viewer's": ["IM-0001-0001", "IM-0002-0001"],
+    "studies and series": each("ST{a}/SE{b}/T2", a=("01", "02"), b=("01", "02")),
+    "scans of an archive": each("scans/{q}-T2/NIFTI/x", q=(301, 302)),
 }
 
 
@@ -251,14 +309,39 @@ def test_where_names_do_not_tell_the_answer_is_unknown(scans, names):
     assert "--patient-pattern" in " ".join(slices.notes)
 
 
+@pytest.mark.parametrize("folders", [("PA01", "PA02", "PA07"), ("Mueller", "Schmidt", "Kunz")])
+@pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE)
+def test_what_is_called_alike_in_all_patients_folders_is_no_patient(scans, inside, folders):
+    files, report = read(write(scans, *each("{p}/{one}", p=folders, one=inside)))
+    assert sorted(files) == sorted(folders)
+    assert sum(map(len, files.values())) == len(folders) * len(inside)
+    assert report.patients_disjoint is None and report.exit_code == 1, "it could be otherwise"
+
+
+def test_accession_numbers_in_a_patient_s_folder_are_no_patients(scans):
+    names = [f"1234{n}/A98{n}{i}/T2" for n in N for i in (1, 2)]
+    files, report = read(write(scans, *names))
+    assert files.keys() == {"1234001", "1234002", "1234003"} and not report.patients_known
+
+
+def test_numbers_of_series_that_differ_from_patient_to_patient_are_none(scans):
+    files, report = read(write(scans, "P1/3_T2", "P1/5_T2", "P2/4_T2", "P2/6_T2", "P3/7_T2"))
+    assert files.keys() == {"P1", "P2", "P3"} and not report.patients_known
+
+
 @pytest.mark.parametrize(
     "names",
-    [("sub-1_ses-1_T2w", "sub-001_ses-2_T2w"), ("test/PAT7", "train/pat7"), ("p7", "a/p07")],
+    [
+        *(("sub-1_ses-1_T2w", "sub-001_ses-2_T2w"), ("test/PAT7", "train/pat7"), ("p7", "a/p07")),
+        *(("test/Pat 7", "train/pat_07"), ("P-7_T2", "P7_T2_2"), ("HC_007", "hc7")),
+    ],
 )
 def test_a_name_spelled_in_two_ways_is_one_patient_and_said(scans, names):
     files, report = read(write(scans, *names, "sub-2_T2w", "sub-3_T2w"))
     assert sorted(map(len, files.values())) == [1, 1, 2]
-    assert "differ in case or in leading zeros alone count as one: 1 (" in " ".join(report.notes)
+    assert "differ in case, in signs or in leading zeros alone count as one: 1 (" in " ".join(
+        report.notes
+    )
 
 
 @pytest.mark.parametrize("name", ["OAS1_{n}_MR{m}", "OAS1_{n}_MR{m}/T1", "OAS1_{n}_MR{m}/a/T1"])
@@ -273,7 +356,7 @@ MASKS = (
     *("sub-01_T2w_mask", "sub-01_T2w-seg", "sub-01_T2w_label", "sub-01_labels", "sub-01_T2w_dseg"),
     *("sub-01_T2w_totalseg", "sub-01_pred", "sub-01_T2wSeg", "sub-01_seg_reader2", "sub-01_gt"),
     *("sub-01_label-muscle_probseg", "sub-01_desc-brain_mask", "sub-01_T2w_Prostate_ROI"),
-    "sub-01_OT",
+    *("sub-01_OT", "seg01", "label_01"),
     *("masks/sub-01_T2w", "Labels/sub-01", "T2_segmentations/sub-01", "derivatives/x/sub-01_T2w"),
 )
 
@@ -335,9 +418,60 @@ def test_of_contrasts_that_all_have_the_one_that_the_study_has_is_read(scans):
     assert files == {f"P{n}": {f"P{n}/P{n}-t2w.nii.gz"} for n in N}
 
 
+@pytest.mark.parametrize(
+    ("contrasts", "read_one"),
+    [
+        (("T1ax", "T2ax"), "T2ax"),
+        (("axT1", "axT2"), "axT2"),
+        (("T1DUAL", "T2SPIR"), "T2SPIR"),
+        (("T1w", "T2map", "T1map"), "T1w"),
+        (("T2w", "T2map", "T1rho"), "T2w"),
+        (("T2FLAIR", "T1Gd"), "T2FLAIR"),
+    ],
+)
+@pytest.mark.parametrize("name", ["P{n}_{c}", "P{n}/{c}/x"])
+def test_contrasts_written_as_one_word_are_told_apart(scans, name, contrasts, read_one):
+    files, report = read(write(scans, *each(name, n=N, c=contrasts)))
+    assert files == {f"P{n}": {f"{name.format(n=n, c=read_one)}.nii.gz"} for n in N}
+    assert report.patients_disjoint is True
+
+
 def test_a_copy_with_desc_is_left_for_the_scan_itself(scans):
     _, report = read(write(scans, *each("sub-{n}_{d}T2w", n=N, d=("", "desc-preproc_"))))
     assert set(report.index["file"]) == {f"sub-{n}_T2w.nii.gz" for n in N}
+
+
+@pytest.mark.parametrize("name", ["P{n}", "sub-{n}_T1w"])
+@pytest.mark.parametrize("before", ["c1", "mwp1", "wr", "brain_", "n4_", "reg/reg_", "Kopie von "])
+def test_what_a_name_with_a_prefix_holds_is_made_from_the_scan_without(scans, name, before):
+    files, report = read(write(scans, *each(name, n=N), *each(before + name, n=N)))
+    assert {one for group in files.values() for one in group} == {
+        f"{one}.nii.gz" for one in each(name, n=N)
+    }
+    assert report.patients_disjoint is True and len(left_out(report)) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *("func/sub-{n}_task-rest_bold", "dwi/sub-{n}_dwi", "sub-{n}_asl"),
+        *("fmap/sub-{n}_magnitude1", "func/sub-{n}_sbref", "sub-{n}_T1map", "sub-{n}_adc"),
+        "anat/sub-{n}_echo-1_MEGRE",
+    ],
+)
+def test_series_of_many_frames_and_maps_do_not_displace_the_anatomy(scans, other):
+    write(scans, *each("sub-{n}/anat/sub-{n}_T1w", n=N))
+    for n in N:
+        frames = picture(16, 16, 4, 5, seed=int(n))
+        save(scans / f"sub-{n}" / f"{other.format(n=n)}.nii.gz", frames)
+    files, report = read(scans)
+    assert files == {f"sub-{n}": {f"sub-{n}/anat/sub-{n}_T1w.nii.gz"} for n in N}
+    assert report.exit_code == 0 and len(left_out(report)) == 3
+
+
+def test_mr_is_read_before_ct_and_pet(scans):
+    files, _ = read(write(scans, *each("1B{n}/{c}", n=N, c=("ct", "mr", "pet"))))
+    assert set().union(*files.values()) == {f"1B{n}/mr.nii.gz" for n in N}
 
 
 def test_labels_of_the_course_s_copy_lie_on_their_images(scans):
@@ -385,10 +519,33 @@ def test_numbered_slices_are_one_volume_in_the_order_of_their_numbers(scans, nam
         assert rows["low"].nunique() == 1, "one scale"
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        *(("volume_{n}_slice_{s}", False), ("img{n}_sl{s}", False)),
+        *(("sub-{n}_T2w-s00{s}", True), ("sub-1_run-{n}_slice-{s}", True)),
+        *(("P{n}_{s}", False), ("P{n}-s00{s}", False)),  # of `site1_007` it is the patient
+    ],
+)
+def test_slices_of_one_number_are_those_of_several_volumes(scans, name, known):
+    write(scans, *each(name, n=(1, 2, 3), s=("1", "2", "10")), shape=(16, 16))
+    report = check_folder(nifti(scans))
+    volumes = report.index.groupby(["patient", "week"])
+    assert len(volumes) == 3 and not left_out(report) and report.patients_known is known
+    for _, rows in volumes:
+        assert rows["slice"].tolist() == [1, 2, 10] and rows["low"].nunique() == 1
+
+
 # ---- The owner's split --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folders", ["train val test", "Training validation TEST"])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        *("train val test", "Training validation TEST", "training_set valset Test-Set"),
+        *("train dev holdout", "dataset-01training dataset-02validation dataset-03test"),
+    ],
+)
 def test_an_owner_s_split_is_kept_at_any_depth_and_said(scans, folders):
     one, two, three = folders.split()
     write(
@@ -398,6 +555,21 @@ def test_an_owner_s_split_is_kept_at_any_depth_and_said(scans, folders):
     splits = report.to_json()["splits"]
     assert splits["validate"]["patients"] == ["sub-6"] and splits["test"]["patients"] == ["sub-7"]
     assert "The split is the owner's" in " ".join(report.notes)
+
+
+@pytest.mark.parametrize("name", ["{split}_P{n}", "P{n}_{split}", "mr_{split}_100{n}_image"])
+def test_an_owner_s_split_in_the_names_of_files_is_kept_and_said(scans, name):
+    splits = {"train": (1, 2, 3), "val": (4,), "test": (5, 6)}
+    names = [name.format(split=split, n=n) for split, numbers in splits.items() for n in numbers]
+    _, report = read(write(scans, *names))
+    counts = [len(part["patients"]) for part in report.to_json()["splits"].values()]
+    assert counts == [3, 1, 2] and "The split is the owner's" in " ".join(report.notes)
+    assert report.patients_disjoint is True
+
+
+def test_a_patient_in_the_names_of_two_splits_is_an_error(scans):
+    _, report = read(write(scans, *each("P{n}_train", n=range(5)), "P3_test", "P7_test"))
+    assert report.shared["train", "test"] == {"P3"} and report.exit_code == 1
 
 
 def test_an_owner_s_split_that_shares_a_patient_is_split_anew(scans):
@@ -420,6 +592,25 @@ def test_patterns_let_files_in_and_leave_them_out(scans):
     assert listed["p001_T2.nii.gz"] == "is not included (*_ADC*)"
     with pytest.raises(InputError, match="leave none of its 7 files"):
         load_slices(nifti(scans, exclude="*"))
+
+
+@pytest.mark.parametrize("other", ["mueller", "MUELLER", "Mueller "])
+def test_a_name_that_a_pattern_finds_in_two_spellings_is_one_patient_and_said(scans, other):
+    write(scans, "train/Mueller_1", "train/Kunz_1", f"test/{other}_2", "test/Ott_1")
+    files, report = read(scans, patient_pattern="/([^_]+)_")
+    assert files.keys() == {"Mueller", "Kunz", "Ott"} or files.keys() == {other, "Kunz", "Ott"}
+    assert len(report.shared["train", "test"]) == 1 and "count as one: 1 (" in str(report.notes)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_with_signs_are_the_same_however_they_are_encoded(scans, form):
+    names = [("NFD", "Müller_1"), ("NFC", "Müller_2"), ("NFC", "Kunz_1"), ("NFC", "Ott_1")]
+    write(scans, *(unicodedata.normalize(*name) for name in names))
+    pattern = unicodedata.normalize(form, "^(Müller|Kunz|Ott)_")
+    files, report = read(scans, patient_pattern=pattern, exclude=unicodedata.normalize(form, "ü*"))
+    assert files.keys() == {"Müller", "Kunz", "Ott"} and not report.damaged
+    files, _ = read(scans, include=unicodedata.normalize(form, "Mü*"))
+    assert sum(map(len, files.values())) == 2
 
 
 def test_a_pattern_names_the_patients(scans):

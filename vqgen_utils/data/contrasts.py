@@ -4,15 +4,22 @@ from collections import Counter, defaultdict
 
 from vqgen_utils.data.names import CONTRAST, DERIVED, Scan, natural
 
-NOT_T2 = ("t2star", "t2starw", "t2f")  # of words that begin so; t2f is FLAIR
+NOT_T2 = ("t2star", "t2starw", "t2starmap", "t2map", "t2f")  # of words that begin so; t2f is FLAIR
+BESIDE = (  # mostly 4D, times or directions, and what such series are corrected by
+    *("bold", "asl", "dwi", "dti", "sbref", "epi", "m0scan", "megre"),
+    *("phasediff", "fieldmap", "magnitude1", "magnitude2"),
+)
+MAPS = ("adc", "ktrans")  # computed from others, as is `T1map`
+NO_MR = ("ct", "cbct", "pet", "us")
 Described = tuple[Scan, tuple[str, ...]]  # a scan and the words of its contrast
 
 
 def choose(scans: list[Described], dropped: list[dict]) -> tuple[list[Scan], list[str]]:
     """The scans of one contrast, and notes; the others go into `dropped`.
 
-    Where a patient's session holds several, it is the one that most sessions hold; of several such
-    T2-weighted, as the study is, and what nobody has worked on.
+    Where a patient's session holds several, it is the one that most sessions hold, before those
+    of many frames; of several such MR, T2-weighted as the study is, and what nobody has worked
+    on.
     """
     notes: list[str] = []
     for known in (True, False):  # first T2 or ADC, then what else the names say
@@ -54,11 +61,13 @@ def _is_channel(word: str) -> bool:
 
 
 def _rank(words: tuple[str, ...], count: int, bare_first: bool) -> tuple:
-    derived = any(part in DERIVED for word in words for part in word.split("-"))
+    beside, no_mr = (any(word in kind for word in words) for kind in (BESIDE, NO_MR))
+    parts = [part for word in words for part in word.split("-")]
+    derived = any(part in DERIVED or part in MAPS or part.endswith("map") for part in parts)
     t2 = any(word.startswith("t2") and word not in NOT_T2 for word in words)
     # beside `T1.nii` and `FLAIR.nii`, `wmh.nii` is something made from them
     nothing = not words and not bare_first
-    return -count, derived, not t2, nothing, len(words), natural("_".join(words))
+    return beside, -count, no_mr, derived, not t2, nothing, len(words), natural("_".join(words))
 
 
 def _say(words: tuple[str, ...]) -> str:

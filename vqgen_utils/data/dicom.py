@@ -41,7 +41,11 @@ NOT_SLICES = {
     "PROJECTION IMAGE": "is a projection and no slice",
     "MOSAIC": "is a mosaic of many slices; export it as single slices",
 }
-NO_ID = ("anon", "anonymous", "anonymized", "anonymised", "unknown", "none", "na", "n/a")
+NO_ID = (
+    *("anon", "anonymous", "anonymized", "anonymised", "unknown", "none", "na", "n/a", "null"),
+    *("noid", "no id", "patient", "subject", "deidentified", "de-identified", "removed"),
+    "redacted",
+)
 SAME_PLACE = 0.01  # mm
 UNEVEN = 0.05  # of the distance between slices; a missing slice is 1
 _TAGS = [

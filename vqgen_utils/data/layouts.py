@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from vqgen_utils.data.releases import (
     layout_of,
     place_of,
 )
-from vqgen_utils.data.whose import Found, numbered, read_paths, scans_of
+from vqgen_utils.data.whose import Found, numbered, read_paths, scans_of, spelled_alike
 from vqgen_utils.errors import InputError
 
 
@@ -66,7 +67,8 @@ def tell_patients(found: Found, folder: Path, pattern: str) -> None:
         InputError: when it matches no file.
     """
     scans = [scan for volume in found.volumes for scan in volume]
-    told = {scan.file: scan for scan in _by_pattern(folder, scans, pattern, found.dropped)}
+    renamed = _by_pattern(folder, scans, pattern, found.dropped, found.notes)
+    told = {scan.file: scan for scan in renamed}
     volumes: dict[tuple[int, str], list[Scan]] = {}
     for number, volume in enumerate(found.volumes):
         for scan in (told[scan.file] for scan in volume if scan.file in told):
@@ -100,15 +102,17 @@ def split_patterns(text: str) -> list[str]:
 
 def matches(file: str, pattern: str) -> bool:
     """Whether a path below the folder, or the name at its end, is like a glob; without case."""
-    file, pattern = f"/{file}".casefold(), pattern.casefold()
+    file, pattern = (unicodedata.normalize("NFC", one).casefold() for one in (f"/{file}", pattern))
     return fnmatch.fnmatchcase(file[1:], pattern) or fnmatch.fnmatchcase(file, f"*/{pattern}")
 
 
-def _by_pattern(folder: Path, scans: list[Scan], pattern: str, dropped: list[dict]) -> list[Scan]:
+def _by_pattern(
+    folder: Path, scans: list[Scan], pattern: str, dropped: list[dict], notes: list[str]
+) -> list[Scan]:
     """Scans with patients named by a regular expression; what it misses goes into `dropped`."""
-    rule, kept = re.compile(pattern), []
+    rule, kept = re.compile(unicodedata.normalize("NFC", pattern)), []
     for scan in scans:
-        match = rule.search(scan.file)
+        match = rule.search(unicodedata.normalize("NFC", scan.file))
         name = (match[1] if rule.groups else match[0]) if match else ""
         if name:
             kept.append(dataclasses.replace(scan, patient=name, named=True))
@@ -120,7 +124,8 @@ def _by_pattern(folder: Path, scans: list[Scan], pattern: str, dropped: list[dic
             f"{folder}: the patient pattern '{pattern}' matches none of {len(scans)} files; it is "
             "looked for in their paths below the folder."
         )
-    return kept
+    names = spelled_alike([scan.patient for scan in kept], notes)
+    return [dataclasses.replace(scan, patient=name) for scan, name in zip(kept, names, strict=True)]
 
 
 def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Found:
@@ -150,8 +155,10 @@ def _find_any(folder: Path, files: list[str], layout: str, pattern: str) -> Foun
     described = scans_of(inside, folder.name, spelled)
     if pattern:
         words = {scan.file: contrast for scan, contrast in described}
-        renamed = _by_pattern(folder, [scan for scan, _ in described], pattern, dropped)
-        described, spelled = [(scan, words[scan.file]) for scan in renamed], []
+        spelled = []
+        scans = [scan for scan, _ in described]
+        renamed = _by_pattern(folder, scans, pattern, dropped, spelled)
+        described = [(scan, words[scan.file]) for scan in renamed]
     scans, notes = choose(described, dropped)
     notes += spelled
     channels = any(re.fullmatch("[0-9]{4}", word) for _, words in described for word in words)

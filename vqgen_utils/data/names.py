@@ -25,13 +25,17 @@ REPEAT = _words("run rep scan acquisition img image im vol volume series")
 CONTRAST = _words(
     "t1 t1w t1c t1ce t1gd t1n t2 t2w t2f t2star t2starw flair adc dwi dti pd pdw pdt2 bold asl "
     "swi ce dce hbv ktrans stir fs ct cbct pet us mp2rage mprage bval lfov sfov uni unit1 "
-    "inv mag"
+    "inv mag sbref epi m0scan phasediff fieldmap magnitude1 magnitude2 megre "
+    "t1map t2map t2starmap r1map r2map r2starmap pdmap t1rho"
 )
 NOBODY = _words(  # words that a scan of anybody can be called
     "anat func fmap perf imaging images scans mri mr nifti nii data raw file files volumes dicom "
     "original orig input inputs output export study dataset new nifti1 vols"
 )
 PLANE = _words("ax axi axial tra trans transverse transversal sag sagittal cor coronal")
+SIDE = _words("left right lt rt l r")
+GROUP = _words("batch fold disc disk part group set task arm block split")  # of several patients
+MEANINGLESS = PLANE | SIDE | REPEAT | NOBODY
 ENTITY = _words(
     "acq rec echo part flip mt space desc res den hemi task dir mod chunk recording trc sample"
 )
@@ -51,11 +55,17 @@ MASK_FOLDERS = frozenset(  # words of a folder's name
 SPLITS = {
     **dict.fromkeys(("train", "training", "trainset"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "validating"), "validate"),
-    **dict.fromkeys(("test", "testing", "testset"), "test"),
+    **dict.fromkeys(("valset", "dev", "devset"), "validate"),
+    **dict.fromkeys(("test", "testing", "testset", "holdout"), "test"),
 }
 _WORD = re.compile(r"[^\W_]+")
 _GLUED = re.compile(r"([^\W\d_]+)([0-9]+)")
 _ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_GLUED_CONTRAST = re.compile(  # `T2SPIR`, `axT2`; a T2 map is no T2-weighted image
+    r"(?<![^\W_])(?<!sub-)(?<!ses-)"
+    r"(t[12](?=(?!map|rho|star|ce|gd)[a-z]{2,})|(?:ax|tra|sag|cor)(?=t[12]))",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{6})?")  # and time
 _STUDY = re.compile(r"(?:case|seg)_([0-9]{1,9})(?:_week_?[0-9]{1,9})?(?:_slice_[0-9]+)?(?!\w)")
 _ADNI = re.compile(r"(?<![^\W_])[0-9]{3}_s_[0-9]{4}(?![^\W_])", re.IGNORECASE)  # site, subject
@@ -78,6 +88,7 @@ class Scan:
     number: int | None = None  # a bare number: of a slice where the file is 2D, else of a repeat
     series: str = ""  # the same for all slices of a volume
     named: bool = True  # names say whose scan it is
+    doubted: bool = False  # other names speak against it
 
 
 @dataclass
@@ -116,9 +127,9 @@ def words_of(name: str) -> list[str]:
 
 
 def split_of(folder: str) -> str:
-    """The split that a folder's name says: `train`, `trainset` or `val_images`; else ""."""
-    rest = [word for word in words_of(folder) if word not in NOBODY]
-    return SPLITS.get(rest[0], "") if len(rest) == 1 else ""
+    """The split that a folder's name says: `train`, `test_set`, `dataset-02validation`; else ""."""
+    rest = [word for word in words_of(folder) if word not in NOBODY and word not in ("set", "sets")]
+    return SPLITS.get(rest[0].lstrip("0123456789"), "") if len(rest) == 1 else ""
 
 
 def is_mask(word: str) -> bool:
@@ -139,6 +150,7 @@ def read_name(name: str, confirmed: str = "") -> Said:
         said = read_name(rest.casefold().replace("adni", "", 1).strip("_-. "))
         steps = [said.head.casefold()] if said.head else []  # of its processing
         return replace(said, patient=adni[0], sure=True, head="", contrast=said.contrast + steps)
+    name = _GLUED_CONTRAST.sub(r"\1_", name)
     said, words = Said(), list(_WORD.finditer(name))
     texts = [word[0].casefold() for word in words]
     head: list[int] = []  # the words of `Said.head`
@@ -180,16 +192,16 @@ def _read_word(said: Said, name: str, words, texts, at: int, head: list, confirm
     elif word in REPEAT and (digits or ahead):
         said.number = whole(digits or after)
         return at + (1 if digits else 2)
-    elif text in PLANE or text in REPEAT or text in NOBODY:
+    elif text in MEANINGLESS:
         pass
     elif text in ENTITY and after and name[words[at].end()] == "-":
-        if after not in PLANE:
+        if after not in PLANE and after not in SIDE:
             said.contrast.append(f"{text}-{after}")
         return at + 2
-    elif text in MASK_WORDS or text in MASK_ENDS or (at and is_mask(text)):
-        said.mask = said.mask or text
-    elif said.patient and text.isdecimal():
-        said.number = whole(text)
+    elif text in MASK_WORDS or word in MASK_ENDS or (at and is_mask(text)):
+        said.mask = said.mask or text.rstrip("0123456789")
+    elif said.patient and re.fullmatch("s?[0-9]+", text):
+        said.number = whole(text.lstrip("s"))
     elif re.fullmatch("[vwdm][0-9]{1,3}", text) and (said.patient or _digits(texts, head)):
         said.session.append(digits)
     elif text in MOMENT and (said.patient or head):

@@ -100,11 +100,14 @@ def join_people(survey: Survey, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def patients_known(survey: Survey, index: pd.DataFrame) -> bool:
-    """Whether names say whose all the scans in use are; a single scan is one person's anyway."""
+    """Whether names say whose all the scans in use are; a single file is one person's anyway.
+
+    Slices in files of their own, `P01` to `P09`, are one scan or nine people's.
+    """
     scans = [volume[0] for volume in survey.volumes]
     used = set(index["file"])
     unnamed = {scan.file for scan in scans if not scan.named} & used
-    return not unnamed or len(index[["patient", "week"]].drop_duplicates()) == 1
+    return not unnamed or index["file"].nunique() == 1
 
 
 def split_slices(survey: Survey, index: pd.DataFrame, config: DataConfig) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from vqgen_utils.data.names import Scan, is_mask, natural, split_of, words_of
+from vqgen_utils.data.contrasts import choose
+from vqgen_utils.data.names import CONTRAST, Scan, is_mask, natural, split_of, words_of
 from vqgen_utils.data.releases import keep_first
 from vqgen_utils.data.whose import Found, common_folders
 from vqgen_utils.errors import InputError
@@ -26,17 +27,21 @@ _CASE = re.compile(
 _NUMBERED = re.compile(
     r"(?P<name>.*?)[-_. ]*(?:(?:slices?|slc|sl|images?|img|im|z)[-_. ]*)?(?P<number>[0-9]{1,9})"
 )
+_CONTRAST = re.compile(
+    rf"[-_. ]*(?<![^\W_])(?:{'|'.join(sorted(CONTRAST))})(?![^\W_])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class _Name:
-    """What a path says: the folder without those of a split, and the file's name in two parts."""
+    """What a path says: the folders without those of a split or contrast, and the file's name."""
 
     file: str
     split: str
     folders: tuple[str, ...]
     name: str  # before the number of the slice; may be empty
     number: int | None
+    contrast: tuple[str, ...]
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
@@ -166,7 +171,7 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
     common = common_folders([name.folders for name in names])
     by_folder = len({one.folders for one in names}) > len({one.name for one in names})
     sessions: dict[str, dict] = defaultdict(dict)  # patient -> what tells its volumes apart -> week
-    volumes, alone = defaultdict(dict), 0
+    volumes, alone, described = defaultdict(dict), 0, []
     for one in names:
         folders = one.folders[common:]
         patient = folders[0] if folders and (by_folder or not one.name) else one.name or "all"
@@ -175,15 +180,17 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
         weeks = sessions[patient]
         week = weeks.setdefault((*folders, one.name), len(weeks))
         scan = Scan(one.file, patient, week, one.number, one.split, named=False)
-        place = one.file if one.number is None else one.number
-        keep_first(volumes[patient, week, one.split], place, scan, dropped)
+        described.append((scan, one.contrast))
+    scans, notes = choose(described, dropped)
+    for scan in scans:
+        place = scan.file if scan.slice is None else scan.slice
+        keep_first(volumes[scan.patient, scan.week, scan.split], place, scan, dropped)
     told = "folders" if by_folder else "what names begin with"
     unknown = (
         f"PNGs do not say whose slices they are; patients told by {told}: {len(sessions)}. "
         "If one person has several of these, that person can be on both sides of the split. "
         "Say who is who with --patient-pattern."
     )
-    notes = []
     if alone:
         notes.append(f"PNGs without a number, which are slices of no known place: {alone}.")
     return Found("png", _in_order(volumes), dropped, notes, unknown if names else "")
@@ -192,11 +199,20 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
 def _name(file: str) -> _Name:
     *folders, name = _stem(file).split("/")
     split = next(filter(None, map(split_of, folders)), "")
-    others = tuple(folder for folder in folders if not split_of(folder))
+    contrast = tuple(
+        word for part in (*folders, name) for word in words_of(part) if word in CONTRAST
+    )
+    others = tuple(
+        folder
+        for folder in folders
+        if not split_of(folder) and set(words_of(folder) or [folder]) - CONTRAST
+    )
+    name = _CONTRAST.sub("", name).lstrip("-_. ")
     said = _NUMBERED.fullmatch(name.lower())
     if not said:
-        return _Name(file, split, others, name, None)
-    return _Name(file, split, others, name[: said.end("name")], int(said["number"]))
+        return _Name(file, split, others, name, None, contrast)
+    number = int(said["number"])
+    return _Name(file, split, others, name[: said.end("name")], number, contrast)
 
 
 def _in_order(volumes: dict) -> list[list[Scan]]:

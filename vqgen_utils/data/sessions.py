@@ -5,11 +5,12 @@ the same for the same folder, and saying nothing about anybody.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vqgen_utils.data.dicom import File, Image, fault, read_file, without_copies
-from vqgen_utils.data.names import Scan, natural
+from vqgen_utils.data.names import Scan, natural, split_of
 from vqgen_utils.data.whose import Found
 from vqgen_utils.errors import InputError
 
@@ -49,6 +50,7 @@ def find_dicom(folder: Path, files: list[str], progress) -> Found:
     scans = [
         Scan(
             *(one.files[0], people[one.person], weeks[one.session]),
+            split=_split(one.files),
             more=one.files[1:],
             named=not one.person[0],
         )
@@ -90,8 +92,10 @@ def _sound(folder: Path, group: list[File], dropped: list[dict]) -> _Series | No
     images: list[Image] = [image for file in group for image in file.images]
     images, copies = without_copies(images)
     for copy, first in copies.items():
-        reason = f"is the same image as {name(first)}"
-        dropped.append({"file": name(copy), "reason": reason, "broken": False})
+        file, reason = name(copy), f"is the same image as {name(first)}"
+        apart = _split([file]) != _split([name(first)])
+        reason += ", on both sides of the split; remove one" if apart else ""
+        dropped.append({"file": file, "reason": reason, "broken": apart})
     files = tuple(name(file.path) for file in group if file.path not in copies)
     if found := fault(images):
         reason, broken = found
@@ -134,6 +138,12 @@ def _choose(found: list[_Series], dropped: list[dict]) -> tuple[list[_Series], l
             f"have; series left out: {len(found) - len(chosen)}."
         )
     return chosen, notes
+
+
+def _split(files: Sequence[str]) -> str:
+    """The owner's split, where all files lie in folders that say the same one."""
+    splits = {next(filter(None, map(split_of, file.split("/")[:-1])), "") for file in files}
+    return splits.pop() if len(splits) == 1 else ""
 
 
 def _pseudonyms(found: list[_Series]) -> dict[tuple[bool, str], str]:

@@ -31,7 +31,7 @@ from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import whole_folder
 from vqgen_utils.machine.places import home
 
-FORMAT = 4  # of a packed folder; raise it when the same files would be packed differently
+FORMAT = 5  # of a packed folder; raise it when the same files would be packed differently
 _PHANTOM_FIELDS = ("patients_train", "patients_validate", "patients_test", "weeks", "slice_step")
 _PACKING_FIELDS = (
     *("data_source", "image_height", "image_width", "other_shapes", "slice_axis", "data_seed"),

@@ -144,8 +144,8 @@ def assign_splits(
                 notes.append("The folder has no slices to validate on.")
             if say:
                 notes.append(
-                    "The split is the owner's, by the folders train, validate (val) and test, "
-                    "which share no patient by name."
+                    "The split is the owner's, by folders or names with train, validate (val) and "
+                    "test, which share no patient by name."
                 )
             return index["split"].to_numpy(), notes
         if shared:

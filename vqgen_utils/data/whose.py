@@ -1,5 +1,6 @@
 """Whose scans these are, told from all their paths together."""
 
+import functools
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -8,9 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from vqgen_utils.data.names import (
+    GROUP,
     MASK_FOLDERS,
     NOBODY,
     REPEAT,
+    SITE,
+    SPLITS,
     Said,
     Scan,
     natural,
@@ -25,6 +29,8 @@ _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
 _MOST_CHANNELS = 8  # of a case; more files of one name are slices or repeats
 Ids = dict[str, tuple[str, str, bool]]  # head of a name -> the id, the rest, whether that is sure
 _ASIDE = ("derivatives", "sourcedata")  # of BIDS: copies of scans that lie elsewhere
+_VISIT = r"(?i)(?<![^\W_])t(?={}(?![^\W_]))"  # T0, T1, T2 of a study; the letter before the number
+_SPM = re.compile("[amrsuw]{1,5}|[mrsw]{0,4}[cp][0-6]|i?y_")  # what SPM writes before a name
 
 
 @dataclass
@@ -54,6 +60,11 @@ def read_paths(files: Iterable[str]) -> list[Path]:
     """Each file's path; endings like `_0000` and `_0001` are contrasts where nothing else fits."""
     files = list(files)
     stems = {file: unicodedata.normalize("NFC", stem_of(file)) for file in files}
+    if any(re.search(_VISIT.format(0), stem) for stem in stems.values()):  # T1 is no contrast there
+        stems = {file: re.sub(_VISIT.format("[0-9]"), "tp", one) for file, one in stems.items()}
+    splits = {file: _split_in(stem) for file, stem in stems.items()}
+    if not ({"train", "test"} <= set(splits.values()) <= set(SPLITS.values())):
+        splits = dict.fromkeys(files, "")
     channels = _channels(stems)
     # a file alone shares its folders with none, so each of them may be a name
     common = common_folders([file.split("/")[:-1] for file in files]) if len(files) > 1 else 0
@@ -62,11 +73,13 @@ def read_paths(files: Iterable[str]) -> list[Path]:
         *folders, name = stems[file].split("/")
         if folders and stem_of(folders[-1]).casefold() == name.casefold():
             folders.pop()  # a folder of the file's own name
-        path = Path(file, Said(), [])
+        path = Path(file, Said(), [], split=splits[file])
         for level, folder in enumerate(folders):
             _read_folder(path, folder, level < common)
         channel = channels.get(file, "")
         name = name.removesuffix(f"_{channel}") if channel else name
+        if splits[file] and words_of(name)[-1] in SPLITS:
+            name = re.sub(r"(?<=\w)[-_. ]+[^\W_]+$", "", name)  # `P01_train`
         around = [one for one in folders if name.casefold().startswith(one.casefold())]
         path.said = read_name(name, around[-1] if around else "")
         path.said.contrast += [channel] if channel else []
@@ -75,6 +88,12 @@ def read_paths(files: Iterable[str]) -> list[Path]:
             path.labels = True
         paths.append(path)
     return paths
+
+
+def _split_in(stem: str) -> str:
+    """The split that one word of a file's name says, as in `train_P01` or `P01_test`; else ""."""
+    said = {SPLITS[word] for word in words_of(stem.rpartition("/")[2]) if word in SPLITS}
+    return said.pop() if len(said) == 1 else ""
 
 
 def _channels(stems: dict[str, str]) -> dict[str, str]:
@@ -134,6 +153,16 @@ def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan,
         root: the folder's own name, for slices in it that have no other.
         notes: gets a sentence on patients whose name is spelled in several ways.
     """
+    told = _tell(paths, root)
+    patients = spelled_alike([patient for patient, _, _ in told], notes)
+    return [
+        _scan(path, patient, named, rest)
+        for path, patient, (_, named, rest) in zip(paths, patients, told, strict=True)
+    ]
+
+
+def _tell(paths: list[Path], root: str) -> list[tuple[str, bool, str]]:
+    """For each path what `_patient` says, with a name of its own where that is nobody."""
     names, folders = _recurring(paths), _recurring_folders(paths)
     for path in paths:
         if not path.said.patient and path.said.head.casefold() in names:
@@ -143,54 +172,72 @@ def scans_of(paths: list[Path], root: str, notes: list[str]) -> list[tuple[Scan,
             if folder.head.casefold() in folders:  # `tse/` in every patient's folder
                 folder.contrast.append(folder.head.casefold())
                 folder.head = ""
-    heads = {path.said.head for path in paths if path.said.head and not path.said.patient}
-    ids = _ids(heads)
+    _take_prefixes(paths)
+    ids = _ids({path.said.head for path in paths if path.said.head and not path.said.patient})
     within = {one.head for path in paths for _, one in path.folders if one.head and not one.patient}
     ids_of_folders = _ids(within)
+    _doubt_words([path.said for path in paths if not path.said.patient], ids)
+    _doubt_words([one for path in paths for _, one in path.folders], ids_of_folders)
+    _doubt_folders(paths, ids, ids_of_folders)
     stems = Counter(stem_of(path.file).rpartition("/")[2] for path in paths)
-    spellings: dict[tuple, list[str]] = defaultdict(list)
-    scans = []
+    told = []
     for path in paths:
-        said = path.said
-        patient, named, rest = _patient(path, ids, ids_of_folders)
+        said, (patient, named, rest) = path.said, _patient(path, ids, ids_of_folders)
         if not patient:
             parent, _, stem = stem_of(path.file).rpartition("/")
             patient = stem if stems[stem] == 1 else f"{parent}/{stem}".strip("/")
             if said.slice is not None or (said.contrast and not said.head):
                 patient = parent or root
+            if said.slice is not None and said.number is not None:
+                patient = f"{patient}/{said.number}"  # `volume_1_slice_2`
             named = False
-        spelled = spellings[tuple(natural(patient.casefold()))]  # sub-1 is SUB-001
-        spelled += [] if patient in spelled else [patient]
-        patient = spelled[0]
-        folders = [one for _, one in path.folders]
-        sessions = list(dict.fromkeys(part for one in (*folders, said) for part in one.session))
-        numbers = re.search("[0-9]", rest) is not None
-        session = "-".join([*sessions, rest] if numbers else sessions)
-        contrast = [*(word for one in folders for word in one.contrast), *said.contrast]
-        contrast += [rest] if rest and not numbers else []
-        number = said.number
-        if number is None and said.head.isdecimal():
-            number = whole(said.head)
-        parent = path.file.rpartition("/")[0]
-        series = "/".join((patient, session, *contrast, parent)).casefold()
-        scan = Scan(
-            path.file,
-            patient,
-            slice=said.slice,
-            split=path.split,
-            session=session,
-            number=number,
-            series=series,
-            named=named,
-        )
-        scans.append((scan, tuple(dict.fromkeys(contrast))))
+        told.append((patient, named, rest))
+    return told
+
+
+def _scan(path: Path, patient: str, named: bool, rest: str) -> tuple[Scan, tuple[str, ...]]:
+    """The scan behind a path, and the words of its contrast, by what `_patient` said."""
+    said, folders = path.said, [one for _, one in path.folders]
+    sessions = list(dict.fromkeys(part for one in (*folders, said) for part in one.session))
+    numbers = re.search("[0-9]", rest) is not None
+    session = "-".join([*sessions, rest] if numbers else sessions)
+    contrast = [*(word for one in folders for word in one.contrast), *said.contrast]
+    contrast += [rest] if rest and not numbers else []
+    number, counted = said.number, re.fullmatch("[^0-9]*([0-9]+)", rest)
+    if number is None and said.head.isdecimal():
+        number = whole(said.head)
+    of_series = [patient, session, *contrast, path.file.rpartition("/")[0]]
+    if said.slice is not None:
+        of_series.append(str(number))  # `volume_1_slice_2`, `run-1_slice-2`
+    elif number is None and counted:
+        number, of_series[1] = whole(counted[1]), "-".join(sessions)  # `P01_2`
+    scan = Scan(
+        path.file,
+        patient,
+        slice=said.slice,
+        split=path.split,
+        session=session,
+        number=number,
+        series="/".join(of_series).casefold(),
+        named=named,
+        doubted=not said.sure,
+    )
+    return scan, tuple(dict.fromkeys(contrast))
+
+
+def spelled_alike(patients: list[str], notes: list[str]) -> list[str]:
+    """Names of patients, each as it is first spelled: `sub-1` is `SUB-001`, which is noted."""
+    spellings: dict[tuple, dict[str, None]] = defaultdict(dict)
+    keys = [_spelling(patient) for patient in patients]
+    for key, patient in zip(keys, patients, strict=True):
+        spellings[key][patient] = None
     several = [" and ".join(spelled) for spelled in spellings.values() if len(spelled) > 1]
     if several:
         notes.append(
-            "Patients whose names differ in case or in leading zeros alone count as one: "
+            "Patients whose names differ in case, in signs or in leading zeros alone count as one: "
             f"{len(several)} (the first: {several[0]})."
         )
-    return scans
+    return [next(iter(spellings[key])) for key in keys]
 
 
 def _recurring(paths: list[Path]) -> set[str]:
@@ -221,25 +268,138 @@ def _patient(path: Path, ids: Ids, ids_of_folders: Ids) -> tuple[str, bool, str]
     for _, folder in reversed(path.folders):
         if folder.patient:
             return folder.patient, folder.sure, said.head if said.head.isalpha() else ""
-    bare = said.head.isdecimal() and not said.contrast
+    bare = _is_bare(said)
     if not said.head or bare:
-        for _, folder in reversed(path.folders):
-            digits = any(c.isdecimal() for c in folder.head)
-            if folder.head and (digits or not bare):
-                numbered = said.number is not None or bare
-                found, rest, sure = ids_of_folders[folder.head]
-                return found, digits and sure and not numbered, rest
+        numbered = [one for _, one in path.folders if re.search("[0-9]", one.head)]
+        people = [one for one in numbered if not _is_counted(one.head)]
+        for folder in people or numbered:  # from the top down: of accession numbers in a patient's
+            found, rest, sure = ids_of_folders[folder.head]
+            said.sure = said.sure and folder.sure and len(people) == 1
+            return found, sure and said.sure and said.number is None and not bare, rest
+        for _, folder in reversed([] if bare else path.folders):
+            if folder.head:
+                found, rest, _ = ids_of_folders[folder.head]
+                return found, False, rest
         return "", False, ""
     found, rest, sure = ids[said.head]
     digits = any(c.isdecimal() for c in found)
     if not digits and not (said.session or said.contrast or said.slice is not None):
         return "", False, ""
-    counted = re.match(r"[^\W\d_]*", found.casefold())[0] in NOBODY | REPEAT  # `MR3_mueller`
-    known = (sure and not counted) if digits else bool(said.session)
+    known = (sure and not _is_counted(found)) if digits else bool(said.session)
     stem = stem_of(path.file).rpartition("/")[2]
     if found.isdecimal() and not (said.contrast and stem.startswith(found)):
         known = False  # of `T2_1` and `T2_2` nobody knows; `1_T2` and `1_ADC` are a case's
-    return found, known, rest
+    return found, known and said.sure, rest
+
+
+def _is_bare(said: Said) -> bool:
+    """Whether a name is a number and no more."""
+    return said.head.isdecimal() and not said.contrast
+
+
+@functools.lru_cache(2**14)
+def _is_counted(name: str) -> bool:
+    """Whether a name counts scans or groups of patients (`MR3`, `fold_1`), is a year, or `3T`."""
+    name = name.casefold()
+    first = re.match(r"[^\W\d_]*", name)[0]
+    other = re.fullmatch(r"(19|20)[0-9]{2}|[0-9](\.[0-9])?t", name)
+    return bool(other) or first in NOBODY | REPEAT | SITE | GROUP
+
+
+def _take_prefixes(paths: list[Path]) -> None:
+    """Tell what is made from a scan: `brain_P01` and SPM's `c1P01` beside `P01`."""
+    names = {path.said.patient or path.said.head for path in paths}
+    names = {name.casefold() for name in names if re.search(r"[^\W\d_].*[0-9]", name)}
+    bare = {path.said.patient for path in paths if not path.said.head} - {""}
+    for path in paths:
+        if path.said.patient in bare and path.said.head:
+            path.said.contrast.append(path.said.head.casefold())
+        head = "" if path.said.patient else path.said.head
+        words = [(head[: one.start()], one.end()) for one in re.finditer("[-_. ]+", head)]
+        spm = [(head[:end], end) for end in range(1, 8) if _SPM.fullmatch(head[:end])]
+        for before, end in words + spm:
+            if head[end:].casefold() in names:
+                path.said.head = head[end:]
+                path.said.contrast.append(before.casefold())
+                break
+
+
+def _doubt_words(names: list[Said], ids: Ids) -> None:
+    """Doubt `mueller_1` where there is `schmidt_1`: patients of two groups, or scans of two people?
+
+    Codes of a few letters, as in `HC01` and `AD01`, and names with a session are patients.
+    """
+    matches = {
+        head: re.fullmatch(r"([^0-9]{4,}|[^0-9]+[-_. ])([0-9]+)", found.casefold())
+        for head, (found, _, _) in ids.items()
+    }
+    matches = {head: match for head, match in matches.items() if match}
+    words = defaultdict(set)
+    for match in matches.values():
+        words[int(match[2])].add(match[1].strip("-_. "))
+    doubtful = set().union(*(several for several in words.values() if len(several) > 1))
+    for said in names:
+        match = matches.get(said.head)
+        if match and match[1].strip("-_. ") in doubtful and not (said.session or said.patient):
+            said.sure = False
+
+
+def _doubt_folders(paths: list[Path], ids: Ids, ids_of_folders: Ids) -> None:
+    """Doubt names that recur in folders of somebody: is `P01` or `b0` in `P01/b0` the patient?
+
+    Nobody knows; what there are more of is taken for the patients. In folders without a number
+    names such as `P01` are sure where they are more: `pre/P01`. Bare numbers of files, as of series
+    in `P01/3_t2`, never are, and the patient is the folder's if that has a number.
+    """
+    inside = defaultdict(list)  # letters before the number -> what `_inside` returns
+    for path in paths:
+        named = path.said.patient or any(one.patient for _, one in path.folders)
+        if not named and (found := _inside(path, ids, ids_of_folders)):
+            inside[re.match("[^0-9]*", found[1])[0]].append(found)
+    for letters, several in inside.items():
+        names, folders = ({one[at] for one in several} for at in (1, 2))
+        recurring = len({one[1:3] for one in several}) > len(names)
+        fewer = recurring and len(names) <= len(folders)
+        for path, name, _, numbered, inner in several:
+            if letters and not (fewer or (recurring and numbered)):
+                continue
+            path.said.sure = False
+            if not (fewer or (numbered and not letters)):
+                continue
+            if path.said.head:
+                path.said.number = whole(re.findall("[0-9]+", name)[-1])
+            for said in inner:
+                said.head = ""
+
+
+def _inside(path: Path, ids: Ids, ids_of_folders: Ids):
+    """A name with a number inside a folder that may be called after a patient, if there is one.
+
+    Returns:
+        The path, the name, that of the folder, whether the folder's has a number, and all names
+        that are no patient's if the folder's is.
+    """
+    folders = [one for _, one in path.folders if one.head]
+    people = [one for one in folders if re.search("[0-9]", one.head) and not _is_counted(one.head)]
+    name = ids[path.said.head][0].casefold() if path.said.head in ids else ""
+    if re.search("[0-9]", name):
+        around, inner = people[:1] or folders[-1:], [path.said]
+    elif people:
+        name = f"/{ids_of_folders[people[0].head][0].casefold()}"
+        around, inner = folders[: folders.index(people[0])][-1:], people
+    if not (re.search("[0-9]", name) and around) or (people and _is_bare(path.said)):
+        return None
+    folder = ids_of_folders[around[0].head][0].casefold()
+    alike = name == folder or (name.startswith(folder) and not name[0].isdecimal())
+    alike |= folder.endswith(name) and len(name) > 2  # as no number of a series does
+    return None if alike else (path, name, folder, around[0] in people, inner)
+
+
+@functools.lru_cache(2**14)
+def _spelling(patient: str) -> tuple:
+    """The same for all ways to write a name: sub-1, SUB-001, sub 1."""
+    name = re.sub("[-_. ]+", "_", patient.casefold()).strip("_") or patient
+    return tuple(natural(re.sub(r"(?<=[^\W\d])_(?=[0-9])|(?<=[0-9])_(?=[^\W\d])", "", name)))
 
 
 def _ids(heads: set[str]) -> Ids:
@@ -319,7 +479,10 @@ def join_slices(volumes: list[list[Scan]], flat: set[str]) -> list[list[Scan]]:
     for scans in series.values():
         numbers = [scan.number for scan in scans]
         if len(scans) > 1 and len(set(numbers)) == len(numbers):
-            scans = [replace(scan, slice=scan.number, named=_digits(scan)) for scan in scans]
+            if len({scan.session for scan in scans}) > 1:  # numbers that could be a patient's
+                scans = [replace(scan, slice=scan.number, session="") for scan in scans]
+            else:
+                scans = [replace(scan, slice=scan.number, named=_digits(scan)) for scan in scans]
             joined.append(sorted(scans, key=lambda scan: scan.slice))
         else:
             others += [[scan] for scan in scans]
@@ -327,4 +490,4 @@ def join_slices(volumes: list[list[Scan]], flat: set[str]) -> list[list[Scan]]:
 
 
 def _digits(scan: Scan) -> bool:
-    return scan.named or any(c.isdecimal() for c in scan.patient)
+    return scan.named or (not scan.doubted and any(c.isdecimal() for c in scan.patient))
