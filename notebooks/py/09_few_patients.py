@@ -415,6 +415,11 @@ else:
 # Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall say
 # whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds do not
 # show which of the two is better. A single seed never shows it.
+#
+# Dropout, weight decay, a smaller network, label smoothing and averaged weights were tried as well, each on top of
+# changed pictures: `python -m benchmarks.remedies`, with a table on
+# [the page of results](../docs/results.md#few-patients). Look there for the remedy that changes bits a little and
+# samples a lot.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
