@@ -417,9 +417,8 @@ else:
 # show which of the two is better. A single seed never shows it.
 #
 # Dropout, weight decay, a smaller network, label smoothing and averaged weights were tried as well, each on top of
-# changed pictures: `python -m benchmarks.remedies`, with a table on
-# [the page of results](../docs/results.md#few-patients). Look there for the remedy that changes bits a little and
-# samples a lot.
+# changed pictures: `python -m benchmarks.remedies`, with a table in `docs/results.md`. Look there for the remedy that
+# changes bits a little and samples a lot.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
