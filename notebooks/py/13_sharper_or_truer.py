@@ -429,7 +429,7 @@ hidden = {
     for name, some in odd.items()
 }
 hidden = pd.DataFrame(hidden, index=["slices", *decoders]).T
-hidden.astype({"slices": int}).round(3)
+hidden.astype({"slices": int}).round(3) if odd else print("nothing could be tried")
 
 # %% tags=[]
 middles = {name: len(some) // 2 for name, some in odd.items()}  # one slice of each
