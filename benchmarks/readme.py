@@ -135,10 +135,7 @@ def patients() -> str:
             f"{row['ssim']:.3f}",
             spread(row, "bits_per_code", ".2f"),
             f"{row['bits_per_code_train']:.2f}",
-            spread(row, "anatomy_pass", ".0%"),
-            spread(row, "precision", ".2f"),
-            spread(row, "recall", ".2f"),
-            spread(row, "frechet", ".2f"),
+            *of_samples(row),
             "not measured" if row["memorised"] is None else f"{row['memorised']:.0%}",
         )
         for row in load_json(RESULTS / "few_patients.json")["patients"]
@@ -156,6 +153,12 @@ def spread(row: dict, score: str, form: str) -> str:
     if row["seeds"] == 1:
         return f"{row[score]:{form}}"
     return f"{row[score]:{form}} ({low:{form}}-{high:{form}})"
+
+
+def of_samples(row: dict) -> tuple[str, ...]:
+    """How samples were judged by `benchmarks.few_patients`: rules, precision, recall, Fréchet."""
+    forms = {"anatomy_pass": ".0%", "precision": ".2f", "recall": ".2f", "frechet": ".2f"}
+    return tuple(spread(row, score, form) for score, form in forms.items())
 
 
 def few() -> str:
@@ -192,10 +195,7 @@ def remedies() -> str:
             str(row["seeds"]),
             spread(row, "bits_per_code", ".2f"),
             spread(row, "bits_per_code_train", ".2f"),
-            spread(row, "anatomy_pass", ".0%"),
-            spread(row, "precision", ".2f"),
-            spread(row, "recall", ".2f"),
-            spread(row, "frechet", ".2f"),
+            *of_samples(row),
         )
         for row in load_json(RESULTS / "remedies.json")["remedies"]
     ]

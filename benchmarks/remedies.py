@@ -82,9 +82,11 @@ def trained(name: str, remedy: str) -> PixelCNN:
     prior = new_prior(settings, tuple(codes.shape[1:]))
     losses = smoothed_losses if remedy == SMOOTHING else lesson.losses
     folder = run.path("remedies") / remedy.replace(" ", "_")
-    mean = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+    used = prior
     if remedy == AVERAGING:
         shutil.rmtree(folder, ignore_errors=True)  # half of a mean is not kept
+        mean = AveragedModel(prior, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+        used = mean.module
         losses = functools.partial(averaging, losses, mean)
     folder.mkdir(parents=True, exist_ok=True)
     fit(
@@ -97,7 +99,7 @@ def trained(name: str, remedy: str) -> PixelCNN:
         validate=lesson.validate,
         change=lesson.change,
     )
-    return (mean.module if remedy == AVERAGING else prior).eval()
+    return used.eval()
 
 
 def scores(run: Run, remedy: str, judge: few_patients.Judge, training) -> dict:

@@ -5,6 +5,7 @@ Paths are read word by word and without case: `sub-HC_01/ses-02/T2w`, `patient00
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 
@@ -130,6 +131,11 @@ def split_of(folder: str) -> str:
     """The split that a folder's name says: `train`, `test_set`, `dataset-02validation`; else ""."""
     rest = [word for word in words_of(folder) if word not in NOBODY and word not in ("set", "sets")]
     return SPLITS.get(rest[0].lstrip("0123456789"), "") if len(rest) == 1 else ""
+
+
+def split_among(folders: Iterable[str]) -> str:
+    """The split that the first of these folders says which says one; else ""."""
+    return next(filter(None, map(split_of, folders)), "")
 
 
 def is_mask(word: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vqgen_utils.data.contrasts import choose
-from vqgen_utils.data.names import CONTRAST, Scan, is_mask, natural, split_of, words_of
+from vqgen_utils.data.names import CONTRAST, Scan, is_mask, natural, split_among, split_of, words_of
 from vqgen_utils.data.releases import keep_first
 from vqgen_utils.data.whose import Found, common_folders
 from vqgen_utils.errors import InputError
@@ -198,7 +198,7 @@ def _find_numbered(files: list[str], dropped: list[dict]) -> Found:
 
 def _name(file: str) -> _Name:
     *folders, name = _stem(file).split("/")
-    split = next(filter(None, map(split_of, folders)), "")
+    split = split_among(folders)
     contrast = tuple(
         word for part in (*folders, name) for word in words_of(part) if word in CONTRAST
     )

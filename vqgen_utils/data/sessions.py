@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqgen_utils.data.dicom import File, Image, fault, read_file, without_copies
-from vqgen_utils.data.names import Scan, natural, split_of
+from vqgen_utils.data.names import Scan, natural, split_among
 from vqgen_utils.data.whose import Found
 from vqgen_utils.errors import InputError
 
@@ -142,7 +142,7 @@ def _choose(found: list[_Series], dropped: list[dict]) -> tuple[list[_Series], l
 
 def _split(files: Sequence[str]) -> str:
     """The owner's split, where all files lie in folders that say the same one."""
-    splits = {next(filter(None, map(split_of, file.split("/")[:-1])), "") for file in files}
+    splits = {split_among(file.split("/")[:-1]) for file in files}
     return splits.pop() if len(splits) == 1 else ""
 
 
