@@ -1,6 +1,6 @@
 """What can be learned from few patients, and what do more of them buy?
 
-    python -m benchmarks.few_patients [--data-dir FOLDER] [--jobs 2]
+    python -m benchmarks.few_patients [--data-dir FOLDER] [--patients 8 30 ...] [--jobs 2]
 
 Trainings of profile `quick`, each with three seeds, judged on patients that none of them has seen:
 
@@ -17,8 +17,10 @@ all 240 patients, since a ruler that grows measures itself. Bits are paid on twe
 none has seen, and once more on the twelve that notebook 04 tests on, which those of up to 120 have
 not seen. Pictures of people are never written.
 
-Two jobs at a time take about an hour and a half on two cores; started again, it goes on where it
-was stopped. Runs stay in `runs/few-...`, scores go to `benchmarks/results/few_patients.json`.
+Two jobs at a time take about five hours on two cores; started again, it goes on where it was
+stopped, and `--patients` trains those numbers of the phantom's patients alone. Runs stay in
+`runs/few-...`, scores go to `benchmarks/results/few_patients.json`, where a row that no runs are
+there to measure again, or fewer seeds than it has, stays as it is.
 """
 
 import argparse
@@ -293,6 +295,20 @@ def table(names: list[str], measure) -> list[dict]:
     ]
 
 
+def with_known(measured: list[dict], known: list[dict]) -> list[dict]:
+    """A row a number of patients: the one with more seeds; if they are even, the measured one."""
+    rows = {row["patients"]: row for row in known}
+    for row in measured:
+        before = rows.get(row["patients"], row)
+        rows[row["patients"]] = row if row["seeds"] >= before["seeds"] else before
+    return [rows[patients] for patients in sorted(rows)]
+
+
+def of_commit(rows: list[dict], commit: str) -> list[dict]:
+    """Rows that name the commit they belong to; those that do already are left as they are."""
+    return [{"commit": commit, **row} for row in rows]
+
+
 def headline(phantom: list[dict], spine: list[dict], prostate: list[dict]) -> dict[str, float]:
     """The medians that this benchmark promises; those of scans that are not there are left out."""
     by_patients = {row["patients"]: row for row in phantom}
@@ -326,27 +342,45 @@ def main() -> None:
     """Train what is not trained yet, part by part, and write what came of it so far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, help="holds spider_spine/ and prostate3t/")
+    numbers = sorted({number for patients, _ in PARTS for number in patients})
+    parser.add_argument(
+        "--patients", type=int, nargs="+", choices=numbers, default=numbers, help="of the phantom"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     given = parser.parse_args()
     real = given.data_dir
     spines = of_spine(real / "spider_spine") if real else {}
     prostates = of_prostate(real / "prostate3t") if real else {}
-    headlined, others, plain = (of_phantom(*part) for part in PARTS)
+    headlined, others, plain = (
+        of_phantom([number for number in patients if number in given.patients], augment)
+        for patients, augment in PARTS
+    )
     judge = None
     for part in (headlined | spines, prostates, others, plain):
-        train(part, given.jobs)
-        judge = judge or Judge()
-        write(judge, list(headlined | others | plain), list(spines), list(prostates))
+        if part:
+            train(part, given.jobs)
+            judge = judge or Judge()
+            write(judge, list(headlined | others | plain), list(spines), list(prostates))
 
 
 def write(judge: Judge, phantoms: list[str], spines: list[str], prostates: list[str]) -> None:
     """Scores of the runs that are trained, in a table here and in the results file."""
+    file, here = report.read("few_patients"), report.commit()
+    known = {
+        name: of_commit(file.get(name, []), file.get("commit", ""))
+        for name in ("patients", "patients_without", "spine", "prostate")
+    }
     of_all = table(phantoms, lambda run: scores(run) | judge.scores(run))
-    of_all.sort(key=lambda row: row["patients"])
-    spine, prostate = (table(names, scores) for names in (spines, prostates))
     auto, off = (
-        report.medians([row for row in of_all if f"-{augment}-" in row["run"]], "patients")
-        for augment in ("auto", "off")
+        with_known(of_commit(report.medians(rows, "patients"), here), known[name])
+        for name, rows in (
+            ("patients", [row for row in of_all if "-auto-" in row["run"]]),
+            ("patients_without", [row for row in of_all if "-off-" in row["run"]]),
+        )
+    )
+    spine, prostate = (
+        max(of_commit(table(names, scores), here), known[name], key=len)  # the first if even
+        for name, names in (("spine", spines), ("prostate", prostates))
     )
     report.table([{name: row[name] for name in SHOWN} for row in auto])
     report.write(
