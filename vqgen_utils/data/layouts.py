@@ -11,6 +11,7 @@ from pathlib import Path
 from vqgen_utils.config import DataConfig
 from vqgen_utils.data.contrasts import choose
 from vqgen_utils.data.names import Scan, natural, stem_of
+from vqgen_utils.data.paths import read_paths
 from vqgen_utils.data.releases import (
     DECATHLON,
     RELEASES,
@@ -20,7 +21,8 @@ from vqgen_utils.data.releases import (
     layout_of,
     place_of,
 )
-from vqgen_utils.data.whose import Found, numbered, read_paths, scans_of, spelled_alike
+from vqgen_utils.data.volumes import Found, numbered
+from vqgen_utils.data.whose import scans_of, spelled_alike
 from vqgen_utils.errors import InputError
 
 

@@ -13,8 +13,9 @@ from PIL import Image, UnidentifiedImageError
 
 from vqgen_utils.data.contrasts import choose
 from vqgen_utils.data.names import CONTRAST, Scan, is_mask, natural, split_among, split_of, words_of
+from vqgen_utils.data.paths import common_folders
 from vqgen_utils.data.releases import keep_first
-from vqgen_utils.data.whose import Found, common_folders
+from vqgen_utils.data.volumes import Found
 from vqgen_utils.errors import InputError
 from vqgen_utils.machine.files import why_unreadable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vqgen_utils.data.contrasts import choose
 from vqgen_utils.data.names import Scan, read_name, stem_of, whole
-from vqgen_utils.data.whose import Found, numbered
+from vqgen_utils.data.volumes import Found, numbered
 from vqgen_utils.errors import InputError
 
 _PLACE = re.compile(

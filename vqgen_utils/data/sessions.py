@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vqgen_utils.data.dicom import File, Image, fault, read_file, without_copies
 from vqgen_utils.data.names import Scan, natural, split_among
-from vqgen_utils.data.whose import Found
+from vqgen_utils.data.volumes import Found
 from vqgen_utils.errors import InputError
 
 

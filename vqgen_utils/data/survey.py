@@ -20,7 +20,7 @@ from vqgen_utils.data.nifti import PLANES, Head, acquired_axis, by, known
 from vqgen_utils.data.png import find_png
 from vqgen_utils.data.reading import read_head
 from vqgen_utils.data.sessions import find_dicom
-from vqgen_utils.data.whose import Found, join_slices
+from vqgen_utils.data.volumes import Found, join_slices
 from vqgen_utils.errors import InputError
 
 AXIAL = PLANES.index("axial")
