@@ -58,7 +58,10 @@ NameOption = Annotated[
     str, typer.Option(help="Folder under runs/ that keeps everything the run makes.")
 ]
 DirOption = Annotated[
-    Path | None, typer.Option(help="Folder of your own scans. Left out: the built-in phantom.")
+    str | None,
+    typer.Option(
+        metavar="FOLDER", help="Folder of your own scans. Left out: the built-in phantom."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -86,7 +89,9 @@ FromRunOption = Annotated[
         help="Start from the weights of this run. Left out: from none.",
     ),
 ]
-ScansArgument = Annotated[Path, typer.Argument(help="Folder of the scans (NIfTI files).")]
+ScansArgument = Annotated[
+    str, typer.Argument(metavar="FOLDER", help="Folder of the scans (NIfTI, DICOM or PNG files).")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -459,7 +464,7 @@ def _show(what: str, done: int, total: int) -> None:
 
 
 def _data_config(
-    folder: Path, source: str | None, profile: str, settings: list[str] | None
+    folder: str, source: str | None, profile: str, settings: list[str] | None
 ) -> DataConfig:
     """The data settings of a profile, for this folder."""
     changes = parse_settings(settings or (), _kinds("data"), "the data settings")

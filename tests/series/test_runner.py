@@ -197,6 +197,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--data-source", "hipmri"], "needs --data-dir"),
         (["--patient-pattern", "("], "give a regular expression"),
         (["--data-dir", "nowhere"], "nowhere' is not a folder"),
+        (["--data-dir", ""], "the folder of the scans is empty"),
         (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
         (["--only", "3"], "--only 03: no such notebook"),
         (["--from", "1", "--only", "2"], "--only excludes --from and --to"),
@@ -414,6 +415,8 @@ def test_a_phantom_is_written_checked_and_packed(vqgen, tmp_path):
 def test_a_wrong_data_request_and_a_full_disk_are_one_sentence(vqgen, tmp_path, monkeypatch):
     for words, sentence in (
         (["check", tmp_path / "none"], "is not a folder"),
+        (["check", ""], "the folder of the scans is empty"),
+        (["pack", " "], "the folder of the scans is empty"),
         (["pack", tmp_path, "--set", "slice_axi=1"], "did you mean slice_axis"),
         (["phantom", tmp_path / "new", "--weeks", 0], "'weeks' is 0"),
     ):

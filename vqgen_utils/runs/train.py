@@ -6,7 +6,7 @@ trained model and go on from there.
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,7 +92,7 @@ def train_prior(run_name: str, profile: str, changes: dict, from_run: str = "") 
         settings = _as_the_first_left_it(run, profile, state)
         slices, codes = run.load_slices(settings), run.load_codes()
         grid = tuple(codes.shape[1:])
-        lesson = prior_lesson(settings, slices, codes, run.load_vqvae())
+        lesson = prior_lesson(settings, slices, codes, run.load_vqvae().encode)
         model = new_prior(settings, grid)
         started_from = start.prior(run, model, from_run)
         result = fit(
@@ -148,30 +148,32 @@ def prior_lesson(
     settings: Profile,
     slices: Slices,
     codes: torch.Tensor,
-    vqvae: VQVAE,
+    encode: Callable[[torch.Tensor], torch.Tensor],
     patients: Sequence[str] | None = None,
+    losses: Losses = prior_losses,
 ) -> Lesson:
     """The training slices as codes; where pictures are changed, they are encoded afterwards.
 
     Args:
         settings: of the run.
         slices: the data.
-        codes: (N, h, w), those of all slices as they are.
-        vqvae: trained; it wrote the codes.
+        codes: (N, ...), those of all slices as they are.
+        encode: what wrote them: pictures (B, 1, H, W) -> codes (B, ...).
         patients: of those to train on, whom to learn from; None: all of them.
+        losses: of the prior; as for `fit`.
     """
     train, validate = slices.to_learn_from()
     train = train if patients is None else train.of_patients(patients)
     chosen = codes_of(validate, codes) if len(validate) else None
     change = _change(settings, train)
     if change is None:
-        return Lesson(prior_losses, codes_of(train, codes), chosen, None)
+        return Lesson(losses, codes_of(train, codes), chosen, None)
 
     def change_and_encode(pictures: torch.Tensor, *how) -> torch.Tensor:
-        """Pictures (B, 1, H, W) -> codes (B, h, w)."""
-        return vqvae.encode(change(pictures, *how))
+        """Pictures (B, 1, H, W) -> codes (B, ...)."""
+        return encode(change(pictures, *how))
 
-    return Lesson(prior_losses, train, chosen, change_and_encode)
+    return Lesson(losses, train, chosen, change_and_encode)
 
 
 def _change(settings: Profile, train: SliceDataset) -> Change | None:
@@ -181,7 +183,7 @@ def _change(settings: Profile, train: SliceDataset) -> Change | None:
 
 
 def codes_of(dataset: SliceDataset, codes: torch.Tensor) -> TensorDataset:
-    """Codes (h, w) and height () of each slice of `dataset`, of the codes (N, h, w) of all."""
+    """Codes (...) and height () of each slice of `dataset`, of the codes (N, ...) of all."""
     heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
     return TensorDataset(codes[dataset.rows.index], heights)
 

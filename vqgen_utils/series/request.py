@@ -76,7 +76,7 @@ def _parse(setting: str, text: str, kind: type) -> int | float | str | bool:
         raise InputError(f"--set {setting}: the value must be {number}.") from None
 
 
-def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
+def resolve_data(source: str | None, folder: str | None) -> dict[str, str]:
     """The parameters data_source and data_dir, as far as they are given or follow.
 
     A folder without a source is the study's if a folder in it, at any depth, is named like the
@@ -86,7 +86,9 @@ def resolve_data(source: str | None, folder: Path | None) -> dict[str, str]:
         if source in ("hipmri", "nifti"):
             raise InputError(f"--data-source {source} needs --data-dir: the folder of the scans.")
         return {"data_source": source} if source else {}
-    folder = folder.expanduser().resolve()  # a kernel works in another folder
+    if not folder.strip():  # as of a variable that is not set; it would mean the working directory
+        raise InputError("the folder of the scans is empty: say which one, '.' for this one.")
+    folder = Path(folder).expanduser().resolve()  # a kernel works in another folder
     if not folder.is_dir():
         raise InputError(f"'{folder}' is not a folder: give the folder of the scans.")
     if source is None:

@@ -70,7 +70,7 @@ def run_series(
     profile: str = DEFAULT_PROFILE,
     run_name: str = DEFAULT_RUN_NAME,
     data_source: str | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | None = None,
     settings: Iterable[str] = (),
     from_run: str = "",
     start: int | None = None,

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
 
 from vqgen_utils import config, made_from
 from vqgen_utils.config import Profile, TrainingConfig
-from vqgen_utils.data.slices import SliceDataset, Slices
+from vqgen_utils.data.slices import Slices
 from vqgen_utils.models.beyond.levels import (
     HierarchicalVQVAE,
     PriorToldTop,
@@ -29,7 +28,7 @@ from vqgen_utils.models.beyond.levels import (
 from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.models.vqvae import AT_ONCE, VQVAE
 from vqgen_utils.runs.run import Run
-from vqgen_utils.runs.train import Lesson, new_vqvae, vqvae_lesson
+from vqgen_utils.runs.train import Lesson, new_vqvae, prior_lesson, vqvae_lesson
 from vqgen_utils.training.loop import Fit, Losses, Schedule, fit
 
 TwoLevels = ResidualVQVAE | HierarchicalVQVAE
@@ -231,26 +230,6 @@ def _lasting(training: TrainingConfig, steps: float, seed: int) -> TrainingConfi
 def _lesson(
     settings: Profile, slices: Slices, to_codes: Callable[[Tensor], Tensor], losses: Losses
 ) -> Lesson:
-    """The training slices as codes; where pictures are changed, they are encoded afterwards.
-
-    Both levels of a slice come from one and the same changed picture.
-    """
-    train, validate = slices.to_learn_from()
-
-    def as_codes(dataset: SliceDataset) -> TensorDataset:
-        """Codes (...) and height () of each slice."""
-        heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
-        index = torch.tensor(dataset.rows.index.to_numpy())
-        parts = [to_codes(slices.tensor[some]) for some in index.split(AT_ONCE)]
-        return TensorDataset(torch.cat(parts), heights)
-
-    chosen = as_codes(validate) if len(validate) else None
-    change = vqvae_lesson(settings, slices).change
-    if change is None:
-        return Lesson(losses, as_codes(train), chosen, None)
-
-    def change_and_encode(pictures: Tensor, *how) -> Tensor:
-        """Pictures (B, 1, H, W) -> codes (B, ...)."""
-        return to_codes(change(pictures, *how))
-
-    return Lesson(losses, train, chosen, change_and_encode)
+    """As `prior_lesson`; both levels of a slice come from one and the same changed picture."""
+    codes = torch.cat([to_codes(some) for some in slices.tensor.split(AT_ONCE)])  # (N, ...)
+    return prior_lesson(settings, slices, codes, to_codes, losses=losses)
