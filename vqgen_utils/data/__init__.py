@@ -4,9 +4,10 @@ nifti      one file                          framing    slices of one size
 dicom      one series; sessions: which       png        PNG slices
 reading    one scan of any of these kinds
 listing    what lies in a folder             scans      one scan's slices, scaled together
-names      what one path says                copies     the same voxels under two names
-whose      what all paths say of whom        packing    all of them, once, in arrays
-contrasts  which of a patient's is read      slices     `load_slices`
+names      what one name says                copies     the same voxels under two names
+paths      what the names of a path say      packing    all of them, once, in arrays
+whose      what all paths say of whom        slices     `load_slices`
+contrasts  which of a patient's is read      volumes    scans in order, slices joined
 layouts    a folder's volumes, by its names  check      what is wrong with a folder
 split      who is held out                   download   open data
 survey     the headers, before the voxels    tissues    what labels mean

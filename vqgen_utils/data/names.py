@@ -1,6 +1,6 @@
-"""What one path says: whose scan it is, which session, slice and contrast, and whether an image.
+"""What one name says: whose scan it is, which session, slice and contrast, and whether an image.
 
-Paths are read word by word and without case: `sub-HC_01/ses-02/T2w`, `patient001_slice003` and
+Names are read word by word and without case: `sub-HC_01/ses-02/T2w`, `patient001_slice003` and
 `Case_004_Week0_LFOV` are words and numbers. What only all names together can tell is in `whose`.
 """
 

@@ -1,4 +1,4 @@
-"""What each file's path says, word by word, before anybody is told whose scan it is."""
+"""What the names of each path say together, before anybody is told whose scan it is."""
 
 import re
 import unicodedata
