@@ -40,7 +40,7 @@ from vqgen_utils.data.phantom import write_phantom
 from vqgen_utils.evaluation import anatomy, code_lengths, domain, fidelity, memorisation, metrics
 from vqgen_utils.machine import home, whole_folder
 from vqgen_utils.models import VQVAE, PixelCNN, height_features, sample
-from vqgen_utils.runs import Run
+from vqgen_utils.runs import Run, compare
 from vqgen_utils.series import side_by_side
 from vqgen_utils.training import fit, resuming
 
@@ -365,19 +365,18 @@ def main() -> None:
 
 def write(judge: Judge, phantoms: list[str], spines: list[str], prostates: list[str]) -> None:
     """Scores of the runs that are trained, in a table here and in the results file."""
-    file, here = report.read("few_patients"), report.commit()
+    file, here = compare.published("few_patients"), report.commit()
     known = {
         name: of_commit(file.get(name, []), file.get("commit", ""))
         for name in ("patients", "patients_without", "spine", "prostate")
     }
     of_all = table(phantoms, lambda run: scores(run) | judge.scores(run))
-    auto, off = (
-        with_known(of_commit(report.medians(rows, "patients"), here), known[name])
-        for name, rows in (
-            ("patients", [row for row in of_all if "-auto-" in row["run"]]),
-            ("patients_without", [row for row in of_all if "-off-" in row["run"]]),
-        )
-    )
+    measured = {
+        augment: report.medians([row for row in of_all if f"-{augment}-" in row["run"]], "patients")
+        for augment in ("auto", "off")
+    }
+    auto = with_known(of_commit(measured["auto"], here), known["patients"])
+    off = with_known(of_commit(measured["off"], here), known["patients_without"])
     spine, prostate = (
         max(of_commit(table(names, scores), here), known[name], key=len)  # the first if even
         for name, names in (("spine", spines), ("prostate", prostates))

@@ -78,7 +78,7 @@ def trained(name: str, remedy: str) -> PixelCNN:
         return run.load_prior()
     settings = change(run.settings("quick"), **REMEDIES[remedy])
     slices, codes = run.load_slices(settings), run.load_codes()
-    lesson = prior_lesson(settings, slices, codes, run.load_vqvae().encode)
+    lesson = prior_lesson(settings, slices, codes, run.load_vqvae())
     prior = new_prior(settings, tuple(codes.shape[1:]))
     losses = smoothed_losses if remedy == SMOOTHING else lesson.losses
     folder = run.path("remedies") / remedy.replace(" ", "_")

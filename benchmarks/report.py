@@ -116,12 +116,6 @@ def medians(rows: list[dict], by: str) -> list[dict]:
     return joined.reset_index().to_dict("records")
 
 
-def read(name: str) -> dict:
-    """What `write` left last time; nothing where it never did."""
-    path = RESULTS / f"{name}.json"
-    return load_json(path) if path.exists() else {}
-
-
 def write(name: str, headline: dict[str, float], **details) -> Path:
     """Write `benchmarks/results/NAME.json`: headline numbers, details, machine, commit."""
     path = RESULTS / f"{name}.json"

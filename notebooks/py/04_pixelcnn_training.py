@@ -327,7 +327,7 @@ guess = predict("The curve begins near", ["0", "ln K", "K"])
 # %% tags=[]
 print(f"ln K = {np.log(K):.2f} nats; {len(train)} grids of {grid} codes to learn from")
 prior = new_prior(settings, grid)
-lesson = prior_lesson(settings, slices, all_codes, vqvae.encode)
+lesson = prior_lesson(settings, slices, all_codes, vqvae)
 print(sum(p.numel() for p in prior.parameters()), "weights")
 
 started_from = start.prior(run, prior, from_run)  # says so; nothing without from_run

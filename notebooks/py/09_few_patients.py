@@ -111,7 +111,7 @@ guess = predict("It pays least on validation", ["early", "about in the middle", 
 def train(name: str, augment: str, choosing: bool = True):
     """A prior trained on the few patients, and how it went."""
     ours = config.change(settings, augment=augment)
-    lesson = prior_lesson(ours, slices, all_codes, vqvae.encode, people)
+    lesson = prior_lesson(ours, slices, all_codes, vqvae, people)
     made_from = run.prior_made_from(ours, grid, slices)
     prior = new_prior(ours, grid)
     result = fit(

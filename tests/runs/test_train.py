@@ -205,7 +205,7 @@ def test_a_prior_can_learn_from_some_of_the_patients():
     train = slices.to_learn_from()[0].rows
     one = train["patient"].iloc[-1]
     untrained = new_vqvae(settings, slices.subset("train"))
-    lesson = prior_lesson(settings, slices, codes, untrained.encode, patients=[one])
+    lesson = prior_lesson(settings, slices, codes, untrained, patients=[one])
     theirs = codes[train.index[train["patient"] == one]]
     assert 0 < len(theirs) < len(train)
     assert torch.equal(lesson.train.tensors[0], theirs)

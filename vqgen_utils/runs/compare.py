@@ -54,8 +54,8 @@ def finished_runs(content: str, among_them: str = "") -> pd.DataFrame:
 
 def published_codes(content: str) -> pd.DataFrame:
     """`finished_runs` of the published sweep over codebooks and grids; empty for other data."""
-    published = _published("sweeps", {"data": "", "codes": []})
-    rows = published["codes"] if published["data"] == content else []
+    sweeps = published("sweeps")
+    rows = sweeps["codes"] if sweeps.get("data") == content else []
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -69,14 +69,14 @@ def published_patients(augmented: bool = True) -> pd.DataFrame:
         A row a number of patients: patients, seeds, and for each score the median over seeds, the
         lowest as SCORE_low and the highest as SCORE_high; see `benchmarks/few_patients.py`.
     """
-    published = _published("few_patients", {"patients": [], "patients_without": []})
-    return pd.DataFrame(published["patients" if augmented else "patients_without"])
+    name = "patients" if augmented else "patients_without"
+    return pd.DataFrame(published("few_patients").get(name, []))
 
 
-def _published(name: str, nothing: dict) -> dict:
-    """What a benchmark left, or `nothing`."""
+def published(name: str) -> dict:
+    """What the benchmark of this name left; nothing where it was never run."""
     path = RESULTS / f"{name}.json"
-    return load_json(path) if path.exists() else nothing
+    return load_json(path) if path.exists() else {}
 
 
 # column of the comparison -> where metrics.json has it

@@ -92,7 +92,7 @@ def train_prior(run_name: str, profile: str, changes: dict, from_run: str = "") 
         settings = _as_the_first_left_it(run, profile, state)
         slices, codes = run.load_slices(settings), run.load_codes()
         grid = tuple(codes.shape[1:])
-        lesson = prior_lesson(settings, slices, codes, run.load_vqvae().encode)
+        lesson = prior_lesson(settings, slices, codes, run.load_vqvae())
         model = new_prior(settings, grid)
         started_from = start.prior(run, model, from_run)
         result = fit(
@@ -148,26 +148,45 @@ def prior_lesson(
     settings: Profile,
     slices: Slices,
     codes: torch.Tensor,
-    encode: Callable[[torch.Tensor], torch.Tensor],
+    vqvae: VQVAE,
     patients: Sequence[str] | None = None,
-    losses: Losses = prior_losses,
 ) -> Lesson:
     """The training slices as codes; where pictures are changed, they are encoded afterwards.
 
     Args:
         settings: of the run.
         slices: the data.
-        codes: (N, ...), those of all slices as they are.
-        encode: what wrote them: pictures (B, 1, H, W) -> codes (B, ...).
+        codes: (N, h, w), those of all slices as they are.
+        vqvae: trained; it wrote the codes.
         patients: of those to train on, whom to learn from; None: all of them.
-        losses: of the prior; as for `fit`.
     """
     train, validate = slices.to_learn_from()
     train = train if patients is None else train.of_patients(patients)
-    chosen = codes_of(validate, codes) if len(validate) else None
+    as_codes = functools.partial(codes_of, codes=codes)
+    return lesson_in_codes(settings, train, validate, as_codes, vqvae.encode, prior_losses)
+
+
+def lesson_in_codes(
+    settings: Profile,
+    train: SliceDataset,
+    validate: SliceDataset,
+    as_codes: Callable[[SliceDataset], TensorDataset],
+    encode: Callable[[torch.Tensor], torch.Tensor],
+    losses: Losses,
+) -> Lesson:
+    """What a prior over any codes learns from, and what chooses among its weights.
+
+    Args:
+        settings: of the run.
+        train, validate: slices, those to choose by maybe none.
+        as_codes: slices as they are -> codes and height of each.
+        encode: pictures (B, 1, H, W) -> codes (B, ...), for those that are changed.
+        losses: of the prior, as for `fit`.
+    """
+    chosen = as_codes(validate) if len(validate) else None
     change = _change(settings, train)
     if change is None:
-        return Lesson(losses, codes_of(train, codes), chosen, None)
+        return Lesson(losses, as_codes(train), chosen, None)
 
     def change_and_encode(pictures: torch.Tensor, *how) -> torch.Tensor:
         """Pictures (B, 1, H, W) -> codes (B, ...)."""
@@ -183,7 +202,7 @@ def _change(settings: Profile, train: SliceDataset) -> Change | None:
 
 
 def codes_of(dataset: SliceDataset, codes: torch.Tensor) -> TensorDataset:
-    """Codes (...) and height () of each slice of `dataset`, of the codes (N, ...) of all."""
+    """Codes (h, w) and height () of each slice of `dataset`, of the codes (N, h, w) of all."""
     heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
     return TensorDataset(codes[dataset.rows.index], heights)
 

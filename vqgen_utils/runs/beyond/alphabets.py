@@ -108,7 +108,7 @@ def train_prior(
     grid, number = tuple(codes.shape[1:]), vqvae.num_embeddings
     training = _in_full(settings.prior_training, steps or prior_steps_for(settings, slices), seed)
     settings = dataclasses.replace(settings, prior_training=training)
-    lesson = prior_lesson(settings, slices, codes, vqvae.encode)
+    lesson = prior_lesson(settings, slices, codes, vqvae)
     torch.manual_seed(training.seed)
     prior = PixelCNN(settings.prior, number, grid)
     weights = run.fingerprint(_path(run, name, seed).name)

@@ -36,7 +36,7 @@ def farther(
     """
     slices, codes, vqvae = run.load_slices(settings), run.load_codes(), run.load_vqvae()
     settings = change(settings, prior_seed=seed)
-    lesson = prior_lesson(settings, slices, codes, vqvae.encode)
+    lesson = prior_lesson(settings, slices, codes, vqvae)
     weights = weights_of(run, way, short=steps is not None)
     if steps is None:
         steps = Schedule(len(lesson.train), settings.prior_training).steps

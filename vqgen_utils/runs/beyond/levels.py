@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from vqgen_utils import config, made_from
 from vqgen_utils.config import Profile, TrainingConfig
-from vqgen_utils.data.slices import Slices
+from vqgen_utils.data.slices import SliceDataset, Slices
 from vqgen_utils.models.beyond.levels import (
     HierarchicalVQVAE,
     PriorToldTop,
@@ -28,7 +29,7 @@ from vqgen_utils.models.beyond.levels import (
 from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.models.vqvae import AT_ONCE, VQVAE
 from vqgen_utils.runs.run import Run
-from vqgen_utils.runs.train import Lesson, new_vqvae, prior_lesson, vqvae_lesson
+from vqgen_utils.runs.train import Lesson, lesson_in_codes, new_vqvae, vqvae_lesson
 from vqgen_utils.training.loop import Fit, Losses, Schedule, fit
 
 TwoLevels = ResidualVQVAE | HierarchicalVQVAE
@@ -231,5 +232,12 @@ def _lesson(
     settings: Profile, slices: Slices, to_codes: Callable[[Tensor], Tensor], losses: Losses
 ) -> Lesson:
     """As `prior_lesson`; both levels of a slice come from one and the same changed picture."""
-    codes = torch.cat([to_codes(some) for some in slices.tensor.split(AT_ONCE)])  # (N, ...)
-    return prior_lesson(settings, slices, codes, to_codes, losses=losses)
+
+    def as_codes(dataset: SliceDataset) -> TensorDataset:
+        """Codes (...) and height () of each slice."""
+        heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
+        index = torch.tensor(dataset.rows.index.to_numpy())
+        parts = [to_codes(slices.tensor[some]) for some in index.split(AT_ONCE)]
+        return TensorDataset(torch.cat(parts), heights)
+
+    return lesson_in_codes(settings, *slices.to_learn_from(), as_codes, to_codes, losses)

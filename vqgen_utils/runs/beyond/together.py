@@ -11,12 +11,12 @@ from torch import Tensor
 from vqgen_utils.config import Profile
 from vqgen_utils.evaluation import metrics, targets
 from vqgen_utils.evaluation.targets import Target, plain
-from vqgen_utils.machine.files import load_json, save_json
+from vqgen_utils.machine.files import save_json
 from vqgen_utils.models.beyond.levels import draw_bottom, told
 from vqgen_utils.models.sampling import sample
+from vqgen_utils.runs import compare
 from vqgen_utils.runs.beyond import attention, critic, levels
 from vqgen_utils.runs.beyond.judging import Judge
-from vqgen_utils.runs.compare import RESULTS
 from vqgen_utils.runs.run import Run
 
 # what was asked of the best generator, on the default data and with profile quick
@@ -215,8 +215,7 @@ def published(content: str) -> pd.DataFrame:
     Args:
         content: of the data, see `Slices`.
     """
-    path = RESULTS / "beyond.json"
-    known = load_json(path) if path.exists() else {}
+    known = compare.published("beyond")
     rows = known["generators"] if known.get("data") == content else []
     return pd.DataFrame(rows).set_index("generator") if rows else pd.DataFrame()
 
