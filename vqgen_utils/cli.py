@@ -6,6 +6,7 @@ Heavy modules are imported where they are used, so that `vqgen --help` answers a
 import contextlib
 import errno
 import io
+import itertools
 import json
 import os
 import sys
@@ -496,12 +497,20 @@ def _kinds(*sections: str) -> dict[str, type]:
     }
 
 
+def _no_word_is_empty(words: list[str]) -> None:
+    """As a variable that is not set is: for a folder it would mean the working directory."""
+    for before, word in itertools.pairwise(["vqgen", *words]):
+        if not word.strip():
+            raise InputError(f"the word after '{before}' is empty: say it, or leave both out.")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command as installed: an error that the user can mend is one sentence, no traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console that cannot write a name shows it all
             stream.reconfigure(errors="backslashreplace")  # the same, letter by letter
     try:
+        _no_word_is_empty(sys.argv[1:] if arguments is None else arguments)
         app(arguments)
     except InputError as error:
         sentence = str(error)

@@ -197,7 +197,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--data-source", "hipmri"], "needs --data-dir"),
         (["--patient-pattern", "("], "give a regular expression"),
         (["--data-dir", "nowhere"], "nowhere' is not a folder"),
-        (["--data-dir", ""], "the folder of the scans is empty"),
+        (["--data-dir", ""], "the word after '--data-dir' is empty"),
         (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
         (["--only", "3"], "--only 03: no such notebook"),
         (["--from", "1", "--only", "2"], "--only excludes --from and --to"),
@@ -206,7 +206,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--to", "3"], "--to 03: no such notebook"),
         (["--run-name", "../up"], "run name '../up'"),
         (["--run-name", ".."], "run name '..'"),
-        (["--run-name", ""], "run name ''"),
+        (["--run-name", " "], "the word after '--run-name' is empty"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_sentence(notebooks, vqgen, tmp_path, words, sentence):
@@ -415,8 +415,9 @@ def test_a_phantom_is_written_checked_and_packed(vqgen, tmp_path):
 def test_a_wrong_data_request_and_a_full_disk_are_one_sentence(vqgen, tmp_path, monkeypatch):
     for words, sentence in (
         (["check", tmp_path / "none"], "is not a folder"),
-        (["check", ""], "the folder of the scans is empty"),
-        (["pack", " "], "the folder of the scans is empty"),
+        (["check", ""], "the word after 'check' is empty"),
+        (["pack", tmp_path, "--set", " "], "the word after '--set' is empty"),
+        (["phantom", ""], "the word after 'phantom' is empty"),
         (["pack", tmp_path, "--set", "slice_axi=1"], "did you mean slice_axis"),
         (["phantom", tmp_path / "new", "--weeks", 0], "'weeks' is 0"),
     ):

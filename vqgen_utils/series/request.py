@@ -86,8 +86,6 @@ def resolve_data(source: str | None, folder: str | None) -> dict[str, str]:
         if source in ("hipmri", "nifti"):
             raise InputError(f"--data-source {source} needs --data-dir: the folder of the scans.")
         return {"data_source": source} if source else {}
-    if not folder.strip():  # as of a variable that is not set; it would mean the working directory
-        raise InputError("the folder of the scans is empty: say which one, '.' for this one.")
     folder = Path(folder).expanduser().resolve()  # a kernel works in another folder
     if not folder.is_dir():
         raise InputError(f"'{folder}' is not a folder: give the folder of the scans.")
