@@ -10,6 +10,7 @@ changed a little:
     dropout                 a third of the head's channels left out in each step
                             (Srivastava et al. 2014)
     weight decay            ten times as strong (Loshchilov & Hutter 2019)
+    rate and weight decay   steps twice as long, and weight decay thirty times as strong
     half the channels       a smaller network
     label smoothing         a tenth of the target goes to all codes alike (Szegedy et al. 2016)
     averaged weights        those used are a running mean over the last hundred steps or so
@@ -47,6 +48,7 @@ REMEDIES = {
     "pictures as they are": {"augment": "off"},
     "dropout": {"prior_dropout": 0.33},
     "weight decay": {"prior_weight_decay": 0.1},
+    "rate and weight decay": {"prior_learning_rate": 6e-3, "prior_weight_decay": 0.3},
     "half the channels": {"prior_channels": 32},
     SMOOTHING: {},
     AVERAGING: {},
