@@ -3,8 +3,8 @@
     python -m benchmarks.remedies [--jobs 2]
 
 The phantom's first 15 patients, profile `quick`, three seeds. Each seed has one VQ-VAE; the priors
-on its codes differ in one thing from that of the series, which learns from pictures that are
-changed a little:
+on its codes differ in one thing, one of them in two, from that of the series, which learns from
+pictures that are changed a little:
 
     pictures as they are    codes are learned from as they stand
     dropout                 a third of the head's channels left out in each step

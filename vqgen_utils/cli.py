@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -501,7 +502,9 @@ def _no_word_is_empty(words: list[str]) -> None:
     """As a variable that is not set is: for a folder it would mean the working directory."""
     for before, word in itertools.pairwise(["vqgen", *words]):
         if not word.strip():
-            raise InputError(f"the word after '{before}' is empty: say it, or leave both out.")
+            raise InputError(f"the word after '{before}' is empty: say what it should be.")
+        if re.fullmatch(r"--[a-z-]+=\s*", word):
+            raise InputError(f"nothing follows '{word}': say what should, or leave it out.")
 
 
 def main(arguments: list[str] | None = None) -> None:

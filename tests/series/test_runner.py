@@ -198,6 +198,7 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_lie_about(
         (["--patient-pattern", "("], "give a regular expression"),
         (["--data-dir", "nowhere"], "nowhere' is not a folder"),
         (["--data-dir", ""], "the word after '--data-dir' is empty"),
+        (["--data-dir="], "nothing follows '--data-dir='"),
         (["--from", "07"], "--from 07: no such notebook; choose one of 01, 02"),
         (["--only", "3"], "--only 03: no such notebook"),
         (["--from", "1", "--only", "2"], "--only excludes --from and --to"),

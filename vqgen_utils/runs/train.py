@@ -203,8 +203,13 @@ def _change(settings: Profile, train: SliceDataset) -> Change | None:
 
 def codes_of(dataset: SliceDataset, codes: torch.Tensor) -> TensorDataset:
     """Codes (h, w) and height () of each slice of `dataset`, of the codes (N, h, w) of all."""
+    return with_heights(dataset, codes[dataset.rows.index])
+
+
+def with_heights(dataset: SliceDataset, codes: torch.Tensor) -> TensorDataset:
+    """Codes (...) and height () of each slice of `dataset`, of its own codes (n, ...)."""
     heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
-    return TensorDataset(codes[dataset.rows.index], heights)
+    return TensorDataset(codes, heights)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from vqgen_utils.models.beyond.levels import (
 from vqgen_utils.models.pixelcnn import PixelCNN, prior_losses
 from vqgen_utils.models.vqvae import AT_ONCE, VQVAE
 from vqgen_utils.runs.run import Run
-from vqgen_utils.runs.train import Lesson, lesson_in_codes, new_vqvae, vqvae_lesson
+from vqgen_utils.runs.train import Lesson, lesson_in_codes, new_vqvae, vqvae_lesson, with_heights
 from vqgen_utils.training.loop import Fit, Losses, Schedule, fit
 
 TwoLevels = ResidualVQVAE | HierarchicalVQVAE
@@ -235,9 +235,8 @@ def _lesson(
 
     def as_codes(dataset: SliceDataset) -> TensorDataset:
         """Codes (...) and height () of each slice."""
-        heights = torch.tensor(dataset.rows["height"].to_numpy(), dtype=torch.float32)  # (n,)
         index = torch.tensor(dataset.rows.index.to_numpy())
         parts = [to_codes(slices.tensor[some]) for some in index.split(AT_ONCE)]
-        return TensorDataset(torch.cat(parts), heights)
+        return with_heights(dataset, torch.cat(parts))
 
     return lesson_in_codes(settings, *slices.to_learn_from(), as_codes, to_codes, losses)
