@@ -416,9 +416,9 @@ else:
 # whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds do not
 # show which of the two is better. A single seed never shows it.
 #
-# Dropout, weight decay (also with twice the learning rate), a smaller network, label smoothing and averaged weights
-# were tried as well, each on top of changed pictures: `python -m benchmarks.remedies`, with a table in
-# `docs/results.md`. Look there for the remedy that changes bits a little and samples a lot.
+# Dropout, weight decay (also with twice the learning rate, as this series does it), a smaller network, label smoothing
+# and averaged weights were tried as well, each on top of changed pictures: `python -m benchmarks.remedies`, with a
+# table in `docs/results.md`. Look there for the remedy that changes bits a little and samples a lot.
 
 # %% [markdown] tags=[]
 # ## What is honest to say
