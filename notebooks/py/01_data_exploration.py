@@ -28,7 +28,7 @@
 # - to read what a scan file really holds: its shape, its orientation, its scaling.
 #
 # **You need** Python, and an idea of what an array is.
-# **Time to learn:** 60 minutes. **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
+# **Time to learn:** 60 minutes. **Time to run:** about 15 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | meaning |
 # | --- | --- |

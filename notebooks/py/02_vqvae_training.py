@@ -27,7 +27,7 @@
 # - how a gradient gets past a choice that has none, and how dead codes are brought back;
 # - to judge reconstructions honestly, and to recognise numbers that look too good.
 #
-# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 110 minutes. **Time to run:** about 40 seconds on 2 CPU cores (profile quick).
+# **You need** notebook 01, and an idea of what a convolution is. **Time to learn:** 110 minutes. **Time to run:** about 1 minute on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

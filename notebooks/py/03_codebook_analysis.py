@@ -27,7 +27,7 @@
 # - to connect codes to tissues, and to put an honest number on that connection;
 # - to edit a slice by editing its codes, and why a code's number must never be treated as a value.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 70 minutes. **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
+# **You need** notebook 02 to have run. **Time to learn:** 70 minutes. **Time to run:** about 15 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -28,7 +28,7 @@
 # - why a plain stack of masked convolutions has a blind spot, and how two stacks avoid it;
 # - to score a prior in bits per code, and to tell an honest score from one that saw the answer.
 #
-# **You need** notebook 02 to have run. **Time to learn:** 90 minutes. **Time to run:** about 2 minutes on 2 CPU cores (profile quick).
+# **You need** notebook 02 to have run. **Time to learn:** 90 minutes. **Time to run:** about 7 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -27,7 +27,7 @@
 # - to check that samples are new and not memories, and how exact sampling becomes fast.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 80 minutes.
-# **Time to run:** about 20 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 35 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -29,7 +29,7 @@
 #
 # **You need** notebooks 02 and 04 to have run, and 06 for the scores of reconstructions among the targets.
 # **Time to learn:** 44 minutes, and 8 more for the two sections about texture, which can wait until notebook 13.
-# **Time to run:** about 1 minute on 2 CPU cores (profile quick).
+# **Time to run:** about 2 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -29,7 +29,7 @@
 # - why a likely slice need not be a normal one.
 #
 # **You need** notebooks 02 and 04 to have run; for the model card 06 and 07 too. **Time to learn:** 35 minutes.
-# **Time to run:** about 10 seconds on 2 CPU cores (profile quick).
+# **Time to run:** about 20 seconds on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

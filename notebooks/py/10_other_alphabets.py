@@ -29,7 +29,7 @@
 # - how a price on bits leaves codes unused, and why bits by frequency do not decide which alphabet is better.
 #
 # **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 45 minutes.
-# **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 7 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

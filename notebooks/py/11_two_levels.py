@@ -28,7 +28,7 @@
 # - to find out what each level holds, and when a level says nothing.
 #
 # **You need** notebooks 02 and 04 to have run. **Time to learn:** 45 minutes.
-# **Time to run:** about 5 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 12 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -28,7 +28,7 @@
 # - to compare ideas at equal seconds, and to sample with attention without computing anything twice.
 #
 # **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 63 minutes.
-# **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 9 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |

@@ -29,7 +29,7 @@
 # - to test whether a decoder paints over what it should show.
 #
 # **You need** notebooks 02, 04 and 07 to have run. **Time to learn:** 47 minutes.
-# **Time to run:** about 4 minutes on 2 CPU cores (profile quick).
+# **Time to run:** about 7 minutes on 2 CPU cores (profile quick).
 #
 # | symbol | shape | meaning |
 # | --- | --- | --- |
