@@ -144,7 +144,8 @@ def made(name: str, model: str) -> bool:
 
 def scores(run: Run) -> dict[str, float]:
     """What can be said of any run: reconstructions, bits a code, copies among its samples."""
-    slices, codes = run.load_slices(run.settings("quick")), run.load_codes()
+    settings = run.settings("quick")
+    slices, codes = run.load_slices(settings), run.load_codes()
     vqvae, prior = run.load_vqvae(), run.load_prior()
     train, test = (slices.subset(split).rows for split in ("train", "test"))
     some = train.iloc[:: max(1, len(train) // len(test))]
@@ -155,6 +156,7 @@ def scores(run: Run) -> dict[str, float]:
     return {
         "patients": train["patient"].nunique(),
         "slices": len(train),
+        "prior_learning_rate": settings.prior_training.learning_rate,
         "ssim": float(np.nanmean(ssim)),
         "ssim_body": float(np.nanmean(ssim_body)),
         "bits_per_code": bits(prior, codes, test),

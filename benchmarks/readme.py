@@ -132,6 +132,7 @@ def patients() -> str:
         (
             str(row["patients"]),
             str(row["seeds"]),
+            f"{row['prior_learning_rate']:g}",
             f"{row['ssim']:.3f}",
             spread(row, "bits_per_code", ".2f"),
             f"{row['bits_per_code_train']:.2f}",
@@ -141,7 +142,8 @@ def patients() -> str:
         for row in load_json(RESULTS / "few_patients.json")["patients"]
     ]
     header = (
-        *("training patients", "seeds", "SSIM", "bits a code, held out", "learned from"),
+        *("training patients", "seeds", "prior's rate", "SSIM", "bits a code, held out"),
+        "learned from",
         *("samples that keep every rule", "precision", "recall", "Fréchet", "look memorised"),
     )
     return table(rows, header)

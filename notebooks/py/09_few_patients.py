@@ -391,8 +391,12 @@ guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fe
 
 # %% tags=[]
 ways = {"as they are": False, "changed a little": True}
-published = {name: compare.published_patients(augmented) for name, augmented in ways.items()}
-if all(len(table) for table in published.values()):
+measured = {name: compare.published_patients(augmented) for name, augmented in ways.items()}
+if all(len(table) for table in measured.values()):
+    both = pd.concat(measured, names=["pictures"])
+    rate = both["prior_learning_rate"].mode().max()  # most were trained at; others do not compare
+    alike = both[both["prior_learning_rate"] == rate]
+    published = {name: alike.loc[name] for name in ways}
     show(
         plots.runs.few_patients(published),
         "Eight scores against the number of training patients. Bits a code with the fewest and the most: "
@@ -405,12 +409,16 @@ if all(len(table) for table in published.values()):
     saved = (bits[0] - bits[1]).dropna()  # of the numbers of patients that both have
     print("; ".join(f"{number} patients: {one:.2f} bits saved" for number, one in saved.items()))
     guess.compare("the fewest" if saved.iloc[0] > saved.iloc[-1] else "the most")
+    for _, row in both.drop(alike.index).iterrows():
+        how = f"rate {row['prior_learning_rate']}, {row['bits_per_code']:.2f} bits a code"
+        print(f"not drawn: {row['patients']} patients, {how}")
 else:
     print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 
 # %% [markdown] tags=[]
 # *Median over seeds (line), with the lowest and the highest (band), on the phantom, whatever data you look at here. A
-# point at which the band closes has one seed.*
+# point at which the band closes has one seed. Only priors that learned at one rate are drawn; those at another would
+# change two things at once, and are listed below the figure, if there are any.*
 #
 # Read all eight, not only the best. Bits and copies are about the prior; the Fréchet distance, precision and recall say
 # whether its samples vary as real slices do, and they need not follow the bits. Where bands overlap, these seeds do not
