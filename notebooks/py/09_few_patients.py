@@ -392,11 +392,8 @@ guess = predict("Of 8 to 60 patients, changed pictures help most with", ["the fe
 # %% tags=[]
 ways = {"as they are": False, "changed a little": True}
 measured = {name: compare.published_patients(augmented) for name, augmented in ways.items()}
-if all(len(table) for table in measured.values()):
-    both = pd.concat(measured, names=["pictures"])
-    rate = both["prior_learning_rate"].mode().max()  # most were trained at; others do not compare
-    alike = both[both["prior_learning_rate"] == rate]
-    published = {name: alike.loc[name] for name in ways}
+published = compare.of_one_rate(measured)  # at another rate, two things would differ
+if all(len(table) for table in published.values()):
     show(
         plots.runs.few_patients(published),
         "Eight scores against the number of training patients. Bits a code with the fewest and the most: "
@@ -408,10 +405,12 @@ if all(len(table) for table in measured.values()):
     bits = [table.set_index("patients")["bits_per_code"] for table in published.values()]
     saved = (bits[0] - bits[1]).dropna()  # of the numbers of patients that both have
     print("; ".join(f"{number} patients: {one:.2f} bits saved" for number, one in saved.items()))
-    guess.compare("the fewest" if saved.iloc[0] > saved.iloc[-1] else "the most")
-    for _, row in both.drop(alike.index).iterrows():
-        how = f"rate {row['prior_learning_rate']}, {row['bits_per_code']:.2f} bits a code"
-        print(f"not drawn: {row['patients']} patients, {how}")
+    if len(saved) > 1:
+        guess.compare("the fewest" if saved.iloc[0] > saved.iloc[-1] else "the most")
+    for name, table in measured.items():
+        for _, row in table.drop(published[name].index).iterrows():
+            how = f"rate {row['prior_learning_rate']}, {row['bits_per_code']:.2f} bits a code"
+            print(f"not drawn: {row['patients']} patients, {name}, {how}")
 else:
     print("not measured here yet: python -m benchmarks.few_patients writes the numbers")
 

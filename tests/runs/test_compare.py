@@ -114,6 +114,25 @@ def test_few_patients_are_drawn_with_all_their_scores_and_the_band_of_their_seed
         assert (band.min(), band.max()) == pytest.approx((0.4, 0.8))
 
 
+def test_only_trainings_at_a_rate_that_both_tables_have_are_compared():
+    def table(**rates: float) -> pd.DataFrame:
+        return pd.DataFrame({"patients": list(rates), "prior_learning_rate": rates.values()})
+
+    few = table(a=0.1, b=0.2, c=0.2)
+    most = table(a=0.1, b=0.2, c=0.2, d=0.2, e=0.3, f=0.3, g=0.3, h=0.3)
+
+    def drawn(few: pd.DataFrame, most: pd.DataFrame) -> list[list[str]]:
+        return [
+            list(rows["patients"]) for rows in compare.of_one_rate({"": few, "-": most}).values()
+        ]
+
+    assert drawn(few, most) == [["b", "c"], ["b", "c", "d"]]
+    assert drawn(few[:1], most) == [["a"], ["a"]]
+    assert [] in drawn(few[:1], most[1:])
+    nothing = {"few": pd.DataFrame([]), "most": most}
+    assert compare.of_one_rate(nothing) is nothing
+
+
 def test_runs_on_the_same_data_are_found_and_unfinished_ones_passed_over():
     def make(name: str, data: str, model: dict | None = None, **sections) -> None:
         folder = home() / "runs" / name

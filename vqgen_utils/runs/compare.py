@@ -73,6 +73,18 @@ def published_patients(augmented: bool = True) -> pd.DataFrame:
     return pd.DataFrame(published("few_patients").get(name, []))
 
 
+def of_one_rate(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Of tables of `published_patients`, the rows whose priors learned at one rate.
+
+    It is the rate with most rows in every table; where none is in all of them, a table is empty.
+    """
+    if not all(len(table) for table in tables.values()):
+        return tables
+    rows = [table["prior_learning_rate"].value_counts() for table in tables.values()]
+    rate = pd.concat(rows, axis=1).fillna(0).min(axis=1).idxmax()
+    return {name: table[table["prior_learning_rate"] == rate] for name, table in tables.items()}
+
+
 def published(name: str) -> dict:
     """What the benchmark of this name left; nothing where it was never run."""
     path = RESULTS / f"{name}.json"
